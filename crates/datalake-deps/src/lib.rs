@@ -1,0 +1,4 @@
+//! What every job of the lake shares: session, logging, config, tables and publishing.
+
+pub mod diagnostic;
+pub mod exit_code;

@@ -1,0 +1,21 @@
+//! Transformations of the meter data lake: pure functions over Arrow record batches, parallel with rayon.
+//!
+//! Nothing in this crate reads a file, a clock or an environment variable, and nothing logs. Every function
+//! returns its output together with what it noticed ([`findings::Finding`]), and yields the same bytes for the
+//! same rows whatever their order and the number of threads.
+//!
+//! The way of the data:
+//!
+//! ```text
+//! device, measuring_component, install_event -> registry::Registry
+//! measurements -> resolve -> day_grid -> day_profile (one row per component and day)
+//! day_profile -> series -> features (one row per component)
+//! series + peers -> rules (evidence) -> suppressors -> loss -> cases
+//! ```
+
+pub mod day_profile;
+pub mod error;
+pub mod findings;
+pub mod model;
+pub mod registry;
+pub mod series;

@@ -1,0 +1,83 @@
+//! Day profiles put in order by component: what features and rules read.
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+
+/// All days of a range of components, sorted by (component, day), one row per pair.
+///
+/// The batch has the schema of [`crate::day_profile::SCHEMA`].
+#[derive(Debug, Clone)]
+pub struct SeriesBlock {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// The dense indices of the components that have rows, ascending.
+    pub components: Vec<u32>,
+    /// `offsets[i]..offsets[i + 1]` are the rows of `components[i]`.
+    pub offsets: Vec<usize>,
+}
+
+/// One component's days: slices of equal length, one item per day that has a row, days ascending.
+///
+/// Energy in 10^-6 kWh. Days without a row are gaps: compare `day` of neighbours.
+#[derive(Debug, Clone, Copy)]
+pub struct DaySeries<'a> {
+    /// Dense index of the component.
+    pub component: u32,
+    /// Days since 1970-01-01, ascending.
+    pub day: &'a [i32],
+    /// See [`crate::day_profile::SCHEMA`] for this and all that follow.
+    pub intervals: &'a [u16],
+    /// Rows with a value.
+    pub valued: &'a [u16],
+    /// Rows read from the meter.
+    pub actual: &'a [u16],
+    /// Estimated rows.
+    pub estimated: &'a [u16],
+    /// Rows marked missing.
+    pub missing: &'a [u16],
+    /// Sum of all values; 0 where `valued` is 0.
+    pub kwh: &'a [i64],
+    /// Intervals that start before 06:00; 0 where null.
+    pub night_kwh: &'a [i64],
+    /// Whether `night_kwh` is known for this component.
+    pub has_night: bool,
+    /// Least interval of the day; 0 where `valued` is 0.
+    pub min_kwh: &'a [i64],
+    /// Greatest interval of the day; 0 where `valued` is 0.
+    pub max_kwh: &'a [i64],
+    /// Intervals that a rule may rest on.
+    pub usable: &'a [u16],
+    /// Of those, zeros.
+    pub usable_zero: &'a [u16],
+    /// Of those, negatives.
+    pub usable_negative: &'a [u16],
+    /// Energy of the usable intervals.
+    pub usable_kwh: &'a [i64],
+    /// Energy (below zero) of the usable negative intervals.
+    pub usable_negative_kwh: &'a [i64],
+    /// Actual intervals while off.
+    pub off: &'a [u16],
+    /// Their energy.
+    pub off_kwh: &'a [i64],
+    /// Actual intervals that no install event covers.
+    pub uninstalled: &'a [u16],
+    /// Their energy.
+    pub uninstalled_kwh: &'a [i64],
+    /// Intervals cut by an install, a removal or a switch.
+    pub cut: &'a [u16],
+    /// Longest run of equal non-zero usable values.
+    pub longest_equal_run: &'a [u16],
+    /// Hourly energy, 24 items a day, `i64::MIN` where unknown; empty where the component has none.
+    pub hourly_kwh: &'a [i64],
+    /// Rows of the block that these slices are.
+    pub rows: (usize, usize),
+}
+
+impl SeriesBlock {
+    /// Positions in `components`.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        0..self.components.len()
+    }
+}
