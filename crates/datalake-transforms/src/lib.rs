@@ -13,9 +13,18 @@
 //! series + peers -> rules (evidence) -> suppressors -> loss -> cases
 //! ```
 
+pub mod change_point;
 pub mod day_profile;
 pub mod error;
 pub mod findings;
+pub mod judge;
+pub mod levels;
+pub mod loss;
 pub mod model;
+pub mod peers;
+pub mod ranking;
 pub mod registry;
+pub mod rules;
 pub mod series;
+pub mod stays;
+pub mod suppressors;
