@@ -7,9 +7,11 @@
 
 use crate::model::{ComponentType, Direction, Kind, MICRO};
 
+mod config;
 mod coverage;
 mod siblings;
 
+pub use config::{CodeMap, DeviceStatus, OnOff, RegistryConfig, RegistryRules};
 pub use siblings::Siblings;
 
 /// Everything the measurements are joined with.
