@@ -14,6 +14,9 @@
 //! ```
 
 pub mod change_point;
+pub mod clock;
+pub mod component_type;
+pub mod conditions;
 pub mod day_profile;
 pub mod error;
 pub mod findings;
@@ -21,6 +24,7 @@ pub mod judge;
 pub mod levels;
 pub mod loss;
 pub mod model;
+pub mod newest_wins;
 pub mod peers;
 pub mod ranking;
 pub mod registry;
