@@ -13,9 +13,12 @@
 //! series + peers -> rules (evidence) -> suppressors -> loss -> cases
 //! ```
 
+pub mod accounting;
 pub mod day_profile;
 pub mod error;
 pub mod findings;
+pub mod measured;
 pub mod model;
 pub mod registry;
+pub mod resolve;
 pub mod series;
