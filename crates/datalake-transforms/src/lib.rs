@@ -14,11 +14,15 @@
 //! ```
 
 pub mod accounting;
+pub mod clock;
+pub mod component_type;
+pub mod conditions;
 pub mod day_profile;
 pub mod error;
 pub mod findings;
 pub mod measured;
 pub mod model;
+pub mod newest_wins;
 pub mod registry;
 pub mod resolve;
 pub mod series;
