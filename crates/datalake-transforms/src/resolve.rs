@@ -28,7 +28,6 @@ use crate::model::{Condition, DAY_SECONDS};
 use crate::registry::{Coverage, Registry};
 
 pub use config::ResolveConfig;
-pub(crate) use index::combined_multiplier_micro;
 pub use register_rows::{
     RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch, sort_register_rows,
 };
@@ -211,7 +210,7 @@ impl<'r> Resolver<'r> {
         let config = &*self.config;
         if let Some(text) = columns.condition {
             let by_entry = self.conditions.map(text.values, |code| {
-                Mark::new(code.map_or(Condition::Unknown, |code| config.condition(code)), true)
+                Mark::new(config.conditions.classify(code), true)
             });
             for_each_key(text, &mut self.marks, |mark, entry| *mark = by_entry[entry]);
             if by_entry.contains(&UNKNOWN) {
@@ -301,8 +300,7 @@ fn multiplier_at(index: &Index<'_>, entry: Entry, at_micros: i64) -> Option<i64>
     let end = at_micros.div_euclid(MICROS);
     match component.coverage(end - 1, end) {
         Coverage::On(period) | Coverage::Off(period) => {
-            let constant = component.periods.get(period as usize)?.constant_micro;
-            Some(combined_multiplier_micro(component.multiplier_micro, constant))
+            component.periods.get(period as usize).map(|period| component.expected_multiplier_micro(period))
         }
         Coverage::Cut | Coverage::Uninstalled => None,
     }
@@ -369,7 +367,7 @@ fn reject(out: &mut ResolvedRows, row: usize, reason: &'static str, column: &'st
 }
 
 /// A naive time as text, or the bare number where it is beyond all calendars.
-fn time_text(micros: i64) -> String {
+pub(crate) fn time_text(micros: i64) -> String {
     match Timestamp::from_microsecond(micros) {
         Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
         Err(_) => format!("{micros} microseconds since 1970"),

@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use super::slot::IntervalLength;
 use crate::error::TransformError;
-use crate::model::{Kind, MICRO};
+use crate::model::Kind;
 use crate::registry::{Component, Registry};
 
 /// Seeded alike in every run; nothing iterates over the map.
@@ -96,43 +96,10 @@ impl<'r> Index<'r> {
 }
 
 fn expected(component: &Component) -> Expected {
-    let mut constants = component.periods.iter().map(|period| period.constant_micro);
-    match constants.next() {
+    let mut multipliers = component.periods.iter().map(|period| component.expected_multiplier_micro(period));
+    match multipliers.next() {
         None => Expected::Nothing,
-        Some(first) if constants.all(|constant| constant == first) => {
-            Expected::Always(combined_multiplier_micro(component.multiplier_micro, first))
-        }
+        Some(first) if multipliers.all(|other| other == first) => Expected::Always(first),
         Some(_) => Expected::ByPeriod,
-    }
-}
-
-/// Component multiplier x install constant, all in 10^-6, rounded half-even and capped at 64 bits.
-pub(crate) fn combined_multiplier_micro(multiplier_micro: i64, constant_micro: i64) -> i64 {
-    let product = i128::from(multiplier_micro) * i128::from(constant_micro);
-    let unit = i128::from(MICRO);
-    let (quotient, rest) = (product.div_euclid(unit), product.rem_euclid(unit));
-    let up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 != 0);
-    let rounded = quotient + i128::from(up);
-    rounded.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn multipliers_multiply_in_fixed_point_half_even() {
-        for (multiplier, constant, product) in [
-            (1_000_000, 1_000_000, 1_000_000),
-            (40_000_000, 500_000, 20_000_000),
-            (1_500_000, 1, 2), // 1.5 -> 2
-            (2_500_000, 1, 2), // 2.5 -> 2
-            (-1_500_000, 1, -2),
-            (-500_000, 1, 0),
-            (i64::MAX, i64::MAX, i64::MAX),
-            (i64::MIN, i64::MAX, i64::MIN),
-        ] {
-            assert_eq!(combined_multiplier_micro(multiplier, constant), product, "{multiplier} x {constant}");
-        }
     }
 }
