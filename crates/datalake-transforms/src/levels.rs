@@ -53,9 +53,9 @@ pub struct Block {
 /// Intervals that a whole day has; 1 for registers, whose days are shares of a period.
 #[must_use]
 pub fn intervals_of_a_day(component: &Component) -> u16 {
-    component
-        .interval_seconds()
-        .map_or(1, |seconds| (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16)
+    component.interval_seconds().map_or(1, |seconds| {
+        (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16
+    })
 }
 
 /// Usable kWh of a whole day; `None` for a day that is not whole.
@@ -230,7 +230,10 @@ mod tests {
         let blocks = levels.blocks(false);
         // Three days of the third week are no week.
         assert_eq!(blocks.len(), 2);
-        assert_eq!((blocks[0].first_day, blocks[0].last_day), (FIRST_DAY, FIRST_DAY + 6));
+        assert_eq!(
+            (blocks[0].first_day, blocks[0].last_day),
+            (FIRST_DAY, FIRST_DAY + 6)
+        );
         assert!((blocks[0].level - 4.0_f64.ln()).abs() < 1e-12);
         assert!((blocks[1].level - 11.0_f64.ln()).abs() < 1e-12);
     }
@@ -242,7 +245,10 @@ mod tests {
         let levels = Levels::new(&profiles.series(), 0..120, &stays(&installed())[0], 1, None);
         let blocks = levels.blocks(true);
         assert_eq!(blocks.len(), 2);
-        assert_eq!((blocks[0].last_day, blocks[1].last_day), (FIRST_DAY + 59, FIRST_DAY + 119));
+        assert_eq!(
+            (blocks[0].last_day, blocks[1].last_day),
+            (FIRST_DAY + 59, FIRST_DAY + 119)
+        );
         assert!(levels.blocks(false).len() > 16);
     }
 

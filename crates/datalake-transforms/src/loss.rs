@@ -97,7 +97,11 @@ impl Expectation {
             .into_iter()
             .filter(|block| block.last_day < onset && block.first_day >= onset.saturating_sub(YEAR_DAYS))
             .collect();
-        let b = if levels.has_peers { elasticity(&blocks) } else { 0.0 };
+        let b = if levels.has_peers {
+            elasticity(&blocks)
+        } else {
+            0.0
+        };
         let mut expectation = Self {
             elasticity: b,
             level: [0.0; 2],
@@ -190,7 +194,9 @@ mod tests {
     #[test]
     fn weekends_have_a_level_of_their_own() {
         // 2012-01-02 is a Monday: 10 kWh a day, 20 on the weekend.
-        let mut kwh: Vec<f64> = (0..147).map(|day| if day % 7 >= 5 { 20.0 } else { 10.0 }).collect();
+        let mut kwh: Vec<f64> = (0..147)
+            .map(|day| if day % 7 >= 5 { 20.0 } else { 10.0 })
+            .collect();
         kwh[140..].fill(0.0);
         let loss = lost(&kwh, 140);
         assert!((loss.lost_micro - 90_000_000).abs() < 1_000, "{loss:?}");
@@ -221,7 +227,15 @@ mod tests {
 
     #[test]
     fn thirteen_days_are_no_baseline() {
-        assert_eq!(loss(&levels(&[8.0; 50]), FIRST_DAY + 13, FIRST_DAY + 13..FIRST_DAY + 50, false), None);
+        assert_eq!(
+            loss(
+                &levels(&[8.0; 50]),
+                FIRST_DAY + 13,
+                FIRST_DAY + 13..FIRST_DAY + 50,
+                false
+            ),
+            None
+        );
     }
 
     #[test]

@@ -349,7 +349,11 @@ mod tests {
         for &(class, n) in classes {
             for _ in 0..n {
                 let index = components.len();
-                components.push(typed(&format!("MC-{index:03}"), Some(86_400), &[period(index as u32, 0, i64::MAX)]));
+                components.push(typed(
+                    &format!("MC-{index:03}"),
+                    Some(86_400),
+                    &[period(index as u32, 0, i64::MAX)],
+                ));
                 let mut place = places(1).remove(0);
                 place.rate_class = Some(class.to_owned());
                 place.transformer_id = Some(format!("T-{}", index % 4));

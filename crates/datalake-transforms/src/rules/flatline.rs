@@ -74,15 +74,18 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.flatline;
     let levels = context.levels;
     let threshold = f64::from(config.min_days);
-    let not_judged = RuleEvidence::not_judged(Rule::Flatline, Gap::TooFewDays, threshold);
+    let not_judged = |gap| RuleEvidence::not_judged(Rule::Flatline, gap, threshold);
     // A register's days are shares of a period: flat by construction.
     if context.is_register() || levels.len() < config.min_days as usize + VARIED_DAYS {
-        return not_judged;
+        return not_judged(Gap::TooFewDays);
     }
     let flat = flat_days(context);
     let others: Vec<usize> = (0..levels.len()).filter(|&position| !flat[position]).collect();
-    if others.len() < VARIED_DAYS || counts_coarsely(context, &others) {
-        return not_judged;
+    if others.len() < VARIED_DAYS {
+        return not_judged(Gap::TooFewDays);
+    }
+    if counts_coarsely(context, &others) {
+        return not_judged(Gap::CoarseSteps);
     }
     let mut varied: Vec<f64> = others.iter().map(|&position| levels.kwh[position]).collect();
     let usual = median(&mut varied).unwrap_or(0.0);
@@ -164,7 +167,9 @@ fn repeats(context: &StayContext<'_>, position: usize) -> bool {
 
 /// Whether even the days that are not flat repeat values as only a meter of coarse steps does.
 fn counts_coarsely(context: &StayContext<'_>, others: &[usize]) -> bool {
-    let rows = others.iter().map(|&position| context.levels.row[position] as usize);
+    let rows = others
+        .iter()
+        .map(|&position| context.levels.row[position] as usize);
     if context.intervals < SHAPED {
         let mut energies: Vec<i64> = rows.map(|row| context.series.usable_kwh[row]).collect();
         energies.retain(|&energy| energy != 0);
@@ -173,7 +178,9 @@ fn counts_coarsely(context: &StayContext<'_>, others: &[usize]) -> bool {
         energies.dedup();
         return (energies.len() as f64) < DISTINCT_SHARE * days;
     }
-    let mut runs: Vec<f64> = rows.map(|row| f64::from(context.series.longest_equal_run[row])).collect();
+    let mut runs: Vec<f64> = rows
+        .map(|row| f64::from(context.series.longest_equal_run[row]))
+        .collect();
     median(&mut runs).unwrap_or(0.0) > f64::from(equal_intervals(context)) / 2.0
 }
 
@@ -210,7 +217,10 @@ mod tests {
         let (evidence, against) = judged(&kwh);
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 10.0).abs() < 1e-6 && (evidence.strength - 0.75).abs() < 1e-6);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 110, FIRST_DAY + 119));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 110, FIRST_DAY + 119)
+        );
         assert_eq!(against, []);
     }
 
@@ -225,7 +235,7 @@ mod tests {
     fn a_meter_of_whole_kwh_repeats_itself_and_is_not_judged() {
         let mut kwh: Vec<f64> = home(1, 120, 8.0).into_iter().map(f64::round).collect();
         kwh[110..].fill(8.0);
-        assert_eq!(judged(&kwh).0.verdict, Verdict::NotJudged(Gap::TooFewDays));
+        assert_eq!(judged(&kwh).0.verdict, Verdict::NotJudged(Gap::CoarseSteps));
     }
 
     #[test]
@@ -233,11 +243,16 @@ mod tests {
         let flat = |spread: f64| -> Verdict {
             let day = |day: usize| -> Vec<f64> {
                 let wide = if day < 60 { 0.2 } else { spread };
-                (0..48).map(|slot| 0.2 + wide * (noise(day as u64, slot) - 0.5)).collect()
+                (0..48)
+                    .map(|slot| 0.2 + wide * (noise(day as u64, slot) - 0.5))
+                    .collect()
             };
             let days: Vec<Vec<f64>> = (0..75).map(day).collect();
             let world = World::steady(typed("MC-0", Some(1800), &[period(0, 0, i64::MAX)]), 3);
-            world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline).0.verdict
+            world
+                .rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline)
+                .0
+                .verdict
         };
         assert_eq!(flat(0.007), Verdict::Hit);
         assert_eq!(flat(0.02), Verdict::Miss);
@@ -250,23 +265,36 @@ mod tests {
         assert_eq!(judged(&kwh).0.verdict, Verdict::Miss);
     }
 
-    /// 5-minute values of a meter that counts whole 5 Wh: long runs of equal values are all it can show.
-    #[test]
-    fn low_resolution_standby_is_no_hit() {
+    /// 5-minute values in steps of so many kWh: an afternoon of use on the first 60 days, then standby alone.
+    fn emptied(step: f64) -> Verdict {
         let day = |day: usize| -> Vec<f64> {
             (0..288)
                 .map(|slot| {
-                    let evening = (200..260).contains(&slot) && day < 60;
-                    let watts = if evening { 0.15 * noise(day as u64, slot) } else { 0.005 };
-                    (watts / 0.005).round() * 0.005
+                    let afternoon = (110..250).contains(&slot) && day < 60;
+                    let kwh = if afternoon {
+                        0.15 * noise(day as u64, slot)
+                    } else {
+                        0.005
+                    };
+                    let kwh = if day < 60 {
+                        kwh + 0.002 * noise(3, day * 288 + slot)
+                    } else {
+                        kwh
+                    };
+                    (kwh / step).round() * step
                 })
                 .collect()
         };
         let days: Vec<Vec<f64>> = (0..90).map(day).collect();
-        let component = typed("MC-0", Some(300), &[period(0, 0, i64::MAX)]);
-        let world = World::steady(component, 3);
+        let world = World::steady(typed("MC-0", Some(300), &[period(0, 0, i64::MAX)]), 3);
         let (evidence, _) = world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline);
-        assert_eq!(evidence.verdict, Verdict::Miss, "{evidence:?}");
+        evidence.verdict
+    }
+
+    #[test]
+    fn standby_is_no_hit_at_any_resolution() {
+        assert_eq!(emptied(0.005), Verdict::NotJudged(Gap::CoarseSteps));
+        assert_eq!(emptied(0.000_1), Verdict::Miss);
     }
 
     #[test]

@@ -32,7 +32,10 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let mut days = 0_i64;
     let mut span = (i32::MAX, i32::MIN);
     let mut strength = 0.0_f32;
-    for overlap in overlaps[first..].iter().take_while(|overlap| overlap.component == component) {
+    for overlap in overlaps[first..]
+        .iter()
+        .take_while(|overlap| overlap.component == component)
+    {
         let (place, other) = overlap.service_points;
         if context.stay.service_point != Some(place) && context.stay.service_point != Some(other) {
             continue;
@@ -88,7 +91,10 @@ mod tests {
         let evidence = judged(OverlapKind::DeviceAtTwoPlaces, (7, 0));
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 20.0).abs() < 1e-6 && (evidence.strength - 1.0).abs() < 1e-6);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 100, FIRST_DAY + 119));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 119)
+        );
     }
 
     #[test]
@@ -99,7 +105,10 @@ mod tests {
 
     #[test]
     fn an_overlap_elsewhere_is_none_here() {
-        assert_eq!(judged(OverlapKind::DeviceAtTwoPlaces, (7, 8)).verdict, Verdict::Miss);
+        assert_eq!(
+            judged(OverlapKind::DeviceAtTwoPlaces, (7, 8)).verdict,
+            Verdict::Miss
+        );
     }
 
     #[test]

@@ -51,7 +51,10 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     if levels.len() < DAYS.1 {
         return not_judged(Gap::TooFewDays);
     }
-    let Some((group, median)) = context.group.and_then(|group| Some((group, group.ln_mean_median?))) else {
+    let Some((group, median)) = context
+        .group
+        .and_then(|group| Some((group, group.ln_mean_median?)))
+    else {
         return not_judged(Gap::TooFewPeers);
     };
     let recent = levels.len().saturating_sub(DAYS.0)..levels.len();
@@ -100,9 +103,16 @@ mod tests {
         // Median 10 kWh; the deviations of ln run evenly from 0 to ln 2, their median is ln 2 / 2 = 0.35: spread 0.51.
         let evidence = judged(&vec![10.0 / 16.0; 120]);
         let z = (1.0_f64 / 16.0).ln() / (1.4826 * 0.5 * std::f64::consts::LN_2);
-        assert!((f64::from(evidence.value) - z).abs() < 0.4, "{} {z}", evidence.value);
+        assert!(
+            (f64::from(evidence.value) - z).abs() < 0.4,
+            "{} {z}",
+            evidence.value
+        );
         assert_eq!(evidence.verdict, Verdict::Hit);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 30, FIRST_DAY + 119));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 30, FIRST_DAY + 119)
+        );
     }
 
     #[test]
@@ -114,7 +124,10 @@ mod tests {
 
     #[test]
     fn four_weeks_are_needed_and_peers() {
-        assert_eq!(judged(&home(1, 27, 1.0)).verdict, Verdict::NotJudged(Gap::TooFewDays));
+        assert_eq!(
+            judged(&home(1, 27, 1.0)).verdict,
+            Verdict::NotJudged(Gap::TooFewDays)
+        );
         let mut world = World::steady(installed(), 100);
         world.peers = crate::peers::PeerBuilder::new(&world.registry).finish(20);
         let (evidence, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &home(1, 100, 1.0)), Rule::PeerLow);

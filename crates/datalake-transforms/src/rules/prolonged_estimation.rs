@@ -95,7 +95,10 @@ mod tests {
         let evidence = judged(&home(1, 200, 8.0), 100..131);
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 31.0).abs() < 1e-6);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 100, FIRST_DAY + 130));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 130)
+        );
     }
 
     #[test]

@@ -37,7 +37,12 @@ impl Default for ReverseFlowConfig {
 
 impl ReverseFlowConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("reverse_flow.min_kwh_per_day", self.min_kwh_per_day, 0.000_001, 1000.0)?;
+        within(
+            "reverse_flow.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.000_001,
+            1000.0,
+        )?;
         whole("reverse_flow.min_days", self.min_days, 1, 3650)
     }
 }
@@ -102,7 +107,10 @@ mod tests {
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 10.0).abs() < 1e-6);
         assert_eq!(evidence.kwh_micro, 20_000_000);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 100, FIRST_DAY + 109));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 109)
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, FixedSizeListArray, Int64Array, RecordBatch, UInt16Array, UInt32Array,
-    UInt64Array,
+    ArrayRef, BooleanArray, Date32Array, FixedSizeListArray, Int64Array, RecordBatch, UInt16Array,
+    UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field};
 
@@ -50,7 +50,11 @@ pub(crate) fn typed(id: &str, interval_seconds: Option<u32>, periods: &[InstallP
         component_type: Some(ComponentType {
             uom: "kWh".to_owned(),
             direction: Direction::Delivered,
-            kind: if interval_seconds.is_some() { Kind::Interval } else { Kind::Scalar },
+            kind: if interval_seconds.is_some() {
+                Kind::Interval
+            } else {
+                Kind::Scalar
+            },
             interval_seconds,
         }),
         multiplier_micro: MICRO,
@@ -124,7 +128,10 @@ impl Profiles {
             if values.iter().any(|value| value.is_nan()) {
                 continue;
             }
-            let micro: Vec<i64> = values.iter().map(|kwh| (kwh * MICRO as f64).round() as i64).collect();
+            let micro: Vec<i64> = values
+                .iter()
+                .map(|kwh| (kwh * MICRO as f64).round() as i64)
+                .collect();
             let count = |keep: fn(i64) -> bool| micro.iter().filter(|&&value| keep(value)).count() as u16;
             let n = micro.len() as u16;
             all.day.push(first_day + offset as i32);
@@ -138,16 +145,19 @@ impl Profiles {
             all.min_kwh.push(*micro.iter().min().unwrap());
             all.max_kwh.push(*micro.iter().max().unwrap());
             all.usable_kwh.push(micro.iter().sum());
-            all.usable_negative_kwh.push(micro.iter().filter(|&&value| value < 0).sum());
+            all.usable_negative_kwh
+                .push(micro.iter().filter(|&&value| value < 0).sum());
             all.off.push(0);
             all.off_kwh.push(0);
             all.uninstalled.push(0);
             all.uninstalled_kwh.push(0);
             let runs = micro.chunk_by(|a, b| a == b).filter(|run| run[0] != 0);
-            all.longest_equal_run.push(runs.map(<[i64]>::len).max().unwrap_or(0) as u16);
+            all.longest_equal_run
+                .push(runs.map(<[i64]>::len).max().unwrap_or(0) as u16);
             if micro.len() >= 24 {
                 let hour = micro.len() / 24;
-                all.hourly_kwh.extend(micro.chunks(hour).map(|values| values.iter().sum::<i64>()));
+                all.hourly_kwh
+                    .extend(micro.chunks(hour).map(|values| values.iter().sum::<i64>()));
             }
             all.zeros.push(0);
             all.no_energy.push(0);
@@ -281,7 +291,11 @@ impl World {
         let mut components = vec![component];
         for peer in 1..=PEERS {
             let place = 10 + peer as u32;
-            components.push(typed(&format!("MC-{peer:03}"), interval, &[period(place, 0, i64::MAX)]));
+            components.push(typed(
+                &format!("MC-{peer:03}"),
+                interval,
+                &[period(place, 0, i64::MAX)],
+            ));
         }
         let registry = Registry::new(components, places(10 + PEERS + 1));
         let mut builder = PeerBuilder::new(&registry);

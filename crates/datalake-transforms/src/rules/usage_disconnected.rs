@@ -34,7 +34,12 @@ impl Default for UsageDisconnectedConfig {
 
 impl UsageDisconnectedConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("usage_disconnected.min_kwh_per_day", self.min_kwh_per_day, 0.0, 1000.0)?;
+        within(
+            "usage_disconnected.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.0,
+            1000.0,
+        )?;
         whole("usage_disconnected.min_days", self.min_days, 1, 3650)
     }
 }
@@ -63,7 +68,10 @@ mod tests {
         let profiles = Profiles::daily(0, FIRST_DAY, &vec![2.5; 100]).switch_off(90..100);
         let (evidence, _) = world.rule(&profiles, RULE);
         assert_eq!(evidence.verdict, Verdict::Hit);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 90, FIRST_DAY + 99));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 90, FIRST_DAY + 99)
+        );
         assert_eq!(evidence.kwh_micro, 25_000_000);
     }
 
@@ -79,10 +87,14 @@ mod tests {
     #[test]
     fn a_home_that_is_off_and_silent_is_no_hit() {
         let world = World::steady(installed(), 100);
-        let mut kwh = vec![2.5; 100];
+        let mut kwh = vec![10.0; 100];
         kwh[90..].fill(0.0);
         let profiles = Profiles::daily(0, FIRST_DAY, &kwh).switch_off(90..100);
         let stays = world.judge(&profiles);
-        assert!(stays[0].rules.iter().all(|rule| !rule.is_hit()), "{:?}", stays[0].rules);
+        assert!(
+            stays[0].rules.iter().all(|rule| !rule.is_hit()),
+            "{:?}",
+            stays[0].rules
+        );
     }
 }

@@ -35,7 +35,12 @@ impl Default for UsageNotInstalledConfig {
 
 impl UsageNotInstalledConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("usage_not_installed.min_kwh_per_day", self.min_kwh_per_day, 0.0, 1000.0)?;
+        within(
+            "usage_not_installed.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.0,
+            1000.0,
+        )?;
         whole("usage_not_installed.min_days", self.min_days, 1, 3650)
     }
 }
@@ -61,7 +66,11 @@ mod tests {
     const RULE: Rule = Rule::UsageNotInstalled;
 
     /// 3 kWh on each of the days, hanging at the service point on `installed`.
-    fn judged(days: usize, installed: (i32, i32), used: std::ops::Range<usize>) -> (crate::rules::RuleEvidence, Vec<Suppressor>) {
+    fn judged(
+        days: usize,
+        installed: (i32, i32),
+        used: std::ops::Range<usize>,
+    ) -> (crate::rules::RuleEvidence, Vec<Suppressor>) {
         let at = |day: i32| i64::from(FIRST_DAY + day) * DAY_SECONDS;
         let world = World::steady(component(&[period(0, at(installed.0), at(installed.1))]), days);
         let mut kwh = vec![3.0; days];
@@ -87,7 +96,10 @@ mod tests {
         let (evidence, against) = judged(110, (0, 100), 100..110);
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 10.0).abs() < 1e-6 && (evidence.threshold - 2.0).abs() < 1e-6);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 100, FIRST_DAY + 109));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 109)
+        );
         assert_eq!(evidence.kwh_micro, 30_000_000);
         // 0.6 at two days, 1 at fourteen.
         assert!((evidence.strength - (0.6 + 0.4 * 8.0 / 12.0)).abs() < 1e-6);

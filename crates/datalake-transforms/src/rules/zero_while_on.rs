@@ -87,8 +87,7 @@ fn runs(context: &StayContext<'_>) -> Vec<Range<usize>> {
         }
         match runs.last_mut() {
             Some(run)
-                if run.end == position
-                    && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS =>
+                if run.end == position && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS =>
             {
                 run.end = position + 1;
             }
@@ -125,12 +124,16 @@ fn with_baseline(context: &StayContext<'_>, positions: Range<usize>) -> ZeroRun 
 fn scattered(context: &StayContext<'_>) -> Option<ZeroRun> {
     let config = &context.config.zero_while_on;
     let levels = context.levels;
-    let zeros: Vec<usize> = (0..levels.len()).filter(|&position| is_zero(context, position)).collect();
+    let zeros: Vec<usize> = (0..levels.len())
+        .filter(|&position| is_zero(context, position))
+        .collect();
     let first = zeros
         .windows(config.min_days as usize)
         .position(|window| levels.day[window[window.len() - 1]] - levels.day[window[0]] < SCATTERED_DAYS)?;
     let mut last = first;
-    while last + 1 < zeros.len() && levels.day[zeros[last + 1]] - levels.day[zeros[last]] <= SCATTERED_DAYS / 2 {
+    while last + 1 < zeros.len()
+        && levels.day[zeros[last + 1]] - levels.day[zeros[last]] <= SCATTERED_DAYS / 2
+    {
         last += 1;
     }
     let mut run = with_baseline(context, zeros[first]..zeros[last] + 1);
@@ -166,8 +169,8 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
         .map(|run| with_baseline(context, run))
         .find(|run| run.baseline_kwh > config.min_baseline_kwh_per_day)
         .or_else(|| scattered(context));
-    let evidence = |verdict, days: usize, positions: Option<Range<usize>>, strength: f64, kwh: f64| {
-        RuleEvidence {
+    let evidence =
+        |verdict, days: usize, positions: Option<Range<usize>>, strength: f64, kwh: f64| RuleEvidence {
             rule: Rule::ZeroWhileOn,
             verdict,
             value: days as f32,
@@ -176,13 +179,18 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
             end_day: positions.as_ref().map_or(0, |run| levels.day[run.end - 1]),
             strength: strength as f32,
             kwh_micro: (kwh * MICRO as f64).round() as i64,
-        }
-    };
+        };
     if let Some(run) = hit {
         let days = run.zero_days as f64;
         let strength = 0.7 + 0.3 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0));
         let kwh = run.baseline_kwh * days;
-        let found = evidence(Verdict::Hit, run.zero_days, Some(run.positions.clone()), strength, kwh);
+        let found = evidence(
+            Verdict::Hit,
+            run.zero_days,
+            Some(run.positions.clone()),
+            strength,
+            kwh,
+        );
         return (found, Some(run));
     }
     let strength = longest.clone().map_or(0.0, |run| {
@@ -216,7 +224,10 @@ mod tests {
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 14.0).abs() < 1e-6);
         assert!((evidence.strength - 0.7).abs() < 1e-6);
-        assert_eq!((evidence.onset_day, evidence.end_day), (FIRST_DAY + 186, FIRST_DAY + 199));
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 186, FIRST_DAY + 199)
+        );
         assert_eq!(evidence.kwh_micro, 14 * 8_000_000);
         assert_eq!(against, []);
     }
