@@ -2,3 +2,4 @@
 
 pub mod diagnostic;
 pub mod exit_code;
+pub mod lake;
