@@ -3,6 +3,7 @@
 //! The lake's other tables are read too; whatever is rejected is counted by reason.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -114,8 +115,10 @@ fn by_reason(rejected: &[RejectedRow]) -> String {
     for row in rejected {
         *counts.entry(row.reason.code()).or_default() += 1;
     }
-    counts
-        .iter()
-        .map(|(code, count)| format!(", {count} {code}"))
-        .collect()
+    let mut text = String::new();
+    for (code, count) in counts {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ", {count} {code}");
+    }
+    text
 }

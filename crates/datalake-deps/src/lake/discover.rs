@@ -324,6 +324,16 @@ mod tests {
         );
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_loop_of_links_ends() {
+        let root = lake(&["device/a.parquet"]);
+        std::os::unix::fs::symlink(root.path().join("device"), root.path().join("device/again")).unwrap();
+        let error = discover(root.path(), &DEVICE, &TableConfig::default()).unwrap_err();
+        // Whichever is met first: the limit of the walk, or that of the operating system.
+        assert!(matches!(error, LakeError::Read(_)), "{error}");
+    }
+
     #[test]
     fn a_missing_table_says_where_it_was_looked_for() {
         let root = lake(&["device/_SUCCESS"]);

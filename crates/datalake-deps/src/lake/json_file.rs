@@ -35,11 +35,28 @@ pub(crate) struct JsonFile<'a> {
     rows: u64,
 }
 
-/// Which column a member of an object is.
+/// Which members of an object are read: those that a planned column is named after, each once.
 #[derive(Debug, Default)]
 struct Names {
     exact: BTreeMap<String, usize>,
-    lower: BTreeMap<String, usize>,
+    /// Without regard to case; `None` where that fits several names.
+    lower: BTreeMap<String, Option<usize>>,
+}
+
+impl Names {
+    /// The position of the member of this name.
+    fn add(&mut self, name: &str) -> usize {
+        if let Some(known) = self.exact.get(name) {
+            return *known;
+        }
+        let at = self.exact.len();
+        self.exact.insert(name.to_owned(), at);
+        self.lower
+            .entry(name.to_ascii_lowercase())
+            .and_modify(|several| *several = None)
+            .or_insert(Some(at));
+        at
+    }
 }
 
 /// Rows whose members are remembered for messages.
@@ -50,16 +67,13 @@ impl<'a> JsonFile<'a> {
         let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
         let mut names = Names::default();
         let mut sources = Vec::with_capacity(plan.columns.len());
-        for (at, column) in plan.columns.iter().enumerate() {
+        for column in &plan.columns {
             // Rows need not name what is null, so only the folders' names are known before reading.
             let partition = partition(file, &column.source_name)?;
-            if partition == Source::Absent {
-                names.exact.insert(column.source_name.clone(), at);
-                names.lower.insert(column.source_name.to_ascii_lowercase(), at);
-                sources.push(Source::Field(at));
-            } else {
-                sources.push(partition);
-            }
+            sources.push(match partition {
+                Source::Absent => Source::Field(names.add(&column.source_name)),
+                known => known,
+            });
         }
         Ok(Self {
             builder: TextBatchBuilder::new(&sources),
@@ -133,7 +147,7 @@ impl<'a> JsonFile<'a> {
         let object = ObjectSeed {
             names: &self.names,
             remember,
-            width: self.sources.len(),
+            width: self.names.exact.len(),
         };
         let members = object
             .deserialize(&mut deserializer)
@@ -145,8 +159,9 @@ impl<'a> JsonFile<'a> {
         };
         self.rows += 1;
         let mut cells: Vec<Option<Cow<'_, str>>> = vec![None; self.sources.len()];
-        for (at, raw) in members.into_iter().enumerate() {
-            let Some(raw) = raw else { continue };
+        for (at, source) in self.sources.iter().enumerate() {
+            let Source::Field(member) = source else { continue };
+            let Some(raw) = members[*member] else { continue };
             self.seen[at] = true;
             let decimal = !matches!(
                 self.plan.columns[at].spec.column_type,
@@ -259,13 +274,10 @@ impl Visitor<'_> for MemberSeed<'_> {
         if let Some(remember) = self.remember {
             remember.insert(name.to_owned());
         }
-        Ok(match self.names.exact.get(name) {
-            Some(at) => Some((*at, true)),
-            None => self
-                .names
-                .lower
-                .get(&name.to_ascii_lowercase())
-                .map(|at| (*at, false)),
-        })
+        if let Some(at) = self.names.exact.get(name) {
+            return Ok(Some((*at, true)));
+        }
+        let lower = self.names.lower.get(&name.to_ascii_lowercase());
+        Ok(lower.copied().flatten().map(|at| (at, false)))
     }
 }

@@ -254,6 +254,15 @@ pub(crate) fn read_whole(path: &Path) -> Result<Vec<RecordBatch>, LakeError> {
 fn guarded<T>(file: &Path, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, LakeError> {
     match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(Ok(decoded)) => Ok(decoded),
+        Ok(Err(ParquetError::External(error))) => Err(match error.downcast::<std::io::Error>() {
+            // The disk is at fault, not the file.
+            Ok(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+                let text = format!("{}: {error}", file.display());
+                LakeError::Read(std::io::Error::new(error.kind(), text))
+            }
+            Ok(error) => LakeError::corrupt(file, "Parquet", error),
+            Err(error) => LakeError::corrupt(file, "Parquet", error),
+        }),
         Ok(Err(error)) => Err(LakeError::corrupt(file, "Parquet", error)),
         Err(panic) => Err(LakeError::corrupt(file, "Parquet", panic_text(&*panic))),
     }
@@ -407,6 +416,26 @@ mod tests {
 
     use super::*;
     use crate::diagnostic::render;
+
+    #[test]
+    fn a_disk_that_fails_is_no_fault_of_the_file() {
+        let failing = |kind: std::io::ErrorKind| {
+            let error = ParquetError::External(Box::new(std::io::Error::from(kind)));
+            guarded(Path::new("a.parquet"), || -> Result<(), ParquetError> {
+                Err(error)
+            })
+            .unwrap_err()
+        };
+        let disk = failing(std::io::ErrorKind::StorageFull);
+        assert!(
+            matches!(&disk, LakeError::Read(error) if error.to_string().starts_with("a.parquet: ")),
+            "{disk:?}"
+        );
+        assert!(matches!(
+            failing(std::io::ErrorKind::UnexpectedEof),
+            LakeError::Corrupt { .. }
+        ));
+    }
 
     #[test]
     fn a_panic_of_the_decoder_is_an_error_about_the_file() {

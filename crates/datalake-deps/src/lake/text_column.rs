@@ -349,8 +349,8 @@ struct IntegerTexts {
     values: Option<ArrayRef>,
 }
 
-/// A dictionary of more entries is begun anew.
-const INTEGER_TEXTS_LIMIT: usize = 1 << 20;
+/// A dictionary of more entries is begun anew: with every new entry all of it is copied.
+const INTEGER_TEXTS_LIMIT: usize = 1 << 16;
 
 impl IntegerTexts {
     fn dictionary(&mut self, array: &Int64Array) -> DictionaryArray<Int32Type> {
@@ -378,5 +378,29 @@ impl IntegerTexts {
         self.values = Some(values.clone());
         // Every key was handed out above, so it is the position of a text.
         DictionaryArray::new(keys, values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dictionary_of_integers_grows_is_shared_and_begins_anew() {
+        let mut integers = IntegerTexts::default();
+        let batch = |from: i64| Int64Array::from_iter_values(from..from + 40_000);
+        let first = integers.dictionary(&batch(0));
+        let again = integers.dictionary(&batch(0));
+        assert_eq!(first.values().len(), 40_000);
+        assert!(first.values().to_data().ptr_eq(&again.values().to_data()));
+        assert_eq!(integers.dictionary(&batch(40_000)).values().len(), 80_000);
+        let anew = integers.dictionary(&batch(80_000));
+        assert_eq!(anew.values().len(), 40_000);
+        assert_eq!(
+            anew.values()
+                .as_string::<i32>()
+                .value(anew.keys().value(7) as usize),
+            "80007"
+        );
     }
 }

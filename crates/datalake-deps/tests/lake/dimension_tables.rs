@@ -70,6 +70,28 @@ fn files_of_several_formats_are_one_table_in_path_order() {
 }
 
 #[test]
+fn one_column_may_be_two_canonical_ones() {
+    let config = r#"{"tables": {"measuring_component": {"columns":
+        {"measuring_component_id": "id", "device_config_id": "dev", "device_id": "dev", "component_type": "type"}}}}"#;
+    let texts = |text: &str| array(StringArray::from(vec![text.to_owned()]));
+    let file = parquet(vec![
+        ("type", texts("t")),
+        ("dev", texts("d")),
+        ("id", texts("c")),
+    ]);
+    for lake in [
+        TestLake::new(config).with("measuring_component.csv", "type,dev,id\nt,d,c\n"),
+        TestLake::new(config).with(
+            "measuring_component.ndjson",
+            r#"{"type": "t", "dev": "d", "id": "c"}"#,
+        ),
+        TestLake::new(config).with("measuring_component.parquet", file),
+    ] {
+        assert_eq!(lake.table(&MEASURING_COMPONENT).unwrap().rows, ["c|d|d|t||||||"]);
+    }
+}
+
+#[test]
 fn coordinates_are_floats_and_must_be_finite() {
     let lake = TestLake::new("{}").with(
         "service_point.parquet",

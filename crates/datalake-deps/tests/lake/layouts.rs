@@ -473,6 +473,35 @@ fn a_piece_is_a_row_group_with_its_rows_bytes_and_times() {
 }
 
 #[test]
+fn times_of_a_zone_with_summer_time_are_bounded_with_a_day_to_spare() {
+    // Two in the morning comes twice on 2024-10-27 in Berlin, so order by the wall is not order in time.
+    let config =
+        r#"{"measurement_time_zone": "+01:00", "tables": {"measurements": {"time_zone": "Europe/Berlin"}}}"#;
+    let wall = 1_729_994_400_i64; // 2024-10-27 02:00
+    let times = TimestampMicrosecondArray::from(vec![wall * 1_000_000, (wall + 7_200) * 1_000_000]);
+    let columns = vec![
+        ("measuring_component_id", array(StringArray::from(vec!["a", "a"]))),
+        ("measured_at", array(times)),
+        ("value", array(Int64Array::from(vec![1, 1]))),
+    ];
+    let lake = TestLake::new(config).with("measurements.parquet", crate::support::parquet(columns));
+    let scan = lake
+        .open()
+        .unwrap()
+        .plan_measurements(&datalake_deps::lake::ScanOptions::default())
+        .unwrap();
+    assert_eq!(
+        scan.pieces()[0].range,
+        Some((wall - 3_600 - 86_400, wall + 7_200 + 86_400))
+    );
+    let read = lake.scan(&[], 10).unwrap();
+    assert_eq!(
+        read.rows,
+        ["a|2024-10-27T01:00:00|1000000", "a|2024-10-27T04:00:00|1000000"]
+    );
+}
+
+#[test]
 fn a_dictionary_is_shared_by_the_batches_of_a_piece() {
     let lake = TestLake::new("{}");
     let ids = StringArray::from_iter_values((0..100).map(|row| format!("component-{}", row % 3)));

@@ -5,6 +5,7 @@ mod bad_files;
 mod bad_rows;
 mod column_types;
 mod dimension_tables;
+mod foreign_writers;
 mod layouts;
 mod support;
 mod text_files;

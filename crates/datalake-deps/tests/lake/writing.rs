@@ -64,6 +64,17 @@ fn what_is_written_is_reported_and_read_back() {
     assert_eq!(reader.metadata().file_metadata().created_by(), Some("datalake"));
 }
 
+/// Published tables are promised to stay the same byte for byte: what changes these bytes, be it a dependency, breaks
+/// that promise to everyone who compares checksums.
+#[test]
+fn the_bytes_are_pinned() {
+    let lake = TestLake::new("{}");
+    let path = lake.path().join("pinned.parquet");
+    let written = write_table(&path, &schema(), &[batch(0..30_000)], &WriteOptions::default()).unwrap();
+    insta::assert_snapshot!(written.sha256, @"f9309a7fab3f48fcc7e8e981ff7aa0f1b7c7a982b892859304f445df74b610a3");
+    assert_eq!(WriteOptions::default().row_group_rows, 1_048_576);
+}
+
 #[test]
 fn a_table_without_rows_is_a_file_too() {
     let lake = TestLake::new("{}");
