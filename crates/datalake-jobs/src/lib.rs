@@ -1,1 +1,3 @@
-//! placeholder
+//! The jobs of the meter data lake. Each is one module (extract, transform, load) and one small binary.
+
+pub mod theft_detection;

@@ -1,0 +1,4 @@
+//! Job `theft-detection`: from the four tables of the lake to a ranked, explained list of suspected service
+//! points.
+
+pub mod windows;
