@@ -13,9 +13,13 @@
 //! series + peers -> rules (evidence) -> suppressors -> loss -> cases
 //! ```
 
+pub mod clock;
+pub mod component_type;
+pub mod conditions;
 pub mod day_profile;
 pub mod error;
 pub mod findings;
 pub mod model;
+pub mod newest_wins;
 pub mod registry;
 pub mod series;
