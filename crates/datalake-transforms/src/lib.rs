@@ -13,13 +13,21 @@
 //! series + peers -> rules (evidence) -> suppressors -> loss -> cases
 //! ```
 
+pub mod accounting;
 pub mod clock;
 pub mod component_type;
 pub mod conditions;
+pub mod day_grid;
 pub mod day_profile;
 pub mod error;
+pub mod features;
 pub mod findings;
+pub mod measured;
 pub mod model;
 pub mod newest_wins;
+pub mod register_periods;
 pub mod registry;
+pub mod resolve;
 pub mod series;
+#[cfg(test)]
+pub(crate) mod test_lake;
