@@ -11,7 +11,7 @@ use fs_err as fs;
 const SUFFIX: &str = ".tmp";
 
 /// A temporary file of this age belongs to no living run: writing one takes milliseconds.
-const STALE: Duration = Duration::from_secs(3600);
+const STALE: Duration = Duration::from_hours(1);
 
 /// Writes `bytes` to `path` so that a reader sees the old file or the new one, also after a crash or a power cut:
 /// a temporary file beside it, synced, renamed over it, and the folder synced.
@@ -113,7 +113,7 @@ mod tests {
                     .write(true)
                     .open(folder.path().join(name))
                     .unwrap();
-                file.set_modified(SystemTime::now() - Duration::from_secs(3700))
+                file.set_modified(SystemTime::now() - Duration::from_mins(61))
                     .unwrap();
             }
         }

@@ -160,7 +160,7 @@ mod tests {
         let first = Fingerprint::of_file(&path).unwrap();
         assert_eq!(first.bytes, 1024 * 1024 + 1);
         assert_eq!(first.modified_ns, Some(1_000_000_000_005));
-        assert_eq!(first.sha256, sha256_hex(&[7; 64 * 1024]));
+        assert_eq!(first.sha256, sha256_hex(&vec![7; 64 * 1024]));
         // The first byte of the tail counts, the one before does not.
         let tail = content.len() - 64 * 1024;
         content[tail - 1] = 8;

@@ -167,7 +167,10 @@ impl Sealed<'_> {
         |sealed| sealed.staging.output.make_links(sealed.manifest.tables()),
         |sealed| sealed.remember(),
         |sealed| sealed.switch(),
-        |sealed| sealed.clean(),
+        |sealed| {
+            sealed.clean();
+            Ok(())
+        },
     ];
 
     fn place(&self) -> Result<(), PublishError> {
@@ -208,7 +211,7 @@ impl Sealed<'_> {
     }
 
     /// What cannot be removed is only in the way: the tables are published, so a warning has to do.
-    fn clean(&self) -> Result<(), PublishError> {
+    fn clean(&self) {
         let output = self.staging.output;
         let kept = [
             PathBuf::from(LOCK),
@@ -235,7 +238,6 @@ impl Sealed<'_> {
                 );
             }
         }
-        Ok(())
     }
 }
 
