@@ -1,0 +1,1 @@
+//! Judges scores and cases against the truth.
