@@ -37,7 +37,10 @@ pub(super) fn read(lake: &Path) -> Result<Vec<Customer>, ToolError> {
             let config = text(batch, file, "device_config_id")?;
             let device = text(batch, file, "device_id")?;
             for i in 0..batch.num_rows() {
-                device_of_config.insert(config.value(i).trim().to_owned(), device.value(i).trim().to_owned());
+                device_of_config.insert(
+                    config.value(i).trim().to_owned(),
+                    device.value(i).trim().to_owned(),
+                );
             }
             Ok(())
         })?;
@@ -51,10 +54,12 @@ pub(super) fn read(lake: &Path) -> Result<Vec<Customer>, ToolError> {
         };
         let device_at = |i| device.as_ref().map_or("", |d| d.value(i).trim());
         Ok((0..batch.num_rows())
-            .map(|i| match (device_at(i), config.as_ref().map(|c| c.value(i).trim())) {
-                ("", Some(c)) => device_of_config.get(c).cloned().unwrap_or_else(|| c.to_owned()),
-                (d, _) => d.to_owned(),
-            })
+            .map(
+                |i| match (device_at(i), config.as_ref().map(|c| c.value(i).trim())) {
+                    ("", Some(c)) => device_of_config.get(c).cloned().unwrap_or_else(|| c.to_owned()),
+                    (d, _) => d.to_owned(),
+                },
+            )
             .collect())
     };
 
@@ -65,7 +70,9 @@ pub(super) fn read(lake: &Path) -> Result<Vec<Customer>, ToolError> {
         let removed = names::position(&batch.schema(), "removed_at").map(|at| batch.column(at));
         let status = optional_text(batch, file, "status")?;
         for (i, hub) in hubs(batch, file)?.into_iter().enumerate() {
-            let on = status.as_ref().is_none_or(|s| s.value(i).trim().eq_ignore_ascii_case("ON"));
+            let on = status
+                .as_ref()
+                .is_none_or(|s| s.value(i).trim().eq_ignore_ascii_case("ON"));
             events.entry(hub).or_default().push(InstallEvent {
                 id: id.value(i).trim().to_owned(),
                 service_point_id: service_point.value(i).trim().to_owned(),
@@ -80,8 +87,13 @@ pub(super) fn read(lake: &Path) -> Result<Vec<Customer>, ToolError> {
         let id = text(batch, file, "measuring_component_id")?;
         let code = text(batch, file, "component_type")?;
         for (i, hub) in hubs(batch, file)?.into_iter().enumerate() {
-            let Some(interval) = delivered_interval_seconds(code.value(i)) else { continue };
-            components.entry(hub).or_default().push((id.value(i).trim().to_owned(), interval));
+            let Some(interval) = delivered_interval_seconds(code.value(i)) else {
+                continue;
+            };
+            components
+                .entry(hub)
+                .or_default()
+                .push((id.value(i).trim().to_owned(), interval));
         }
         Ok(())
     })?;
@@ -105,7 +117,9 @@ fn join(
     for (service_point_id, (mut found, its_events)) in by_point {
         found.sort();
         found.dedup();
-        let Some((_, interval_seconds)) = found.first() else { continue };
+        let Some((_, interval_seconds)) = found.first() else {
+            continue;
+        };
         if found.iter().any(|(_, i)| i != interval_seconds) {
             continue;
         }

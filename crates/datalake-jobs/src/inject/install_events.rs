@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use arrow::array::{
+    ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 
 use super::plan::{Plan, Thief};
@@ -18,10 +20,15 @@ use crate::synthetic::theft::TheftKind;
 /// Copies the table with the removals and disconnections of the plan.
 pub(super) fn rewrite(lake: &Path, output: &Path, plan: &Plan) -> Result<(), ToolError> {
     let table = lake.join("install_event");
-    let thief_of: HashMap<&str, &Thief> =
-        plan.thieves.iter().filter_map(|t| Some((t.event.as_deref()?, t))).collect();
+    let thief_of: HashMap<&str, &Thief> = plan
+        .thieves
+        .iter()
+        .filter_map(|t| Some((t.event.as_deref()?, t)))
+        .collect();
     for file in parquet_files(&table)? {
-        let to = output.join("install_event").join(file.strip_prefix(&table).unwrap_or(&file));
+        let to = output
+            .join("install_event")
+            .join(file.strip_prefix(&table).unwrap_or(&file));
         let batches = FileBatches::open(&file)?;
         let schema = with_columns(&batches.schema);
         let mut writer = create(&to, Arc::clone(&schema))?;
@@ -42,7 +49,11 @@ fn with_columns(schema: &Schema) -> Arc<Schema> {
     };
     let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
     let mut fields: Vec<Arc<Field>> = schema.fields().to_vec();
-    for (name, data_type) in [("removed_at", &moment), ("status", &DataType::Utf8), ("status_updated_at", &moment)] {
+    for (name, data_type) in [
+        ("removed_at", &moment),
+        ("status", &DataType::Utf8),
+        ("status_updated_at", &moment),
+    ] {
         match names::position(schema, name) {
             // A column of nulls only may lack a type.
             Some(at) if schema.field(at).data_type() == &DataType::Null => {
@@ -62,10 +73,15 @@ fn rewrite_batch(
     thief_of: &HashMap<&str, &Thief>,
 ) -> Result<RecordBatch, ToolError> {
     let id = text(batch, file, "install_event_id")?;
-    let thieves: Vec<Option<&Thief>> =
-        id.iter().map(|id| thief_of.get(id.unwrap_or_default().trim()).copied()).collect();
+    let thieves: Vec<Option<&Thief>> = id
+        .iter()
+        .map(|id| thief_of.get(id.unwrap_or_default().trim()).copied())
+        .collect();
     let is = |kind: TheftKind| -> BooleanArray {
-        thieves.iter().map(|t| Some(t.is_some_and(|t| t.kind == kind))).collect()
+        thieves
+            .iter()
+            .map(|t| Some(t.is_some_and(|t| t.kind == kind)))
+            .collect()
     };
     // Noon of the day before: the first day of the theft is whole, whatever the clock's offset.
     let moments: ArrayRef = Arc::new(
@@ -74,7 +90,10 @@ fn rewrite_batch(
             .map(|t| t.map(|t| (i64::from(t.onset) * 86_400 - 43_200) * 1_000_000))
             .collect::<TimestampMicrosecondArray>(),
     );
-    let (removed, off) = (is(TheftKind::UsageAfterRemoval), is(TheftKind::UsageWhileDisconnected));
+    let (removed, off) = (
+        is(TheftKind::UsageAfterRemoval),
+        is(TheftKind::UsageWhileDisconnected),
+    );
     let mut columns: Vec<ArrayRef> = schema
         .fields()
         .iter()

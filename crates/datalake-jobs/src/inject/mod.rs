@@ -78,8 +78,11 @@ fn check(args: &Args) -> Result<Vec<TheftKind>, ToolError> {
             hint: "inject into the lake that it was made from, or remove the table".to_owned(),
         });
     }
-    let mut kinds =
-        if args.kinds.is_empty() { TheftKind::ALL.to_vec() } else { args.kinds.clone() };
+    let mut kinds = if args.kinds.is_empty() {
+        TheftKind::ALL.to_vec()
+    } else {
+        args.kinds.clone()
+    };
     kinds.retain(|k| *k != TheftKind::SlowExchange);
     kinds.sort_unstable();
     kinds.dedup();

@@ -87,7 +87,9 @@ pub(super) fn plan(
             round.shuffle(&mut rng);
             turns.extend(round);
         }
-        let Some(at) = turns.iter().position(possible) else { continue };
+        let Some(at) = turns.iter().position(possible) else {
+            continue;
+        };
         let kind = turns.remove(at);
         thieves.push(Thief {
             customer,
@@ -100,11 +102,18 @@ pub(super) fn plan(
         });
     }
     thieves.sort_by_key(|t| t.customer);
-    Plan { eligible: candidates.len(), thieves }
+    Plan {
+        eligible: candidates.len(),
+        thieves,
+    }
 }
 
 fn days(extent: &Extent) -> i64 {
-    if extent.rows == 0 { 0 } else { (extent.last - extent.first) / 86_400 + 1 }
+    if extent.rows == 0 {
+        0
+    } else {
+        (extent.last - extent.first) / 86_400 + 1
+    }
 }
 
 /// A customer of the same interval with a tenth to six tenths of the mean.
@@ -123,7 +132,11 @@ fn donor(
             && (0.1..0.6).contains(&ratio)
             && extents[other].first <= extents[customer].last
             && extents[other].last >= extents[customer].last;
-        if fits { customers[other].components.first().cloned() } else { None }
+        if fits {
+            customers[other].components.first().cloned()
+        } else {
+            None
+        }
     })
 }
 
@@ -154,7 +167,11 @@ mod tests {
     #[test]
     fn the_share_the_onsets_and_the_turns() {
         let (customers, extents) = lake(300, 1_800);
-        let kinds: Vec<_> = TheftKind::ALL.iter().copied().filter(|k| *k != TheftKind::SlowExchange).collect();
+        let kinds: Vec<_> = TheftKind::ALL
+            .iter()
+            .copied()
+            .filter(|k| *k != TheftKind::SlowExchange)
+            .collect();
         let plan = plan(&customers, &extents, &kinds, 0.2, 7);
         assert_eq!((plan.eligible, plan.thieves.len()), (300, 60));
         // Days 0 to 99: 30 % to 80 % of them lie before the onset.
@@ -183,10 +200,15 @@ mod tests {
     #[test]
     fn too_little_data_is_left_alone() {
         let (customers, mut extents) = lake(10, 1_800);
-        extents[..5].iter_mut().for_each(|e| e.last = e.first + 20 * 86_400);
+        extents[..5]
+            .iter_mut()
+            .for_each(|e| e.last = e.first + 20 * 86_400);
         extents[5].sum_micro = 0;
         extents[6] = Extent::NONE;
         let plan = plan(&customers, &extents, &[TheftKind::JokarH1], 1.0, 1);
-        assert_eq!(plan.thieves.iter().map(|t| t.customer).collect::<Vec<_>>(), [7, 8, 9]);
+        assert_eq!(
+            plan.thieves.iter().map(|t| t.customer).collect::<Vec<_>>(),
+            [7, 8, 9]
+        );
     }
 }

@@ -43,12 +43,16 @@ fn rewrite_batch(
     let mut estimated = vec![false; batch.num_rows()];
     let mut changed = 0;
     for i in 0..batch.num_rows() {
-        let Some(reported) = injected.reported.get(rows.id.value(i).trim()) else { continue };
+        let Some(reported) = injected.reported.get(rows.id.value(i).trim()) else {
+            continue;
+        };
         let Some((at, micro)) = rows.get(i) else { continue };
         if condition.as_ref().is_some_and(|c| is_missing(c.value(i))) {
             continue;
         }
-        let Ok(position) = reported.values.binary_search_by_key(&at, |row| row.0) else { continue };
+        let Ok(position) = reported.values.binary_search_by_key(&at, |row| row.0) else {
+            continue;
+        };
         let value = reported.values[position].1;
         new[i] = Some(i128::from(value));
         estimated[i] = reported.estimated;
@@ -61,7 +65,9 @@ fn rewrite_batch(
     let value = required(&batch.schema(), file, "value")?;
     let mask = BooleanArray::from_iter(new.iter().map(|v| Some(v.is_some())));
     let decimals: ArrayRef = Arc::new(
-        Decimal128Array::from(new).with_precision_and_scale(38, 6).map_err(ToolError::arrow(file))?,
+        Decimal128Array::from(new)
+            .with_precision_and_scale(38, 6)
+            .map_err(ToolError::arrow(file))?,
     );
     columns[value] = replace(&mask, &decimals, &columns[value], file)?;
     if let Some(at) = names::position(&batch.schema(), "condition_code") {

@@ -47,13 +47,17 @@ struct Row {
 
 /// Whether a condition code says that the value is a placeholder.
 pub(super) fn is_missing(code: &str) -> bool {
-    code.trim().parse::<u32>().is_ok_and(|c| (100_000..300_000).contains(&c))
+    code.trim()
+        .parse::<u32>()
+        .is_ok_and(|c| (100_000..300_000).contains(&c))
 }
 
 /// The true values of some components, by id.
 pub(super) fn read(files: &[PathBuf], components: &[&str]) -> Result<HashMap<String, Series>, ToolError> {
-    let parts =
-        files.par_iter().map(|file| read_file(file, components)).collect::<Result<Vec<_>, _>>()?;
+    let parts = files
+        .par_iter()
+        .map(|file| read_file(file, components))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut rows: Vec<Vec<Row>> = components.iter().map(|_| Vec::new()).collect();
     for part in parts {
         for (component, row) in part {
@@ -89,18 +93,24 @@ fn read_file(file: &Path, components: &[&str]) -> Result<Vec<(usize, Row)>, Tool
         let rows = Measurements::of(&batch, file)?;
         let condition = optional_text(&batch, file, "condition_code")?;
         let whole = |name: &str, to: &DataType| match names::position(&batch.schema(), name) {
-            Some(at) => cast(batch.column(at), to).map(Some).map_err(ToolError::arrow(file)),
+            Some(at) => cast(batch.column(at), to)
+                .map(Some)
+                .map_err(ToolError::arrow(file)),
             None => Ok(None),
         };
         let updated = whole("updated_at", &DataType::Timestamp(TimeUnit::Microsecond, None))?;
         let version = whole("version", &DataType::Int64)?;
         for i in 0..batch.num_rows() {
-            let Some(&component) = index.get(rows.id.value(i).trim()) else { continue };
+            let Some(&component) = index.get(rows.id.value(i).trim()) else {
+                continue;
+            };
             let Some((at, micro)) = rows.get(i) else { continue };
             if condition.as_ref().is_some_and(|c| is_missing(c.value(i))) {
                 continue;
             }
-            let updated = updated.as_ref().map(|a| a.as_primitive::<TimestampMicrosecondType>());
+            let updated = updated
+                .as_ref()
+                .map(|a| a.as_primitive::<TimestampMicrosecondType>());
             let version = version.as_ref().map(|a| a.as_primitive::<Int64Type>());
             found.push((
                 component,
@@ -118,7 +128,10 @@ fn read_file(file: &Path, components: &[&str]) -> Result<Vec<(usize, Row)>, Tool
 
 /// Applies each thief's attack from the onset on.
 pub(super) fn inject(plan: &Plan, recorded: &HashMap<String, Series>, seed: u64) -> Injected {
-    let mut injected = Injected { reported: HashMap::new(), lost_micro: Vec::new() };
+    let mut injected = Injected {
+        reported: HashMap::new(),
+        lost_micro: Vec::new(),
+    };
     for (number, thief) in plan.thieves.iter().enumerate() {
         let mut lost = 0;
         for (channel, id) in thief.components.iter().enumerate() {
@@ -127,7 +140,9 @@ pub(super) fn inject(plan: &Plan, recorded: &HashMap<String, Series>, seed: u64)
             let (values, component_lost) = attack(thief, number as u64, channel as i64, series, donor, seed);
             lost += component_lost;
             let estimated = thief.kind == TheftKind::EstimatedForever;
-            injected.reported.insert(id.clone(), Reported { values, estimated });
+            injected
+                .reported
+                .insert(id.clone(), Reported { values, estimated });
         }
         injected.lost_micro.push(lost);
     }
@@ -166,7 +181,8 @@ fn attack(
         let slot_of = |at: i64| ((at - interval).rem_euclid(86_400) / interval) as usize;
         // Slots without a row stand at the day's mean, so that they do not drag it.
         let mut values = vec![mean; slots];
-        rows.iter().for_each(|(at, micro)| values[slot_of(*at)] = *micro as f64 / 1e6);
+        rows.iter()
+            .for_each(|(at, micro)| values[slot_of(*at)] = *micro as f64 / 1e6);
         let mut donated: Vec<f64> = Vec::new();
         if let Some(donor) = donor {
             // Where the smaller customer has no row, a third of the own value stands in.
@@ -180,7 +196,11 @@ fn attack(
         attack.apply((day - thief.onset) as u32, &mut values, &donated, &mut rng);
         for (at, micro) in rows {
             let new = (values[slot_of(*at)] * 1e6 / resolution as f64).round() as i64 * resolution;
-            lost += if thief.kind.is_unbilled() { *micro } else { *micro - new };
+            lost += if thief.kind.is_unbilled() {
+                *micro
+            } else {
+                *micro - new
+            };
             reported.push((*at, new));
         }
     }
@@ -222,13 +242,19 @@ mod tests {
 
         // 2 kWh times a factor from 0.1 to 0.8, on the grid of half a kilowatt-hour.
         let (reported, lost) = attack(&thief(TheftKind::JokarH1, 6, 86_400), 0, 0, &series, None, 1);
-        assert!(reported.iter().all(|r| r.1 % 500_000 == 0 && (0..=1_500_000).contains(&r.1)));
+        assert!(
+            reported
+                .iter()
+                .all(|r| r.1 % 500_000 == 0 && (0..=1_500_000).contains(&r.1))
+        );
         assert_eq!(lost, 8_000_000 - reported.iter().map(|r| r.1).sum::<i64>());
     }
 
     #[test]
     fn the_midnight_row_belongs_to_the_day_before() {
-        let series: Series = (1..=24 * 4).map(|h| (h * 3_600, i64::from(h as i32) * 1_000)).collect();
+        let series: Series = (1..=24 * 4)
+            .map(|h| (h * 3_600, i64::from(h as i32) * 1_000))
+            .collect();
         let (reported, lost) = attack(&thief(TheftKind::JokarH6, 2, 3_600), 0, 0, &series, None, 1);
         assert_eq!(reported[0], (49 * 3_600, 72_000), "the first hour shows the last");
         assert_eq!(reported[23], (72 * 3_600, 49_000));
@@ -238,7 +264,14 @@ mod tests {
     #[test]
     fn a_gap_stays_a_gap_and_unbilled_energy_is_lost_whole() {
         let series: Series = [1, 2, 3, 5].map(|d| (d * 86_400, 3_000)).to_vec();
-        let (reported, lost) = attack(&thief(TheftKind::UsageAfterRemoval, 2, 86_400), 0, 0, &series, None, 1);
+        let (reported, lost) = attack(
+            &thief(TheftKind::UsageAfterRemoval, 2, 86_400),
+            0,
+            0,
+            &series,
+            None,
+            1,
+        );
         assert_eq!(reported, [(3 * 86_400, 3_000), (5 * 86_400, 3_000)]);
         assert_eq!(lost, 6_000);
     }
@@ -247,8 +280,14 @@ mod tests {
     fn the_smaller_customer_stands_in() {
         let series: Series = (1..=4).map(|d| (d * 86_400, 9_000)).collect();
         let donor: Series = vec![(3 * 86_400, 1_000)];
-        let (reported, _) =
-            attack(&thief(TheftKind::SmallerProfile, 2, 86_400), 0, 0, &series, Some(&donor), 1);
+        let (reported, _) = attack(
+            &thief(TheftKind::SmallerProfile, 2, 86_400),
+            0,
+            0,
+            &series,
+            Some(&donor),
+            1,
+        );
         // Resolution is 9,000: the donor's 1,000 rounds to 0, the missing day's 3,000 too.
         assert_eq!(reported, [(3 * 86_400, 0), (4 * 86_400, 0)]);
     }

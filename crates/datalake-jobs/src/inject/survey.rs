@@ -23,7 +23,12 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    pub(super) const NONE: Self = Self { first: i64::MAX, last: i64::MIN, rows: 0, sum_micro: 0 };
+    pub(super) const NONE: Self = Self {
+        first: i64::MAX,
+        last: i64::MIN,
+        rows: 0,
+        sum_micro: 0,
+    };
 
     fn merge(&mut self, other: Self) {
         self.first = self.first.min(other.first);
@@ -49,7 +54,11 @@ impl Measurements {
         if !matches!(schema.field(at).data_type(), DataType::Timestamp(_, _)) {
             return Err(ToolError::Input {
                 path: file.to_owned(),
-                what: format!("`{}` is {}, not a timestamp", schema.field(at).name(), schema.field(at).data_type()),
+                what: format!(
+                    "`{}` is {}, not a timestamp",
+                    schema.field(at).name(),
+                    schema.field(at).data_type()
+                ),
                 hint: "write the measurements as Parquet timestamps first".to_owned(),
             });
         }
@@ -63,11 +72,17 @@ impl Measurements {
 
     /// Seconds of `measured_at` and millionths of the value; `None` where either is missing.
     pub(super) fn get(&self, i: usize) -> Option<(i64, i64)> {
-        let (at, value) = (self.at.as_primitive::<TimestampMicrosecondType>(), self.value.as_primitive::<Decimal128Type>());
+        let (at, value) = (
+            self.at.as_primitive::<TimestampMicrosecondType>(),
+            self.value.as_primitive::<Decimal128Type>(),
+        );
         if at.is_null(i) || value.is_null(i) {
             return None;
         }
-        Some((at.value(i).div_euclid(1_000_000), i64::try_from(value.value(i)).ok()?))
+        Some((
+            at.value(i).div_euclid(1_000_000),
+            i64::try_from(value.value(i)).ok()?,
+        ))
     }
 }
 
@@ -88,7 +103,11 @@ pub(super) fn survey(files: &[PathBuf], customers: &[Customer]) -> Result<Vec<Ex
 }
 
 fn customer_of_component(customers: &[Customer]) -> HashMap<&str, usize> {
-    customers.iter().enumerate().flat_map(|(i, c)| c.components.iter().map(move |id| (id.as_str(), i))).collect()
+    customers
+        .iter()
+        .enumerate()
+        .flat_map(|(i, c)| c.components.iter().map(move |id| (id.as_str(), i)))
+        .collect()
 }
 
 fn survey_file(
@@ -100,11 +119,22 @@ fn survey_file(
     for batch in FileBatches::open(file)? {
         let rows = Measurements::of(&batch?, file)?;
         for i in 0..rows.id.len() {
-            let Some(&customer) = index.get(rows.id.value(i).trim()) else { continue };
+            let Some(&customer) = index.get(rows.id.value(i).trim()) else {
+                continue;
+            };
             if let Some((at, micro)) = rows.get(i) {
-                extents[customer].merge(Extent { first: at, last: at, rows: 1, sum_micro: i128::from(micro) });
+                extents[customer].merge(Extent {
+                    first: at,
+                    last: at,
+                    rows: 1,
+                    sum_micro: i128::from(micro),
+                });
             }
         }
     }
-    Ok(extents.into_iter().enumerate().filter(|(_, e)| e.rows > 0).collect())
+    Ok(extents
+        .into_iter()
+        .enumerate()
+        .filter(|(_, e)| e.rows > 0)
+        .collect())
 }

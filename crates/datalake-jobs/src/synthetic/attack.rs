@@ -120,7 +120,9 @@ impl Attack {
             Self::Mean { factor } => values.fill(factor * mean(values)),
             Self::MeanEach { low, high } => {
                 let mean = mean(values);
-                values.iter_mut().for_each(|v| *v = mean * between(rng, low, high));
+                values
+                    .iter_mut()
+                    .for_each(|v| *v = mean * between(rng, low, high));
             }
             Self::Mirror => values.reverse(),
             Self::Ramp { floor, days } => {
@@ -137,7 +139,11 @@ impl Attack {
                 }
             }
             Self::Flat { kwh } => values.fill(kwh),
-            Self::Reverse { start, length, factor } => scale(block(values, start, length), -factor),
+            Self::Reverse {
+                start,
+                length,
+                factor,
+            } => scale(block(values, start, length), -factor),
             Self::ScaleNight { factor } => {
                 scale(&mut values[..slots / 4], factor);
                 scale(&mut values[slots - slots / 12..], factor);
@@ -170,7 +176,9 @@ fn shift(values: &mut [f64], share: f64) {
         moved += *v * share;
         *v *= 1.0 - share;
     }
-    values[..night].iter_mut().for_each(|v| *v += moved / night as f64);
+    values[..night]
+        .iter_mut()
+        .for_each(|v| *v += moved / night as f64);
 }
 
 #[cfg(test)]
@@ -185,7 +193,12 @@ mod tests {
 
     fn reported(attack: Attack, day: u32) -> Vec<f64> {
         let mut values = DAY.to_vec();
-        attack.apply(day, &mut values, &[0.5; 12], &mut stream(3, Purpose::Attack, 0, 0));
+        attack.apply(
+            day,
+            &mut values,
+            &[0.5; 12],
+            &mut stream(3, Purpose::Attack, 0, 0),
+        );
         values
     }
 
@@ -214,7 +227,14 @@ mod tests {
         assert_eq!(reported(Attack::Replace, 0), [0.5; 12]);
         assert_eq!(reported(Attack::Flat { kwh: 0.3 }, 0), [0.3; 12]);
         assert_eq!(
-            reported(Attack::Reverse { start: 10, length: 2, factor: 0.5 }, 0)[9..],
+            reported(
+                Attack::Reverse {
+                    start: 10,
+                    length: 2,
+                    factor: 0.5
+                },
+                0
+            )[9..],
             [10.0, -5.5, -6.0]
         );
         assert_eq!(
@@ -232,14 +252,25 @@ mod tests {
     fn a_ramp_falls_to_its_floor_and_stays_there() {
         let ramp = Attack::Ramp { floor: 0.2, days: 4 };
         let first: Vec<_> = [0, 1, 3, 100].map(|day| reported(ramp, day)[9]).to_vec();
-        assert!(first.iter().zip([8.0, 6.0, 2.0, 2.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{first:?}");
+        assert!(
+            first
+                .iter()
+                .zip([8.0, 6.0, 2.0, 2.0])
+                .all(|(a, b)| (a - b).abs() < 1e-12),
+            "{first:?}"
+        );
     }
 
     #[test]
     fn a_spell_of_zeros_has_at_least_its_length_and_at_most_half_a_day() {
         for seed in 0..200 {
             let mut values = DAY.to_vec();
-            Attack::ZeroSpell { at_least: 2 }.apply(0, &mut values, &[], &mut stream(seed, Purpose::Attack, 0, 0));
+            Attack::ZeroSpell { at_least: 2 }.apply(
+                0,
+                &mut values,
+                &[],
+                &mut stream(seed, Purpose::Attack, 0, 0),
+            );
             let zeros: Vec<_> = (0..12).filter(|&t| values[t] == 0.0).collect();
             assert!((2..=6).contains(&zeros.len()));
             assert_eq!(zeros[zeros.len() - 1] - zeros[0] + 1, zeros.len(), "one block");
@@ -248,7 +279,10 @@ mod tests {
 
     #[test]
     fn random_attacks_stay_in_their_ranges() {
-        for (y, x) in reported(Attack::ScaleEach { low: 0.2, high: 0.8 }, 0).iter().zip(DAY) {
+        for (y, x) in reported(Attack::ScaleEach { low: 0.2, high: 0.8 }, 0)
+            .iter()
+            .zip(DAY)
+        {
             assert!((0.2 * x..0.8 * x).contains(y));
         }
         let each = reported(Attack::MeanEach { low: 0.1, high: 0.8 }, 0);

@@ -14,7 +14,12 @@ pub(crate) fn required(schema: &Schema, file: &Path, canonical: &str) -> Result<
     names::position(schema, canonical).ok_or_else(|| ToolError::MissingColumn {
         path: file.to_owned(),
         column: canonical.to_owned(),
-        found: schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", "),
+        found: schema
+            .fields()
+            .iter()
+            .map(|f| f.name().as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
     })
 }
 

@@ -36,8 +36,18 @@ mod tests {
     #[test]
     fn codes_and_seconds_agree() {
         for seconds in [300, 600, 900, 1_800, 3_600, 86_400] {
-            assert_eq!(code(seconds, true).as_deref().and_then(delivered_interval_seconds), Some(seconds));
-            assert_eq!(code(seconds, false).as_deref().and_then(delivered_interval_seconds), None);
+            assert_eq!(
+                code(seconds, true)
+                    .as_deref()
+                    .and_then(delivered_interval_seconds),
+                Some(seconds)
+            );
+            assert_eq!(
+                code(seconds, false)
+                    .as_deref()
+                    .and_then(delivered_interval_seconds),
+                None
+            );
         }
         assert_eq!(code(1_800, true).as_deref(), Some("E-KWH-30-DEL"));
         assert_eq!(code(7_200, true), None);

@@ -98,7 +98,10 @@ impl ToolError {
         E: std::error::Error + Send + Sync + 'static,
     {
         let path = path.to_owned();
-        move |source| Self::Text { path, source: Box::new(source) }
+        move |source| Self::Text {
+            path,
+            source: Box::new(source),
+        }
     }
 }
 
@@ -127,9 +130,11 @@ impl Diagnostic for ToolError {
             )),
             Self::MissingColumn { found, .. } => Some(format!("the columns are {found}")),
             Self::Input { hint, .. } => Some(hint.clone()),
-            Self::Option { .. } | Self::Io(_) | Self::Parquet { .. } | Self::Arrow { .. } | Self::Text { .. } => {
-                None
-            }
+            Self::Option { .. }
+            | Self::Io(_)
+            | Self::Parquet { .. }
+            | Self::Arrow { .. }
+            | Self::Text { .. } => None,
         }
     }
 }

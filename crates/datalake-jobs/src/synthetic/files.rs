@@ -27,7 +27,9 @@ pub fn parquet_files(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
         files.push(path.to_owned());
     }
     if files.is_empty() {
-        return Err(ToolError::NoTable { path: path.to_owned() });
+        return Err(ToolError::NoTable {
+            path: path.to_owned(),
+        });
     }
     files.sort();
     Ok(files)
@@ -62,8 +64,15 @@ impl FileBatches {
         let file = File::open(path)?.into_parts().0;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ToolError::parquet(path))?;
         let schema = Arc::clone(builder.schema());
-        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(ToolError::parquet(path))?;
-        Ok(Self { path: path.to_owned(), schema, reader })
+        let reader = builder
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(ToolError::parquet(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            schema,
+            reader,
+        })
     }
 }
 
@@ -71,7 +80,9 @@ impl Iterator for FileBatches {
     type Item = Result<RecordBatch, ToolError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.reader.next().map(|batch| batch.map_err(ToolError::arrow(&self.path)))
+        self.reader
+            .next()
+            .map(|batch| batch.map_err(ToolError::arrow(&self.path)))
     }
 }
 
@@ -85,7 +96,9 @@ pub(crate) fn create(path: &Path, schema: SchemaRef) -> Result<ArrowWriter<std::
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by("datalake".to_owned())
         .build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(true);
     ArrowWriter::try_new_with_options(file, schema, options).map_err(ToolError::parquet(path))
 }
 
@@ -107,7 +120,9 @@ impl Staging {
     /// Refuses an output that holds something already.
     pub(crate) fn new(output: &Path) -> Result<Self, ToolError> {
         if output.exists() && (!output.is_dir() || fs_err::read_dir(output)?.next().is_some()) {
-            return Err(ToolError::OutputExists { path: output.to_owned() });
+            return Err(ToolError::OutputExists {
+                path: output.to_owned(),
+            });
         }
         let parent = match output.parent() {
             Some(p) if !p.as_os_str().is_empty() => p,
@@ -115,7 +130,10 @@ impl Staging {
         };
         fs_err::create_dir_all(parent)?;
         let folder = tempfile::Builder::new().prefix(".making-").tempdir_in(parent)?;
-        Ok(Self { folder, output: output.to_owned() })
+        Ok(Self {
+            folder,
+            output: output.to_owned(),
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -105,7 +105,11 @@ pub(crate) fn between(rng: &mut ChaCha8Rng, low: f64, high: f64) -> f64 {
 
 /// Uniform in `low..=high`; `low` where the range is empty.
 pub(crate) fn days_between(rng: &mut ChaCha8Rng, low: i32, high: i32) -> i32 {
-    if high <= low { low } else { rng.random_range(low..=high) }
+    if high <= low {
+        low
+    } else {
+        rng.random_range(low..=high)
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +141,10 @@ mod tests {
         let mut rng = stream(6, Purpose::Load, 0, 0);
         let m = mean(&mut || f64::from(poisson(&mut rng, 2.5)));
         assert!((m - 2.5).abs() < 0.05, "{m}");
-        let m: f64 = (0..n).map(|i| mixed_normal(1, Purpose::Level, 7, i64::from(i)).powi(2)).sum::<f64>() / f64::from(n);
+        let m: f64 = (0..n)
+            .map(|i| mixed_normal(1, Purpose::Level, 7, i64::from(i)).powi(2))
+            .sum::<f64>()
+            / f64::from(n);
         assert!((m - 1.0).abs() < 0.05, "{m}");
     }
 }

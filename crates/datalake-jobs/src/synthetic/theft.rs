@@ -79,7 +79,14 @@ pub struct Reference {
 }
 
 /// Steps that a wrong multiplier makes.
-const MULTIPLIER_STEPS: [f64; 6] = [1.0 / 2.0, 1.0 / 3.0, 2.0 / 3.0, 1.0 / 10.0, 1.0 / 20.0, 1.0 / 40.0];
+const MULTIPLIER_STEPS: [f64; 6] = [
+    1.0 / 2.0,
+    1.0 / 3.0,
+    2.0 / 3.0,
+    1.0 / 10.0,
+    1.0 / 20.0,
+    1.0 / 40.0,
+];
 
 impl TheftKind {
     /// All kinds.
@@ -169,43 +176,79 @@ impl TheftKind {
     /// Draws the constants for one customer.
     #[must_use]
     pub fn draw(self, reference: Reference, rng: &mut ChaCha8Rng) -> Attack {
-        let Reference { mean_kwh, max_kwh, slots } = reference;
+        let Reference {
+            mean_kwh,
+            max_kwh,
+            slots,
+        } = reference;
         match self {
             Self::Fdi1 => Attack::ScaleEach { low: 0.2, high: 0.8 },
-            Self::Fdi2 => Attack::Subtract { kwh: mean_kwh * between(rng, 0.3, 0.9) },
+            Self::Fdi2 => Attack::Subtract {
+                kwh: mean_kwh * between(rng, 0.3, 0.9),
+            },
             Self::Fdi3 => {
                 let cap = mean_kwh * between(rng, 0.5, 1.5);
-                Attack::Cap { kwh: cap.min(0.6 * max_kwh) }
+                Attack::Cap {
+                    kwh: cap.min(0.6 * max_kwh),
+                }
             }
             Self::Fdi4 => {
                 let length = (between(rng, 0.2, 0.8) * slots as f64) as usize;
-                Attack::ZeroBlock { start: rng.random_range(0..=slots - length), length }
+                Attack::ZeroBlock {
+                    start: rng.random_range(0..=slots - length),
+                    length,
+                }
             }
-            Self::Fdi5 => Attack::Mean { factor: between(rng, 0.2, 0.8) },
+            Self::Fdi5 => Attack::Mean {
+                factor: between(rng, 0.2, 0.8),
+            },
             Self::Fdi6 | Self::JokarH6 => Attack::Mirror,
-            Self::JokarH1 => Attack::Scale { factor: between(rng, 0.1, 0.8) },
-            Self::JokarH2 => Attack::ZeroSpell { at_least: (slots / 6).max(1) },
+            Self::JokarH1 => Attack::Scale {
+                factor: between(rng, 0.1, 0.8),
+            },
+            Self::JokarH2 => Attack::ZeroSpell {
+                at_least: (slots / 6).max(1),
+            },
             Self::JokarH3 => Attack::ScaleEach { low: 0.1, high: 0.8 },
             Self::JokarH4 => Attack::MeanEach { low: 0.1, high: 0.8 },
             Self::JokarH5 => Attack::Mean { factor: 1.0 },
-            Self::Ramp => Attack::Ramp { floor: between(rng, 0.1, 0.5), days: rng.random_range(30..=120) },
-            Self::LoadShift => Attack::Shift { share: between(rng, 0.4, 0.9) },
+            Self::Ramp => Attack::Ramp {
+                floor: between(rng, 0.1, 0.5),
+                days: rng.random_range(30..=120),
+            },
+            Self::LoadShift => Attack::Shift {
+                share: between(rng, 0.4, 0.9),
+            },
             Self::SmallerProfile => Attack::Replace,
-            Self::RandomZeros => Attack::RandomZeros { share: between(rng, 0.2, 0.6) },
+            Self::RandomZeros => Attack::RandomZeros {
+                share: between(rng, 0.2, 0.6),
+            },
             Self::UsageAfterRemoval | Self::UsageWhileDisconnected => Attack::None,
-            Self::Flatline => Attack::Flat { kwh: mean_kwh * between(rng, 0.3, 0.8) },
+            Self::Flatline => Attack::Flat {
+                kwh: mean_kwh * between(rng, 0.3, 0.8),
+            },
             Self::ReverseFlow => {
                 let length = (slots / 4).max(1);
                 let start = rng.random_range(0..=slots - length);
-                Attack::Reverse { start, length, factor: between(rng, 0.3, 1.0) }
+                Attack::Reverse {
+                    start,
+                    length,
+                    factor: between(rng, 0.3, 1.0),
+                }
             }
             Self::ZeroWhileOn => Attack::Scale { factor: 0.0 },
-            Self::SlowExchange => Attack::Scale { factor: between(rng, 0.15, 0.6) },
-            Self::MultiplierChange => {
-                Attack::Scale { factor: MULTIPLIER_STEPS[rng.random_range(0..MULTIPLIER_STEPS.len())] }
-            }
-            Self::NightBypass => Attack::ScaleNight { factor: between(rng, 0.0, 0.2) },
-            Self::EstimatedForever => Attack::Flat { kwh: mean_kwh * between(rng, 0.3, 0.7) },
+            Self::SlowExchange => Attack::Scale {
+                factor: between(rng, 0.15, 0.6),
+            },
+            Self::MultiplierChange => Attack::Scale {
+                factor: MULTIPLIER_STEPS[rng.random_range(0..MULTIPLIER_STEPS.len())],
+            },
+            Self::NightBypass => Attack::ScaleNight {
+                factor: between(rng, 0.0, 0.2),
+            },
+            Self::EstimatedForever => Attack::Flat {
+                kwh: mean_kwh * between(rng, 0.3, 0.7),
+            },
         }
     }
 }
@@ -225,7 +268,11 @@ mod tests {
     use super::super::random::{Purpose, stream};
     use super::*;
 
-    const HALF_HOURLY: Reference = Reference { mean_kwh: 0.2, max_kwh: 2.0, slots: 48 };
+    const HALF_HOURLY: Reference = Reference {
+        mean_kwh: 0.2,
+        max_kwh: 2.0,
+        slots: 48,
+    };
 
     #[test]
     fn every_kind_is_listed_once() {
@@ -235,7 +282,11 @@ mod tests {
 
     #[test]
     fn a_daily_value_has_no_shape_to_tamper_with() {
-        let daily: Vec<_> = TheftKind::ALL.iter().filter(|k| k.suits(1)).map(|k| k.name()).collect();
+        let daily: Vec<_> = TheftKind::ALL
+            .iter()
+            .filter(|k| k.suits(1))
+            .map(|k| k.name())
+            .collect();
         assert!(!daily.contains(&"fdi6") && !daily.contains(&"night_bypass") && daily.contains(&"jokar_h1"));
         assert_eq!(daily.len(), 16);
         assert!(TheftKind::ALL.iter().all(|k| k.suits(24)));
@@ -266,7 +317,13 @@ mod tests {
         }
         // One slot a day: no range is empty.
         for kind in TheftKind::ALL.iter().filter(|k| k.suits(1)) {
-            let _ = kind.draw(Reference { slots: 1, ..HALF_HOURLY }, &mut stream(1, Purpose::Theft, 0, 0));
+            let _ = kind.draw(
+                Reference {
+                    slots: 1,
+                    ..HALF_HOURLY
+                },
+                &mut stream(1, Purpose::Theft, 0, 0),
+            );
         }
     }
 }

@@ -43,7 +43,9 @@ pub(crate) fn write(path: &Path, rows: &[Truth]) -> Result<(), ToolError> {
         Field::new("lost_kwh", DataType::Float64, false),
     ]));
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|r| &r.service_point_id))),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|r| &r.service_point_id),
+        )),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|r| &r.kind))),
         Arc::new(rows.iter().map(|r| Some(r.is_theft)).collect::<BooleanArray>()),
         Arc::new(rows.iter().map(|r| r.onset_date).collect::<Date32Array>()),
@@ -67,7 +69,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Truth>, ToolError> {
             let end = column(&batch, &file, "end_date", &DataType::Date32)?;
             let lost = column(&batch, &file, "lost_kwh", &DataType::Float64)?;
             let is_theft = is_theft.as_boolean();
-            let (onset, end) = (onset.as_primitive::<Date32Type>(), end.as_primitive::<Date32Type>());
+            let (onset, end) = (
+                onset.as_primitive::<Date32Type>(),
+                end.as_primitive::<Date32Type>(),
+            );
             let lost = lost.as_primitive::<Float64Type>();
             for i in 0..batch.num_rows() {
                 rows.push(Truth {
@@ -126,6 +131,9 @@ mod tests {
             RecordBatch::try_new(schema, vec![Arc::new(arrow::array::Int64Array::from(vec![1]))]).unwrap();
         files::write(&folder.path().join("a.parquet"), &batch).unwrap();
         let err = read(folder.path()).unwrap_err();
-        assert!(err.to_string().contains("has no column `service_point_id`"), "{err}");
+        assert!(
+            err.to_string().contains("has no column `service_point_id`"),
+            "{err}"
+        );
     }
 }
