@@ -203,7 +203,8 @@ fn drops() -> Vec<Home> {
     vec![
         drop("DROP-HIT", 10_000, 1, LAST, 40),
         drop("DROP-NEAR", 15_000, 2, LAST, 65),
-        drop("DROP-SHORT", 6_000, 3, date(2024, 3, 2), 40),
+        Home::new("DROP-SHORT", 6_000, Week::Even, 3).change(Change::Percent(date(2024, 5, 12), LAST, 40)),
+        drop("DROP-BACK", 7_000, 3, date(2024, 3, 22), 40),
         Home::new("DROP-SEASON", 20_000, Week::Weekend, 4).meter(|m| m.series.weather = 2),
         Home::new("DROP-SOLAR", 13_000, Week::Even, 5)
             .change(Change::Percent(sun, LAST, 55))
@@ -219,7 +220,7 @@ fn drops() -> Vec<Home> {
             home.meters = vec![
                 Meter::daily("DROP-VACANT", 24_000, Week::Weekend, 7)
                     .every(3_600, "E-KWH-60-DEL")
-                    .days(date(2024, 1, 8), LAST)
+                    .days(date(2024, 2, 1), LAST)
                     .change(Change::Percent(date(2024, 4, 15), LAST, 6)),
             ];
             home
@@ -269,20 +270,18 @@ fn flat_and_negative() -> Vec<Home> {
             date(2024, 2, 1),
             Change::Each(may, LAST, 400),
         ),
-        hourly(
+        nearly_flat(hourly(
             "FLAT-NEAR",
             12_000,
             2,
-            spring,
-            Change::Moments(
-                date(2024, 5, 6).at(1, 0, 0, 0),
-                date(2024, 5, 7).at(0, 0, 0, 0),
-                400,
-            ),
-        ),
+            date(2024, 4, 15),
+            Change::Each(may, LAST, 400),
+        )),
         Home::new("FLAT-DAILY-HIT", 7_000, Week::Weekend, 3).change(Change::Each(spring, LAST, 6_000)),
         Home::new("FLAT-DAILY-NEAR", 7_000, Week::Weekend, 4)
             .change(Change::Alternate(spring, LAST, 5_820, 6_180)),
+        Home::new("FLAT-NINE", 8_000, Week::Weekend, 5).change(Change::Each(may, date(2024, 5, 9), 7_000)),
+        Home::new("FLAT-AWAY", 8_000, Week::Weekend, 6).change(Change::Each(may, date(2024, 5, 20), 2_000)),
         negative("REVERSE-HIT", 8_000, 5, date(2024, 4, 12)),
         negative("REVERSE-NEAR", 3_000, 6, date(2024, 4, 8)),
         negative("REVERSE-SOLAR", 10_000, 7, date(2024, 4, 12)).and(
@@ -291,6 +290,15 @@ fn flat_and_negative() -> Vec<Home> {
                 .every(86_400, "E-KWH-DAILY-REC"),
         ),
     ]
+}
+
+/// In May, the hour after midnight differs from the 23 that follow.
+fn nearly_flat(mut home: Home) -> Home {
+    for (day, i) in super::calendar::days(date(2024, 5, 1), LAST).zip(0..) {
+        let wh = if i % 2 == 0 { 200 } else { 1_200 };
+        home = home.change(Change::Moments(day.at(0, 0, 0, 0), day.at(1, 0, 0, 0), wh));
+    }
+    home
 }
 
 /// `OVERLAPPING_INSTALL`.

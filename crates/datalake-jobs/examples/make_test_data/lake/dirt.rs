@@ -117,13 +117,14 @@ const ROWS: [(&str, &str); 23] = [
     ),
 ];
 
-/// The file of dirt: the rows above, and five rows of `HONEST-03` over again.
+/// The file of dirt: the rows above, one that breaks off, and five rows of `HONEST-03` over again.
 pub(crate) fn measurements(homes: &[Home]) -> String {
     let mut text = MEASUREMENTS.replace('\n', ",why\n");
     for (row, why) in ROWS {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{row},{why}");
     }
+    text.push_str("MC-HONEST-02,2024-06-07 00:00:00,1.000\n");
     let again = homes
         .iter()
         .filter(|home| home.name == "HONEST-03")
