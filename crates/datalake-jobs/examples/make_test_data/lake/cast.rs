@@ -110,6 +110,8 @@ fn removed() -> Vec<Home> {
             .change(Change::Each(first, last, 100))
             .change(Change::Each(date(2024, 3, 9), date(2024, 3, 9), 150)),
         removed("REMOVED-ESTIMATED", 14_000, 3).change(Change::Condition(first, last, ESTIMATED)),
+        Home::new("INSTALL-LATE", 7_000, Week::Weekend, 5)
+            .meter(|m| m.installs[0].at = noon(date(2023, 10, 21))),
         removed("REMOVED-PLANNED", 16_000, 4).meter(|m| m.series.to = date(2024, 3, 3)),
     ]
 }
@@ -166,20 +168,21 @@ fn summer_time() -> Home {
 
 /// `ZERO_WHILE_ON`.
 fn zeros() -> Vec<Home> {
-    let from = date(2024, 1, 15);
-    let zero = |name, level_wh, phase, to| {
+    let (january, february) = (date(2024, 1, 15), date(2024, 2, 4));
+    let zero = |name, level_wh, phase, from, to| {
         Home::new(name, level_wh, Week::Even, phase).change(Change::Each(from, to, 0))
     };
     let mut all = vec![
-        zero("ZERO-HIT", 10_000, 1, date(2024, 2, 4)),
-        zero("ZERO-NEAR", 4_000, 2, date(2024, 1, 27)),
-        zero("ZERO-SMALL", 850, 3, date(2024, 2, 4)),
-        zero("ZERO-REMOVAL", 5_000, 4, date(2024, 2, 4)).meter(|m| {
+        zero("ZERO-HIT", 10_000, 1, date(2024, 4, 22), LAST),
+        zero("ZERO-NEAR", 4_000, 2, date(2024, 5, 19), LAST),
+        zero("ZERO-SMALL", 850, 3, january, february),
+        zero("ZERO-RESUMED", 8_000, 5, january, february),
+        zero("ZERO-REMOVAL", 5_000, 4, january, february).meter(|m| {
             let removed = noon(date(2024, 2, 5));
             m.installs[0].removed = Some(removed);
             m.installs[0].status = "REMOVE";
             m.installs[0].status_at = Some(removed);
-            m.series.to = date(2024, 2, 4);
+            m.series.to = february;
         }),
     ];
     for (i, name) in (0..).zip(["FLOOD-1", "FLOOD-2", "FLOOD-3", "FLOOD-4", "FLOOD-5", "FLOOD-6"]) {
@@ -198,16 +201,21 @@ fn drops() -> Vec<Home> {
     let drop = |name, level_wh, phase, to, percent| {
         Home::new(name, level_wh, Week::Even, phase).change(Change::Percent(onset, to, percent))
     };
+    let gap = |name, level_wh, phase, percent| {
+        Home::new(name, level_wh, Week::Even, phase)
+            .change(Change::Gap(date(2024, 2, 1), date(2024, 3, 15)))
+            .change(Change::Percent(date(2024, 3, 16), LAST, percent))
+    };
     let sun = date(2024, 3, 18);
     let moved_in = date(2024, 4, 2);
     vec![
         drop("DROP-HIT", 10_000, 1, LAST, 40),
-        drop("DROP-NEAR", 15_000, 2, LAST, 65),
+        drop("DROP-NEAR", 15_000, 2, LAST, 63),
         Home::new("DROP-SHORT", 6_000, Week::Even, 3).change(Change::Percent(date(2024, 5, 12), LAST, 40)),
         drop("DROP-BACK", 7_000, 3, date(2024, 3, 22), 40),
         Home::new("DROP-SEASON", 20_000, Week::Weekend, 4).meter(|m| m.series.weather = 2),
         Home::new("DROP-SOLAR", 13_000, Week::Even, 5)
-            .change(Change::Percent(sun, LAST, 55))
+            .change(Change::Percent(sun, LAST, 45))
             .and(
                 Meter::daily("DROP-SOLAR", 6_000, Week::Even, 6)
                     .named("DROP-SOLAR-EXPORT")
@@ -215,16 +223,12 @@ fn drops() -> Vec<Home> {
                     .install(noon(date(2024, 3, 17)))
                     .days(sun, LAST),
             ),
-        {
-            let mut home = Home::new("DROP-VACANT", 24_000, Week::Weekend, 7);
-            home.meters = vec![
-                Meter::daily("DROP-VACANT", 24_000, Week::Weekend, 7)
-                    .every(3_600, "E-KWH-60-DEL")
-                    .days(date(2024, 2, 1), LAST)
-                    .change(Change::Percent(date(2024, 4, 15), LAST, 6)),
-            ];
-            home
-        },
+        Home::new("DROP-VACANT", 24_000, Week::Weekend, 7).change(Change::Alternate(
+            date(2024, 4, 15),
+            LAST,
+            1_180,
+            1_220,
+        )),
         {
             let mut home = Home::new("DROP-NEW", 16_000, Week::Even, 8);
             home.meters = vec![
@@ -235,9 +239,8 @@ fn drops() -> Vec<Home> {
             ];
             home
         },
-        Home::new("DROP-GAP", 11_000, Week::Even, 9)
-            .change(Change::Gap(date(2024, 2, 1), date(2024, 3, 15)))
-            .change(Change::Percent(date(2024, 3, 16), LAST, 55)),
+        gap("DROP-GAP", 11_000, 9, 45),
+        gap("DROP-GAP-DEEP", 9_500, 10, 20),
         drop("DROP-ESTIMATED", 18_000, 10, LAST, 40).change(Change::Condition(onset, LAST, ESTIMATED)),
         Home::new("DROP-COTTAGE", 9_000, Week::Weekend, 0)
             .meter(|m| m.series.from = date(2022, 10, 1))
@@ -267,7 +270,7 @@ fn flat_and_negative() -> Vec<Home> {
             "FLAT-HIT",
             12_000,
             1,
-            date(2024, 2, 1),
+            date(2024, 2, 26),
             Change::Each(may, LAST, 400),
         ),
         nearly_flat(hourly(
@@ -280,7 +283,7 @@ fn flat_and_negative() -> Vec<Home> {
         Home::new("FLAT-DAILY-HIT", 7_000, Week::Weekend, 3).change(Change::Each(spring, LAST, 6_000)),
         Home::new("FLAT-DAILY-NEAR", 7_000, Week::Weekend, 4)
             .change(Change::Alternate(spring, LAST, 5_820, 6_180)),
-        Home::new("FLAT-NINE", 8_000, Week::Weekend, 5).change(Change::Each(may, date(2024, 5, 9), 7_000)),
+        Home::new("FLAT-NINE", 8_000, Week::Weekend, 5).change(Change::Each(may, date(2024, 5, 9), 9_000)),
         Home::new("FLAT-AWAY", 8_000, Week::Weekend, 6).change(Change::Each(may, date(2024, 5, 20), 2_000)),
         negative("REVERSE-HIT", 8_000, 5, date(2024, 4, 12)),
         negative("REVERSE-NEAR", 3_000, 6, date(2024, 4, 8)),
@@ -340,7 +343,7 @@ fn exchanges() -> Vec<Home> {
     let exchanged = date(2024, 2, 14);
     [
         ("EXCHANGE-HIT", 12_500, 40),
-        ("EXCHANGE-NEAR", 8_500, 65),
+        ("EXCHANGE-NEAR", 8_500, 63),
         ("EXCHANGE-CONTINUED", 6_500, 100),
     ]
     .into_iter()
