@@ -30,7 +30,11 @@ fn small() -> BTreeMap<String, String> {
     for day in 0..120 {
         let end = jiff::civil::date(2024, 1, 2) + jiff::Span::new().days(day);
         for home in 1..=3 {
-            let _ = writeln!(text, "MC-{home},{end} 00:00:00,{home}.{:03},501000", 100 + day * 37 % 300);
+            let _ = writeln!(
+                text,
+                "MC-{home},{end} 00:00:00,{home}.{:03},501000",
+                100 + day * 37 % 300
+            );
         }
     }
     put("measurements/2024.csv", &text);
@@ -52,7 +56,9 @@ fn small_and(path: &str, line: &str) -> Folder {
 }
 
 fn run(folder: &Folder) -> Outcome {
-    job(&folder.lake(), &folder.output()).hide(folder.path(), "[folder]").run()
+    job(&folder.lake(), &folder.output())
+        .hide(folder.path(), "[folder]")
+        .run()
 }
 
 /// What was kept aside and what was found, one line each.
@@ -133,7 +139,10 @@ fn a_parquet_file_with_a_hole() {
 
 #[test]
 fn a_broken_quote() {
-    let folder = small_and(MEASUREMENTS, "MC-1,2024-06-01 00:00:00,\"1.0,501000\nMC-1,2024-06-02 00:00:00,1.0,501000\n");
+    let folder = small_and(
+        MEASUREMENTS,
+        "MC-1,2024-06-01 00:00:00,\"1.0,501000\nMC-1,2024-06-02 00:00:00,1.0,501000\n",
+    );
     run(&folder).ok();
     assert_snapshot!(aside(&folder), @"");
 }
@@ -179,7 +188,9 @@ fn a_sum_that_overflows() {
     let components = files.get_mut(COMPONENTS).unwrap();
     *components = components.replacen("MC-1,DC-1,D-1,E-KWH-DAILY-DEL", "MC-1,DC-1,D-1,E-KWH-60-DEL", 1);
     let text = files.get_mut(MEASUREMENTS).unwrap();
-    text.push_str("MC-1,2024-06-01 01:00:00,9000000000000,501000\nMC-1,2024-06-01 02:00:00,9000000000000,501000\n");
+    text.push_str(
+        "MC-1,2024-06-01 01:00:00,9000000000000,501000\nMC-1,2024-06-01 02:00:00,9000000000000,501000\n",
+    );
     assert_snapshot!(run(&Folder::with_lake(&files)).verdict(), @"");
 }
 
@@ -192,13 +203,19 @@ fn too_many_rejected_rows() {
 #[test]
 fn an_unmapped_component_type() {
     // 120 of 360 rows hang on it: more than may be rejected.
-    let folder = small_with(COMPONENTS, &small()[COMPONENTS].replacen("D-3,E-KWH-DAILY-DEL", "D-3,E-KWH-7-DEL", 1));
+    let folder = small_with(
+        COMPONENTS,
+        &small()[COMPONENTS].replacen("D-3,E-KWH-DAILY-DEL", "D-3,E-KWH-7-DEL", 1),
+    );
     assert_snapshot!(run(&folder).verdict(), @"");
 }
 
 #[test]
 fn an_unmapped_component_type_that_the_config_maps() {
-    let folder = small_with(COMPONENTS, &small()[COMPONENTS].replacen("D-3,E-KWH-DAILY-DEL", "D-3,E-KWH-7-DEL", 1));
+    let folder = small_with(
+        COMPONENTS,
+        &small()[COMPONENTS].replacen("D-3,E-KWH-DAILY-DEL", "D-3,E-KWH-7-DEL", 1),
+    );
     let config = folder.write(
         "site_config.json",
         br#"{"registry": {"component_types": {"E-KWH-7-DEL":
@@ -210,7 +227,10 @@ fn an_unmapped_component_type_that_the_config_maps() {
 
 #[test]
 fn a_removal_before_its_install() {
-    let folder = small_and(INSTALLS, "IE-4,DC-3,SP-3,2020-06-02 09:00:00,2020-06-01 09:00:00,REMOVE\n");
+    let folder = small_and(
+        INSTALLS,
+        "IE-4,DC-3,SP-3,2020-06-02 09:00:00,2020-06-01 09:00:00,REMOVE\n",
+    );
     run(&folder).ok();
     assert_snapshot!(aside(&folder), @"");
 }
@@ -219,8 +239,14 @@ fn a_removal_before_its_install() {
 fn duplicate_ids() {
     let mut files = small();
     files.get_mut("device/device.csv").unwrap().push_str("D-1\n");
-    files.get_mut(COMPONENTS).unwrap().push_str("MC-2,DC-3,D-3,E-KWH-DAILY-DEL\n");
-    files.get_mut(INSTALLS).unwrap().push_str("IE-1,DC-1,SP-1,2021-05-04 09:30:00,,ON\n");
+    files
+        .get_mut(COMPONENTS)
+        .unwrap()
+        .push_str("MC-2,DC-3,D-3,E-KWH-DAILY-DEL\n");
+    files
+        .get_mut(INSTALLS)
+        .unwrap()
+        .push_str("IE-1,DC-1,SP-1,2021-05-04 09:30:00,,ON\n");
     let folder = Folder::with_lake(&files);
     run(&folder).ok();
     assert_snapshot!(aside(&folder), @"");
@@ -245,15 +271,23 @@ fn an_empty_dimension_table() {
 #[test]
 fn an_unknown_key_in_the_config() {
     let folder = Folder::with_lake(&small());
-    let config = folder.write("site_config.json", br#"{"rules": {"sustained_drop": {"treshold": 0.5}}}"#);
-    let outcome = job(&folder.lake(), &folder.output()).config(&config).hide(folder.path(), "[folder]").run();
+    let config = folder.write(
+        "site_config.json",
+        br#"{"rules": {"sustained_drop": {"treshold": 0.5}}}"#,
+    );
+    let outcome = job(&folder.lake(), &folder.output())
+        .config(&config)
+        .hide(folder.path(), "[folder]")
+        .run();
     assert_snapshot!(outcome.verdict(), @"");
 }
 
 #[test]
 fn a_value_that_makes_no_sense() {
     let folder = Folder::with_lake(&small());
-    let outcome = job(&folder.lake(), &folder.output()).args(&["--set", "rules.sustained_drop.max_ratio=7"]).run();
+    let outcome = job(&folder.lake(), &folder.output())
+        .args(&["--set", "rules.sustained_drop.max_ratio=7"])
+        .run();
     assert_snapshot!(outcome.verdict(), @"");
 }
 
@@ -261,7 +295,10 @@ fn a_value_that_makes_no_sense() {
 fn a_config_that_is_no_json() {
     let folder = Folder::with_lake(&small());
     let config = folder.write("site_config.json", b"{\n  \"rules\": {,}\n}\n");
-    let outcome = job(&folder.lake(), &folder.output()).config(&config).hide(folder.path(), "[folder]").run();
+    let outcome = job(&folder.lake(), &folder.output())
+        .config(&config)
+        .hide(folder.path(), "[folder]")
+        .run();
     assert_snapshot!(outcome.verdict(), @"");
 }
 
@@ -283,7 +320,9 @@ fn two_configs() {
 fn an_output_below_a_file() {
     let folder = Folder::with_lake(&small());
     let file = folder.write("file", b"");
-    let outcome = job(&folder.lake(), &file.join("output")).hide(folder.path(), "[folder]").run();
+    let outcome = job(&folder.lake(), &file.join("output"))
+        .hide(folder.path(), "[folder]")
+        .run();
     assert_snapshot!(outcome.verdict(), @"");
 }
 

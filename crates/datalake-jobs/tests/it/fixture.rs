@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::lake;
-use crate::support::job::{bundled_lake, run_record, table};
 use crate::support::Folder;
+use crate::support::job::{bundled_lake, run_record, table};
 
 /// `cargo run -p datalake-jobs --example make_test_data` writes what is committed, to the byte.
 #[test]
@@ -12,13 +12,27 @@ fn the_committed_files_are_what_the_generator_writes() {
     let files = lake::files();
     for (path, text) in &files {
         let committed = fs_err::read_to_string(bundled_lake().join(path)).unwrap();
-        assert!(committed == *text, "{path} differs: run `cargo run -p datalake-jobs --example make_test_data`");
+        assert!(
+            committed == *text,
+            "{path} differs: run `cargo run -p datalake-jobs --example make_test_data`"
+        );
     }
     let mut strangers = Vec::new();
-    for table in fs_err::read_dir(bundled_lake()).unwrap().map(|entry| entry.unwrap().path()) {
+    for table in fs_err::read_dir(bundled_lake())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
         if table.is_dir() && table.file_name().is_some_and(|name| name != "expected") {
-            for file in fs_err::read_dir(table).unwrap().map(|entry| entry.unwrap().path()) {
-                let relative = file.strip_prefix(bundled_lake()).unwrap().to_str().unwrap().to_owned();
+            for file in fs_err::read_dir(table)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+            {
+                let relative = file
+                    .strip_prefix(bundled_lake())
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
                 if !files.contains_key(&relative) {
                     strangers.push(relative);
                 }

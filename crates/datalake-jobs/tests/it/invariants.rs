@@ -21,7 +21,10 @@ fn lake_of(parts: &[(Vec<Row>, Format)]) -> Folder {
     let folder = Folder::with_lake(&rewrite::dimensions(&lake::files()));
     for ((rows, format), i) in parts.iter().zip(0..) {
         let (extension, bytes) = rewrite::file(rows, *format);
-        folder.write(&format!("lake/measurements/part={}/rows-{i:02}.{extension}", i % 3), &bytes);
+        folder.write(
+            &format!("lake/measurements/part={}/rows-{i:02}.{extension}", i % 3),
+            &bytes,
+        );
     }
     folder
 }
@@ -34,7 +37,11 @@ fn tables_of(folder: &Folder, more: &[&str]) -> BTreeMap<&'static str, Vec<u8>> 
 /// Tables as a list of those that differ, so that a failure does not print megabytes.
 #[track_caller]
 fn assert_same(left: &BTreeMap<&str, Vec<u8>>, right: &BTreeMap<&str, Vec<u8>>) {
-    let differ: Vec<&&str> = left.iter().filter(|(name, bytes)| right[**name] != **bytes).map(|(n, _)| n).collect();
+    let differ: Vec<&&str> = left
+        .iter()
+        .filter(|(name, bytes)| right[**name] != **bytes)
+        .map(|(n, _)| n)
+        .collect();
     assert!(differ.is_empty(), "bytes differ in {differ:?}");
 }
 
@@ -46,7 +53,10 @@ fn threads_do_not_change_a_byte() {
     for conf in ["threads=2", "threads=7"] {
         assert_same(&one, &tables_of(&folder, &["--conf", conf, "--force"]));
     }
-    assert_same(&one, &tables_of(&folder, &["--conf", "batch_rows=1000", "--force"]));
+    assert_same(
+        &one,
+        &tables_of(&folder, &["--conf", "batch_rows=1000", "--force"]),
+    );
 }
 
 /// 1: the same bytes from CSV, NDJSON and Parquet of any types.
@@ -119,7 +129,9 @@ fn a_second_run_leaves_every_byte() {
     let inodes = |folder: &Folder| {
         use std::os::unix::fs::MetadataExt;
         let file = folder.output().join("theft_cases/part-0.parquet");
-        fs_err::metadata(file).map(|meta| (meta.ino(), meta.mtime_nsec())).unwrap()
+        fs_err::metadata(file)
+            .map(|meta| (meta.ino(), meta.mtime_nsec()))
+            .unwrap()
     };
     let before = inodes(&folder);
 
@@ -169,7 +181,10 @@ fn newest_rows_alone_give_the_same_tables() {
 fn newest_wins(rows: &[Row]) -> Vec<Row> {
     let mut best: BTreeMap<(String, String), Row> = BTreeMap::new();
     for row in rows {
-        let key = (row.get("measuring_component_id").trim().to_owned(), row.get("measured_at").to_owned());
+        let key = (
+            row.get("measuring_component_id").trim().to_owned(),
+            row.get("measured_at").to_owned(),
+        );
         let slot = best.entry(key).or_insert_with(|| row.clone());
         // Text of one length compares as time does; empty is least.
         if row.get("updated_at") > slot.get("updated_at") {
@@ -185,9 +200,18 @@ fn rows_are_conserved() {
     let folder = Folder::with_lake(&lake::files());
     folder.run(&[]).ok();
     let rows = &run_record(&folder.output())["rows"];
-    let one = |name: &str| rows[name].as_u64().unwrap_or_else(|| panic!("no {name} in {rows}"));
+    let one = |name: &str| {
+        rows[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {name} in {rows}"))
+    };
     let by_reason = |name: &str| -> u64 {
-        rows[name].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum()
+        rows[name]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|count| count.as_u64().unwrap())
+            .sum()
     };
     assert_eq!(
         one("read"),
@@ -252,8 +276,16 @@ fn transforms_do_no_input_or_output() {
         "rand::rng",
         "TimeZone::system",
     ];
-    const DEPENDENCIES: [&str; 8] =
-        ["arrow", "jiff", "rand", "rand_chacha", "rayon", "schemars", "serde", "thiserror"];
+    const DEPENDENCIES: [&str; 8] = [
+        "arrow",
+        "jiff",
+        "rand",
+        "rand_chacha",
+        "rayon",
+        "schemars",
+        "serde",
+        "thiserror",
+    ];
     let crate_folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../datalake-transforms");
     let mut folders = vec![crate_folder.join("src")];
     let mut files = 0;
@@ -269,17 +301,32 @@ fn transforms_do_no_input_or_output() {
             for (line, number) in text.lines().zip(1..) {
                 let code = line.split("//").next().unwrap_or_default();
                 if let Some(word) = WORDS.iter().find(|word| code.contains(**word)) {
-                    panic!("{}:{number}: `{word}` has no place in a transformation", path.display());
+                    panic!(
+                        "{}:{number}: `{word}` has no place in a transformation",
+                        path.display()
+                    );
                 }
             }
         }
     }
     assert!(files > 10, "the sources are elsewhere now");
     let manifest = fs_err::read_to_string(crate_folder.join("Cargo.toml")).unwrap();
-    let section = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
-    for line in section.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    let section = manifest
+        .split("[dependencies]")
+        .nth(1)
+        .unwrap()
+        .split("\n[")
+        .next()
+        .unwrap();
+    for line in section
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         let name = line.split(['.', ' ', '=']).next().unwrap();
-        assert!(DEPENDENCIES.contains(&name), "`{name}` is new here: can it do I/O?");
+        assert!(
+            DEPENDENCIES.contains(&name),
+            "`{name}` is new here: can it do I/O?"
+        );
     }
 }
 
@@ -294,7 +341,8 @@ fn a_case_rests_on_actual_values_alone() {
         let id = row.get("measuring_component_id");
         let estimated = row.get("condition_code") == "301000";
         // The day of the removal or disconnection at noon.
-        let cut = (id.starts_with("MC-REMOVED") || ["MC-OFF-HIT", "MC-OFF-NEAR", "MC-OFF-ESTIMATED"].contains(&id))
+        let cut = (id.starts_with("MC-REMOVED")
+            || ["MC-OFF-HIT", "MC-OFF-NEAR", "MC-OFF-ESTIMATED"].contains(&id))
             && row.get("measured_at") == "2024-03-05 00:00:00";
         let superseded = row.get("updated_at") == "2024-01-29 06:00:00";
         if estimated || cut || superseded {
@@ -310,8 +358,14 @@ fn a_case_rests_on_actual_values_alone() {
     let right = tables_of(&lake_of(&[(other, Format::Csv)]), &[]);
     assert_eq!(left["theft_cases"], right["theft_cases"]);
     assert_eq!(left["theft_scores"], right["theft_scores"]);
-    assert_ne!(left["meter_features"], right["meter_features"], "the features are over all rows");
-    assert!(table(&folder.output(), "theft_cases").rows() > 5, "nothing was put to the test");
+    assert_ne!(
+        left["meter_features"], right["meter_features"],
+        "the features are over all rows"
+    );
+    assert!(
+        table(&folder.output(), "theft_cases").rows() > 5,
+        "nothing was put to the test"
+    );
 }
 
 /// The bundled lake's own folder is read and nothing in it is written.
@@ -319,7 +373,10 @@ fn a_case_rests_on_actual_values_alone() {
 fn the_lake_is_only_read() {
     let folder = Folder::with_lake(&lake::files());
     let list = |folder: &Folder| -> Vec<(std::path::PathBuf, Vec<u8>)> {
-        lake::files().keys().map(|path| (path.into(), fs_err::read(folder.lake().join(path)).unwrap())).collect()
+        lake::files()
+            .keys()
+            .map(|path| (path.into(), fs_err::read(folder.lake().join(path)).unwrap()))
+            .collect()
     };
     let before = list(&folder);
     job(&folder.lake(), &folder.output()).run().ok();

@@ -17,7 +17,10 @@ const KILLS: &str = "DATALAKE_TEST_KILLS";
 /// Two lakes that differ in one home; the job goes from one to the other and back, killed on the way each time.
 #[test]
 fn a_killed_run_leaves_whole_tables() {
-    let kills: usize = std::env::var(KILLS).ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    let kills: usize = std::env::var(KILLS)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(4);
     let honest = lake::files();
     let mut files = honest.clone();
     for text in files.values_mut() {
@@ -36,14 +39,19 @@ fn a_killed_run_leaves_whole_tables() {
         })
         .collect();
     let run_time = started.elapsed() / 2;
-    assert_ne!(expected[0]["theft_cases"], expected[1]["theft_cases"], "the lakes differ in a case");
+    assert_ne!(
+        expected[0]["theft_cases"], expected[1]["theft_cases"],
+        "the lakes differ in a case"
+    );
 
     folder.run(&[]).ok();
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(4);
     for kill in 0..kills {
         let (old, new) = (kill % 2, (kill + 1) % 2);
         folder.write_lake(&lakes[new]);
-        let (mut child, home) = job(&folder.lake(), &folder.output()).config(&bundled_config()).spawn();
+        let (mut child, home) = job(&folder.lake(), &folder.output())
+            .config(&bundled_config())
+            .spawn();
         std::thread::sleep(run_time.mul_f64(random.random_range(0.0..1.1)));
         // The child may have ended already.
         let _ = child.kill();
@@ -51,7 +59,10 @@ fn a_killed_run_leaves_whole_tables() {
         drop(home);
 
         let after = published(&folder.output());
-        assert!(after == expected[old] || after == expected[new], "a mix of tables after kill {kill}");
+        assert!(
+            after == expected[old] || after == expected[new],
+            "a mix of tables after kill {kill}"
+        );
         folder.run(&[]).ok();
         assert_eq!(published(&folder.output()), expected[new], "after kill {kill}");
     }
@@ -73,10 +84,15 @@ fn a_stopped_run_says_so() {
     let folder = Folder::with_lake(&lake::files());
     folder.run(&[]).ok();
     let before = published(&folder.output());
-    let (mut child, home) =
-        job(&folder.lake(), &folder.output()).config(&bundled_config()).args(&["--force"]).spawn();
+    let (mut child, home) = job(&folder.lake(), &folder.output())
+        .config(&bundled_config())
+        .args(&["--force"])
+        .spawn();
     std::thread::sleep(Duration::from_millis(30));
-    let kill = std::process::Command::new("kill").arg("-TERM").arg(child.id().to_string()).status();
+    let kill = std::process::Command::new("kill")
+        .arg("-TERM")
+        .arg(child.id().to_string())
+        .status();
     let code = child.wait().unwrap().code();
     drop(home);
     assert!(kill.is_ok(), "`kill` belongs to every POSIX system");
@@ -93,9 +109,16 @@ fn a_stopped_run_says_so() {
 #[test]
 fn two_runs_at_once_do_not_collide() {
     let folder = Folder::with_lake(&lake::files());
-    let start = || job(&folder.lake(), &folder.output()).config(&bundled_config()).spawn();
+    let start = || {
+        job(&folder.lake(), &folder.output())
+            .config(&bundled_config())
+            .spawn()
+    };
     let mut both = [start(), start()];
-    let codes: Vec<Option<i32>> = both.iter_mut().map(|(child, _)| child.wait().unwrap().code()).collect();
+    let codes: Vec<Option<i32>> = both
+        .iter_mut()
+        .map(|(child, _)| child.wait().unwrap().code())
+        .collect();
     assert!(codes.contains(&Some(0)), "{codes:?}");
     assert!(codes.iter().all(|code| matches!(code, Some(0 | 75))), "{codes:?}");
     folder.run(&[]).ok();

@@ -11,7 +11,14 @@ use crate::support::{Folder, job};
 fn the_job_runs_over_four_tables() {
     let mut files = lake::files();
     files.retain(|path, _| {
-        ["device/", "measuring_component/", "measurements/", "install_event/"].iter().any(|t| path.starts_with(t))
+        [
+            "device/",
+            "measuring_component/",
+            "measurements/",
+            "install_event/",
+        ]
+        .iter()
+        .any(|t| path.starts_with(t))
     });
     let folder = Folder::with_lake(&files);
     folder.run(&[]).ok();
@@ -36,11 +43,17 @@ fn the_config_is_found_among_the_files() {
     let notes = folder.write("notes.txt", b"anything");
     let config = folder.write("datalake_config.json", br#"{"rules": {"case_threshold": 0.9}}"#);
     let files = format!("{},{}", notes.display(), config.display());
-    job(&folder.lake(), &folder.output()).args(&["--files", &files]).run().ok();
+    job(&folder.lake(), &folder.output())
+        .args(&["--files", &files])
+        .run()
+        .ok();
     let record = run_record(&folder.output());
     let value = &record["config"]["rules.case_threshold"];
     assert_eq!(value["value"], 0.9, "{}", record["config"]);
-    assert!(value["origin"].to_string().contains("datalake_config.json"), "{value}");
+    assert!(
+        value["origin"].to_string().contains("datalake_config.json"),
+        "{value}"
+    );
 }
 
 /// `--files` may be repeated, and says what `--config` says.
@@ -50,7 +63,12 @@ fn files_may_be_repeated() {
     let notes = folder.write("notes.txt", b"anything");
     let config = bundled_config();
     job(&folder.lake(), &folder.output())
-        .args(&["--files", notes.to_str().unwrap(), "--files", config.to_str().unwrap()])
+        .args(&[
+            "--files",
+            notes.to_str().unwrap(),
+            "--files",
+            config.to_str().unwrap(),
+        ])
         .run()
         .ok();
     let by_files = published(&folder.output());
@@ -129,10 +147,21 @@ fn masters() {
 #[test]
 fn session_settings() {
     let folder = Folder::with_lake(&lake::files());
-    folder.run(&["--conf", "spark.cores.max=2", "--conf", "spark.executor.memory=1g"]).ok();
+    folder
+        .run(&[
+            "--conf",
+            "spark.cores.max=2",
+            "--conf",
+            "spark.executor.memory=1g",
+        ])
+        .ok();
     let wrong = folder.run(&["--conf", "thraeds=2", "--force"]);
     assert_ne!(wrong.code, Some(0));
-    assert!(wrong.stderr.contains("thraeds") && wrong.stderr.contains("threads"), "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.contains("thraeds") && wrong.stderr.contains("threads"),
+        "{}",
+        wrong.stderr
+    );
 }
 
 /// The two contexts: submitted by a command line, or under `DEBUG`. The log says which.
@@ -155,7 +184,10 @@ fn the_context_is_logged() {
 fn every_line_of_the_log_is_named() {
     let folder = Folder::with_lake(&lake::files());
     let outcome = folder.run(&["-v", "--log-format", "json"]).ok();
-    let id = run_record(&folder.output())["run_id"].as_str().unwrap().to_owned();
+    let id = run_record(&folder.output())["run_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mut lines = 0;
     for line in outcome.stderr.lines() {
         let parsed: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -164,7 +196,13 @@ fn every_line_of_the_log_is_named() {
     }
     assert!(lines > 0, "nothing was logged");
     let human = folder.run(&["-v", "--log-format", "human", "--force"]).ok();
-    assert!(human.stderr.lines().filter(|line| !line.is_empty()).all(|line| line.contains("theft-detection")));
+    assert!(
+        human
+            .stderr
+            .lines()
+            .filter(|line| !line.is_empty())
+            .all(|line| line.contains("theft-detection"))
+    );
 }
 
 /// `.env` is read on start, the real environment wins, and its values are never shown.
@@ -183,10 +221,17 @@ fn a_dot_env_file() {
     };
     let outcome = run(&[]);
     let record = run_record(&folder.output());
-    assert_eq!(record["config"]["rules.min_peers"]["value"], 23, "{}", record["config"]);
+    assert_eq!(
+        record["config"]["rules.min_peers"]["value"], 23,
+        "{}",
+        record["config"]
+    );
     assert!(!outcome.stderr.contains("hunter2") && !record.to_string().contains("hunter2"));
     run(&[("DATALAKE__RULES__MIN_PEERS", "24")]);
-    assert_eq!(run_record(&folder.output())["config"]["rules.min_peers"]["value"], 24);
+    assert_eq!(
+        run_record(&folder.output())["config"]["rules.min_peers"]["value"],
+        24
+    );
 }
 
 /// The job's record of a run: who, when, what, how much.
@@ -198,7 +243,16 @@ fn the_run_is_recorded() {
     assert_eq!(record["job"], "theft-detection");
     assert_eq!(record["status"], "succeeded");
     assert_eq!(record["exit_code"], 0);
-    for key in ["run_id", "version", "started_at", "ended_at", "config", "rows", "steps", "peak_memory_bytes"] {
+    for key in [
+        "run_id",
+        "version",
+        "started_at",
+        "ended_at",
+        "config",
+        "rows",
+        "steps",
+        "peak_memory_bytes",
+    ] {
         assert!(!record[key].is_null(), "no {key} in {record}");
     }
     let inputs = record["inputs"].as_array().unwrap();
@@ -215,7 +269,10 @@ fn a_line_of_cron() {
     folder.run(&[]).ok();
     let before = published(&folder.output());
     let again = folder.run(&[]).ok();
-    assert!(again.stdout.is_empty() || !again.stdout.contains('\u{1b}'), "no colour without a terminal");
+    assert!(
+        again.stdout.is_empty() || !again.stdout.contains('\u{1b}'),
+        "no colour without a terminal"
+    );
     assert_eq!(before, published(&folder.output()));
 }
 
@@ -223,20 +280,41 @@ fn a_line_of_cron() {
 #[test]
 fn help_and_version() {
     let help = bare().arg("--help").run().ok().stdout;
-    for flag in ["--lake", "--output", "--preset", "--config", "--files", "--master", "--conf", "--set", "--dry-run"] {
+    for flag in [
+        "--lake",
+        "--output",
+        "--preset",
+        "--config",
+        "--files",
+        "--master",
+        "--conf",
+        "--set",
+        "--dry-run",
+    ] {
         assert!(help.contains(flag), "{flag} is not in\n{help}");
     }
     for flag in ["--print-config", "--force", "--log-format", "explain"] {
         assert!(help.contains(flag), "{flag} is not in\n{help}");
     }
-    assert!(bare().arg("--version").run().ok().stdout.contains(env!("CARGO_PKG_VERSION")));
+    assert!(
+        bare()
+            .arg("--version")
+            .run()
+            .ok()
+            .stdout
+            .contains(env!("CARGO_PKG_VERSION"))
+    );
 }
 
 /// The preset of the names that Oracle's MDM has: the same rows under other headers give the same cases.
 #[test]
 fn the_names_of_oracle() {
     const NAMES: [(&str, &str, &str); 5] = [
-        ("device/", "device_id,device_type,status,manufacturer", "D1_DEVICE_ID,DEVICE_TYPE_CD,BO_STATUS_CD,MANUFACTURER_CD"),
+        (
+            "device/",
+            "device_id,device_type,status,manufacturer",
+            "D1_DEVICE_ID,DEVICE_TYPE_CD,BO_STATUS_CD,MANUFACTURER_CD",
+        ),
         (
             "measuring_component/",
             "measuring_component_id,device_config_id,device_id,component_type,multiplier,register_digits",

@@ -332,7 +332,7 @@ fn overlaps() -> Vec<Home> {
         Home::new("OVERLAP-TWO", 9_500, Week::Even, 2).and(
             Meter::daily("OVERLAP-TWO", 2_500, Week::Even, 3)
                 .named("OVERLAP-TWO-SECOND")
-                .install(noon(date(2024, 3, 31)))
+                .install(date(2024, 3, 31).at(1, 30, 0, 0))
                 .days(date(2024, 4, 1), LAST),
         ),
     ]
@@ -376,7 +376,7 @@ fn estimation_and_peers() -> Vec<Home> {
         estimated("ESTIMATION-HIT", 5_500, 1, date(2024, 4, 14)),
         estimated("ESTIMATION-NEAR", 17_000, 2, date(2024, 3, 30)),
         Home::new("PEER-LOW-HIT", 300, Week::Weekend, 3),
-        Home::new("PEER-LOW-NEAR", 700, Week::Weekend, 4),
+        Home::new("PEER-LOW-NEAR", 1_200, Week::Weekend, 4),
         {
             let mut home = Home::new("PEER-LOW-NEW", 300, Week::Weekend, 5);
             home.meters = vec![
@@ -389,7 +389,7 @@ fn estimation_and_peers() -> Vec<Home> {
     ]
 }
 
-/// Homes read every half hour and every quarter of an hour.
+/// Homes read every half hour and every quarter of an hour; installed in the hour that autumn repeats.
 fn resolutions() -> Vec<Home> {
     [
         ("HALF-HOURLY", 1_800, "E-KWH-30-DEL", date(2024, 3, 24)),
@@ -401,6 +401,7 @@ fn resolutions() -> Vec<Home> {
         let to = from + jiff::Span::new().days(9);
         home.meters = vec![
             Meter::daily(name, 11_000, Week::Weekend, 1)
+                .install(date(2023, 10, 29).at(1, 30, 0, 0))
                 .every(interval_seconds, component_type)
                 .days(from, to),
         ];

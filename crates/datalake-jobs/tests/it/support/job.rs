@@ -8,12 +8,20 @@ use std::process::{Command, Output, Stdio};
 use super::table::Table;
 
 /// The tables that a run publishes.
-pub(crate) const TABLES: [&str; 5] =
-    ["theft_cases", "theft_scores", "meter_features", "findings", "rejected_rows"];
+pub(crate) const TABLES: [&str; 5] = [
+    "theft_cases",
+    "theft_scores",
+    "meter_features",
+    "findings",
+    "rejected_rows",
+];
 
 /// The lake that ships with the project.
 pub(crate) fn bundled_lake() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test_data").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../test_data")
+        .canonicalize()
+        .unwrap()
 }
 
 /// The config that goes with it.
@@ -64,7 +72,10 @@ impl Folder {
 
     /// A run over the folder's own lake, with the bundled lake's config.
     pub(crate) fn run(&self, more: &[&str]) -> Outcome {
-        job(&self.lake(), &self.output()).config(&bundled_config()).args(more).run()
+        job(&self.lake(), &self.output())
+            .config(&bundled_config())
+            .args(more)
+            .run()
     }
 }
 
@@ -77,7 +88,13 @@ pub(crate) struct Job {
 
 /// The job over a lake. Nothing of the caller's environment reaches it but what a test adds.
 pub(crate) fn job(lake: &Path, output: &Path) -> Job {
-    bare().arg("--lake").arg(lake).arg("--output").arg(output).hide(lake, "[lake]").hide(output, "[output]")
+    bare()
+        .arg("--lake")
+        .arg(lake)
+        .arg("--output")
+        .arg(output)
+        .hide(lake, "[lake]")
+        .hide(output, "[output]")
 }
 
 /// The job without a single argument.
@@ -90,7 +107,11 @@ pub(crate) fn bare() -> Job {
         .env("NO_COLOR", "1")
         .current_dir(home.path())
         .stdin(Stdio::null());
-    Job { command, hidden: Vec::new(), home }
+    Job {
+        command,
+        hidden: Vec::new(),
+        home,
+    }
 }
 
 impl Job {
@@ -126,7 +147,11 @@ impl Job {
     }
 
     pub(crate) fn run(mut self) -> Outcome {
-        let Output { status, stdout, stderr } = self.command.output().unwrap();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command.output().unwrap();
         let clean = |bytes: Vec<u8>| {
             let mut text = String::from_utf8(bytes).expect("a job speaks UTF-8");
             for (path, name) in &self.hidden {
@@ -134,12 +159,21 @@ impl Job {
             }
             text.replace(self.home.path().to_str().unwrap(), "[home]")
         };
-        Outcome { code: status.code(), stdout: clean(stdout), stderr: clean(stderr) }
+        Outcome {
+            code: status.code(),
+            stdout: clean(stdout),
+            stderr: clean(stderr),
+        }
     }
 
     /// Starts it and does not wait.
     pub(crate) fn spawn(mut self) -> (std::process::Child, tempfile::TempDir) {
-        let child = self.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = self
+            .command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         (child, self.home)
     }
 }
@@ -169,13 +203,19 @@ impl Outcome {
             .map(|line| format!("{line}\n"))
             .collect();
         let error = if error.is_empty() { &self.stderr } else { &error };
-        format!("exit {}\n{error}", self.code.map_or("by signal".to_owned(), |code| code.to_string()))
+        format!(
+            "exit {}\n{error}",
+            self.code.map_or("by signal".to_owned(), |code| code.to_string())
+        )
     }
 }
 
 /// The bytes of every published table.
 pub(crate) fn published(output: &Path) -> BTreeMap<&'static str, Vec<u8>> {
-    TABLES.into_iter().map(|table| (table, fs_err::read(table_file(output, table)).unwrap())).collect()
+    TABLES
+        .into_iter()
+        .map(|table| (table, fs_err::read(table_file(output, table)).unwrap()))
+        .collect()
 }
 
 /// The one file of a published table.

@@ -54,18 +54,34 @@ pub(crate) enum Format {
 }
 
 /// Every format.
-pub(crate) const FORMATS: [Format; 5] =
-    [Format::Csv, Format::Ndjson, Format::ParquetDecimal, Format::ParquetDouble, Format::ParquetText];
+pub(crate) const FORMATS: [Format; 5] = [
+    Format::Csv,
+    Format::Ndjson,
+    Format::ParquetDecimal,
+    Format::ParquetDouble,
+    Format::ParquetText,
+];
 
 /// The measurements of the files whose path passes, in the order of paths and lines.
 pub(crate) fn measurements(files: &BTreeMap<String, String>, keep: impl Fn(&str) -> bool) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (path, text) in files.iter().filter(|(path, _)| path.starts_with("measurements/") && keep(path)) {
+    for (path, text) in files
+        .iter()
+        .filter(|(path, _)| path.starts_with("measurements/") && keep(path))
+    {
         let mut lines = text.lines();
-        let header: Vec<&str> = lines.next().unwrap_or_else(|| panic!("{path} is empty")).split(',').collect();
+        let header: Vec<&str> = lines
+            .next()
+            .unwrap_or_else(|| panic!("{path} is empty"))
+            .split(',')
+            .collect();
         for line in lines {
             let mut row = Row(Default::default());
-            for (name, cell) in header.iter().zip(line.split(',')).filter(|(name, _)| COLUMNS.contains(name)) {
+            for (name, cell) in header
+                .iter()
+                .zip(line.split(','))
+                .filter(|(name, _)| COLUMNS.contains(name))
+            {
                 row.set(name, cell);
             }
             rows.push(row);
@@ -76,7 +92,11 @@ pub(crate) fn measurements(files: &BTreeMap<String, String>, keep: impl Fn(&str)
 
 /// The files of a lake without its measurements.
 pub(crate) fn dimensions(files: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    files.iter().filter(|(path, _)| !path.starts_with("measurements/")).map(|(p, t)| (p.clone(), t.clone())).collect()
+    files
+        .iter()
+        .filter(|(path, _)| !path.starts_with("measurements/"))
+        .map(|(p, t)| (p.clone(), t.clone()))
+        .collect()
 }
 
 /// Extension and bytes of a file with these rows. Typed formats need rows without dirt.
@@ -84,7 +104,9 @@ pub(crate) fn file(rows: &[Row], format: Format) -> (&'static str, Vec<u8>) {
     match format {
         Format::Csv => ("csv", csv(rows).into_bytes()),
         Format::Ndjson => ("ndjson", ndjson(rows).into_bytes()),
-        Format::ParquetDecimal | Format::ParquetDouble | Format::ParquetText => ("parquet", parquet(rows, format)),
+        Format::ParquetDecimal | Format::ParquetDouble | Format::ParquetText => {
+            ("parquet", parquet(rows, format))
+        }
     }
 }
 
@@ -116,13 +138,18 @@ fn ndjson(rows: &[Row]) -> String {
 
 fn parquet(rows: &[Row], format: Format) -> Vec<u8> {
     let columns = COLUMNS.iter().map(|name| {
-        let cells: Vec<Option<&str>> =
-            rows.iter().map(|row| Some(row.get(name)).filter(|cell| !cell.is_empty())).collect();
+        let cells: Vec<Option<&str>> = rows
+            .iter()
+            .map(|row| Some(row.get(name)).filter(|cell| !cell.is_empty()))
+            .collect();
         (*name, column(name, &cells, format))
     });
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
     let properties = match format {
-        Format::ParquetDouble => WriterProperties::builder().set_max_row_group_row_count(Some(1_000)).build(),
+        Format::ParquetDouble => WriterProperties::builder()
+            .set_max_row_group_row_count(Some(1_000))
+            .build(),
         _ => WriterProperties::default(),
     };
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
@@ -134,21 +161,32 @@ fn column(name: &str, cells: &[Option<&str>], format: Format) -> ArrayRef {
     let time = name.ends_with("_at") || name == "period_start";
     let decimal = matches!(name, "value" | "reading" | "previous_reading");
     match format {
-        Format::ParquetDecimal if time => {
-            Arc::new(cells.iter().map(|cell| cell.map(microseconds)).collect::<TimestampMicrosecondArray>())
-        }
+        Format::ParquetDecimal if time => Arc::new(
+            cells
+                .iter()
+                .map(|cell| cell.map(microseconds))
+                .collect::<TimestampMicrosecondArray>(),
+        ),
         Format::ParquetDecimal if decimal => {
-            let micro: Decimal128Array = cells.iter().map(|cell| cell.map(|text| i128::from(micro(text)))).collect();
+            let micro: Decimal128Array = cells
+                .iter()
+                .map(|cell| cell.map(|text| i128::from(micro(text))))
+                .collect();
             Arc::new(micro.with_precision_and_scale(16, 6).unwrap())
         }
         Format::ParquetDouble if time => {
-            let millis: TimestampMillisecondArray =
-                cells.iter().map(|cell| cell.map(|text| microseconds(text) / 1_000)).collect();
+            let millis: TimestampMillisecondArray = cells
+                .iter()
+                .map(|cell| cell.map(|text| microseconds(text) / 1_000))
+                .collect();
             Arc::new(millis.with_timezone("UTC"))
         }
-        Format::ParquetDouble if decimal => {
-            Arc::new(cells.iter().map(|cell| cell.map(|text| text.parse().unwrap())).collect::<Float64Array>())
-        }
+        Format::ParquetDouble if decimal => Arc::new(
+            cells
+                .iter()
+                .map(|cell| cell.map(|text| text.parse().unwrap()))
+                .collect::<Float64Array>(),
+        ),
         Format::ParquetDouble => Arc::new(cells.iter().copied().collect::<DictionaryArray<Int32Type>>()),
         _ => Arc::new(cells.iter().copied().collect::<StringArray>()),
     }
@@ -156,7 +194,10 @@ fn column(name: &str, cells: &[Option<&str>], format: Format) -> ArrayRef {
 
 fn microseconds(text: &str) -> i64 {
     let at: jiff::civil::DateTime = text.parse().unwrap();
-    at.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_microsecond()
+    at.to_zoned(jiff::tz::TimeZone::UTC)
+        .unwrap()
+        .timestamp()
+        .as_microsecond()
 }
 
 /// The decimal text in 10^-6.

@@ -27,7 +27,8 @@ pub(crate) struct Reason {
 impl Table {
     pub(crate) fn read(file: &Path) -> Self {
         let reader =
-            ParquetRecordBatchReaderBuilder::try_new(fs_err::File::open(file).unwrap().into_parts().0).unwrap();
+            ParquetRecordBatchReaderBuilder::try_new(fs_err::File::open(file).unwrap().into_parts().0)
+                .unwrap();
         let schema = reader.schema().clone();
         let batches = reader.build().unwrap().collect::<Result<Vec<_>, _>>().unwrap();
         Self(concat_batches(&schema, &batches).unwrap())
@@ -38,11 +39,18 @@ impl Table {
     }
 
     pub(crate) fn columns(&self) -> Vec<String> {
-        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
+        self.0
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
     }
 
     fn array(&self, column: &str) -> &ArrayRef {
-        self.0.column_by_name(column).unwrap_or_else(|| panic!("no column {column}"))
+        self.0
+            .column_by_name(column)
+            .unwrap_or_else(|| panic!("no column {column}"))
     }
 
     /// The cell as text; empty for null.
@@ -70,7 +78,11 @@ impl Table {
     pub(crate) fn reasons(&self, row: usize) -> Vec<Reason> {
         let items = self.array("reasons").as_list::<i32>().value(row);
         let items: &StructArray = items.as_struct();
-        let of = |name: &str| items.column_by_name(name).unwrap_or_else(|| panic!("no field {name}"));
+        let of = |name: &str| {
+            items
+                .column_by_name(name)
+                .unwrap_or_else(|| panic!("no field {name}"))
+        };
         (0..items.len())
             .map(|i| Reason {
                 code: text(of("code"), i),
@@ -88,8 +100,10 @@ impl Table {
     pub(crate) fn lines(&self, columns: &[&str]) -> String {
         let mut lines = String::new();
         for row in 0..self.rows() {
-            let cells: Vec<String> =
-                columns.iter().map(|column| format!("{column}={}", self.text(row, column))).collect();
+            let cells: Vec<String> = columns
+                .iter()
+                .map(|column| format!("{column}={}", self.text(row, column)))
+                .collect();
             lines += &cells.join(" ");
             lines += "\n";
         }
