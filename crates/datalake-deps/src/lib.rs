@@ -6,4 +6,5 @@ pub mod diagnostic;
 pub mod env_vars;
 pub mod exit_code;
 pub mod fingerprint;
+pub mod logging;
 pub mod publish;
