@@ -242,8 +242,8 @@ fn every_case_has_its_reason() {
     let cases = table(&folder.output(), "theft_cases");
     for case in CASES {
         let place = case.place;
-        let row = cases
-            .find("service_point_id", place)
+        let row = (0..cases.rows())
+            .find(|&row| self::place(&cases, row) == place)
             .unwrap_or_else(|| panic!("{place} is no case"));
         let reasons = cases.reasons(row);
         let reason = reasons
