@@ -58,7 +58,17 @@ fn every_row_is_accounted_for() {
     assert_eq!(
         record["rows"],
         json!({
-            "read": 0,
+            "read": 26_161,
+            "used": 26_012,
+            "superseded": 29,
+            "out_of_scope": {"do_not_use": 3, "not_energy": 101},
+            "rejected": {
+                "measured_at_out_of_range": 1,
+                "off_grid": 1,
+                "unknown_component": 2,
+                "unmapped_component_type": 2,
+                "value_missing": 1,
+            },
         })
     );
 }
