@@ -8,3 +8,4 @@ pub mod exit_code;
 pub mod fingerprint;
 pub mod logging;
 pub mod publish;
+pub mod session;
