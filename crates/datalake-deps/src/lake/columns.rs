@@ -70,7 +70,11 @@ impl TablePlan {
                     problem: format!("`{name}` is no canonical column"),
                     hint: format!(
                         "the table has the columns {}",
-                        spec.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+                        spec.columns
+                            .iter()
+                            .map(|column| column.name)
+                            .collect::<Vec<_>>()
+                            .join(", ")
                     ),
                 });
             }
@@ -95,7 +99,10 @@ impl TablePlan {
                 Field::new(column.spec.canonical_name(), data_type, true)
             })
             .collect();
-        let formats = table.timestamp_formats.as_ref().unwrap_or(&config.timestamp_formats);
+        let formats = table
+            .timestamp_formats
+            .as_ref()
+            .unwrap_or(&config.timestamp_formats);
         let timestamps = TimestampParser::new(formats).map_err(|problem| LakeError::Config {
             key: match table.timestamp_formats {
                 Some(_) => key("timestamp_formats"),
@@ -106,7 +113,11 @@ impl TablePlan {
                    be absent"
                 .to_owned(),
         })?;
-        let naive = table.time_zone.as_deref().map(|text| zone(&key("time_zone"), text)).transpose()?;
+        let naive = table
+            .time_zone
+            .as_deref()
+            .map(|text| zone(&key("time_zone"), text))
+            .transpose()?;
         Ok(Self {
             spec,
             columns,
@@ -177,7 +188,10 @@ impl TablePlan {
                     .iter()
                     .map(|all| {
                         let columns = all.iter().filter_map(|name| position(name));
-                        columns.map(|at| describe(&self.columns[at])).collect::<Vec<_>>().join(" with ")
+                        columns
+                            .map(|at| describe(&self.columns[at]))
+                            .collect::<Vec<_>>()
+                            .join(" with ")
                     })
                     .collect();
                 wanted.push(format!("either {}", alternatives.join(" or ")));
@@ -252,7 +266,10 @@ mod tests {
         let plan = plan(&MEASUREMENTS, r#"{"preset":"oracle_mdm"}"#).unwrap();
         let names = ["msrmt_val", "MSRMT_VAL", "measr_comp_id", "Msrmt_Dttm", "extra"];
         let sources = plan.resolve(&file(&[]), &names).unwrap();
-        assert_eq!(sources[..3], [Source::Field(2), Source::Field(3), Source::Field(1)]);
+        assert_eq!(
+            sources[..3],
+            [Source::Field(2), Source::Field(3), Source::Field(1)]
+        );
         assert!(sources[3..].iter().all(|source| *source == Source::Absent));
     }
 
@@ -260,8 +277,13 @@ mod tests {
     fn a_site_overrides_single_columns_of_the_preset() {
         let config = r#"{"preset":"oracle_mdm","tables":{"measurements":{"columns":{"value":"KWH"}}}}"#;
         let plan = plan(&MEASUREMENTS, config).unwrap();
-        let sources = plan.resolve(&file(&[]), &["KWH", "MSRMT_DTTM", "MEASR_COMP_ID", "MSRMT_VAL"]).unwrap();
-        assert_eq!(sources[..3], [Source::Field(2), Source::Field(1), Source::Field(0)]);
+        let sources = plan
+            .resolve(&file(&[]), &["KWH", "MSRMT_DTTM", "MEASR_COMP_ID", "MSRMT_VAL"])
+            .unwrap();
+        assert_eq!(
+            sources[..3],
+            [Source::Field(2), Source::Field(1), Source::Field(0)]
+        );
     }
 
     #[test]
@@ -271,24 +293,34 @@ mod tests {
         let sources = plan.resolve(&file, &["measured_at", "value"]).unwrap();
         assert_eq!(
             sources[..3],
-            [Source::Partition(Some("007".to_owned())), Source::Field(0), Source::Field(1)]
+            [
+                Source::Partition(Some("007".to_owned())),
+                Source::Field(0),
+                Source::Field(1)
+            ]
         );
     }
 
     #[test]
     fn missing_columns_are_named_with_those_that_exist() {
         let oracle = plan(&MEASUREMENTS, r#"{"preset":"oracle_mdm"}"#).unwrap();
-        let error = oracle.resolve(&file(&[]), &["measuring_component_id", "value"]).unwrap_err();
+        let error = oracle
+            .resolve(&file(&[]), &["measuring_component_id", "value"])
+            .unwrap_err();
         insta::assert_snapshot!(render(&error), @"");
         let components = plan(&MEASURING_COMPONENT, "{}").unwrap();
-        let error = components.resolve(&file(&[]), &["measuring_component_id", "uom", "kind"]).unwrap_err();
+        let error = components
+            .resolve(&file(&[]), &["measuring_component_id", "uom", "kind"])
+            .unwrap_err();
         insta::assert_snapshot!(render(&error), @"");
     }
 
     #[test]
     fn two_names_that_differ_in_case_only_are_ambiguous() {
         let plan = plan(&MEASUREMENTS, "{}").unwrap();
-        let error = plan.resolve(&file(&[]), &["VALUE", "Value", "measured_at"]).unwrap_err();
+        let error = plan
+            .resolve(&file(&[]), &["VALUE", "Value", "measured_at"])
+            .unwrap_err();
         insta::assert_snapshot!(render(&error), @"");
     }
 
@@ -304,7 +336,11 @@ mod tests {
                 assert!(matches!(error, LakeError::Config { .. }), "{error}");
             }
         }
-        let error = plan(&MEASUREMENTS, r#"{"tables":{"measurements":{"columns":{"kwh":"KWH"}}}}"#).unwrap_err();
+        let error = plan(
+            &MEASUREMENTS,
+            r#"{"tables":{"measurements":{"columns":{"kwh":"KWH"}}}}"#,
+        )
+        .unwrap_err();
         insta::assert_snapshot!(render(&error), @"");
     }
 }

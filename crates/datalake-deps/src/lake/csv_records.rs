@@ -72,7 +72,10 @@ impl CsvRecords {
                 return Ok(None);
             }
             let end = self.line_end(0);
-            if self.window[..end].iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            if self.window[..end]
+                .iter()
+                .all(|byte| matches!(byte, b'\r' | b'\n'))
+            {
                 self.consumed = end;
                 self.drop_consumed();
                 continue;
@@ -114,7 +117,11 @@ impl CsvRecords {
             }
             let end = self.line_end(start);
             if end - start >= RECORD_BYTES && self.window[end - 1] != b'\n' {
-                return if start == 0 { self.too_long(line) } else { Ok(self.broken(line, RejectReason::UnclosedQuote)) };
+                return if start == 0 {
+                    self.too_long(line)
+                } else {
+                    Ok(self.broken(line, RejectReason::UnclosedQuote))
+                };
             }
             lines += 1;
             if lines > self.max_lines || end > RECORD_BYTES {
@@ -140,8 +147,11 @@ impl CsvRecords {
                 (false, true) => b"\n",
                 (false, false) => return false,
             };
-            let (result, read, wrote, ended) =
-                self.parser.read_record(input, &mut self.fields[*written..], &mut self.ends[self.field_count..]);
+            let (result, read, wrote, ended) = self.parser.read_record(
+                input,
+                &mut self.fields[*written..],
+                &mut self.ends[self.field_count..],
+            );
             if *start < end {
                 *start += read;
             } else {
@@ -197,11 +207,14 @@ impl CsvRecords {
 }
 
 fn one_byte(key: &str, character: char) -> Result<u8, LakeError> {
-    u8::try_from(character).ok().filter(u8::is_ascii).ok_or_else(|| LakeError::Config {
-        key: key.to_owned(),
-        problem: format!("`{character}` is not one ASCII character"),
-        hint: "write one ASCII character, for instance `;`, `|` or `\\t`".to_owned(),
-    })
+    u8::try_from(character)
+        .ok()
+        .filter(u8::is_ascii)
+        .ok_or_else(|| LakeError::Config {
+            key: key.to_owned(),
+            problem: format!("`{character}` is not one ASCII character"),
+            hint: "write one ASCII character, for instance `;`, `|` or `\\t`".to_owned(),
+        })
 }
 
 #[cfg(test)]
@@ -225,7 +238,11 @@ mod tests {
                     format!("{line}: {}", fields.join("|"))
                 }
                 CsvRecord::Broken { line, reason } => {
-                    format!("{line}! {} {}", reason.code(), String::from_utf8_lossy(records.raw()).trim_end())
+                    format!(
+                        "{line}! {} {}",
+                        reason.code(),
+                        String::from_utf8_lossy(records.raw()).trim_end()
+                    )
                 }
             });
         }
@@ -235,8 +252,17 @@ mod tests {
     #[test]
     fn records_quotes_and_line_ends() {
         assert_eq!(
-            read("a,b\n1,\"x, \"\"y\"\"\"\r\n\n\r\n2,\"two\nlines\"\n3,5\" pipe\n4,", 2),
-            ["1: a|b", "2: 1|x, \"y\"", "5: 2|two\nlines", "7: 3|5\" pipe", "8: 4|"]
+            read(
+                "a,b\n1,\"x, \"\"y\"\"\"\r\n\n\r\n2,\"two\nlines\"\n3,5\" pipe\n4,",
+                2
+            ),
+            [
+                "1: a|b",
+                "2: 1|x, \"y\"",
+                "5: 2|two\nlines",
+                "7: 3|5\" pipe",
+                "8: 4|"
+            ]
         );
         assert_eq!(read("", 2), Vec::<String>::new());
         assert_eq!(read("\n\n", 2), Vec::<String>::new());
@@ -267,7 +293,10 @@ mod tests {
             max_record_lines: 3,
             ..CsvConfig::default()
         };
-        assert_eq!(read_with("1,\"a\nb\nc\"\n2,d\n", 2, &config), ["1: 1|a\nb\nc", "4: 2|d"]);
+        assert_eq!(
+            read_with("1,\"a\nb\nc\"\n2,d\n", 2, &config),
+            ["1: 1|a\nb\nc", "4: 2|d"]
+        );
         assert_eq!(
             read_with("1,\"a\n2,b\n3,c\n4,d\n5,\"e\"\n", 2, &config),
             ["1! unclosed_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d", "5: 5|e"]
@@ -280,7 +309,11 @@ mod tests {
         let found = read(&text, 2);
         assert_eq!(found.len(), 3);
         assert_eq!(found[0], "1: 1|a");
-        assert!(found[1].starts_with("2! record_too_long 2,xxx"), "{}", &found[1][..40]);
+        assert!(
+            found[1].starts_with("2! record_too_long 2,xxx"),
+            "{}",
+            &found[1][..40]
+        );
         assert_eq!(found[2], "3: 3|c");
     }
 
@@ -303,6 +336,9 @@ mod tests {
     fn many_and_long_fields_fit() {
         let text = format!("{},{}\n", "x".repeat(5_000), vec!["y"; 200].join(","));
         let found = read(&text, 201);
-        assert_eq!(found, [format!("1: {}|{}", "x".repeat(5_000), vec!["y"; 200].join("|"))]);
+        assert_eq!(
+            found,
+            [format!("1: {}|{}", "x".repeat(5_000), vec!["y"; 200].join("|"))]
+        );
     }
 }

@@ -172,7 +172,10 @@ impl LakeError {
 impl Diagnostic for LakeError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config { .. } | Self::TableTwice { .. } | Self::FormatUnknown { .. } | Self::DeltaTable { .. } => ExitCode::Config,
+            Self::Config { .. }
+            | Self::TableTwice { .. }
+            | Self::FormatUnknown { .. }
+            | Self::DeltaTable { .. } => ExitCode::Config,
             Self::TableMissing { .. } => ExitCode::NoInput,
             Self::TableEmpty { .. }
             | Self::ColumnMissing { .. }

@@ -107,7 +107,13 @@ pub(crate) struct Fault {
 
 impl BadRows {
     /// Notes a fault, unless the row has one already.
-    pub(crate) fn add(&mut self, row: usize, column: usize, reason: RejectReason, value: impl FnOnce() -> Option<String>) {
+    pub(crate) fn add(
+        &mut self,
+        row: usize,
+        column: usize,
+        reason: RejectReason,
+        value: impl FnOnce() -> Option<String>,
+    ) {
         self.faults.entry(row).or_insert_with(|| Fault {
             column,
             reason,
@@ -145,7 +151,10 @@ mod tests {
         let mut bad = BadRows::default();
         bad.add(3, 0, RejectReason::KeyMissing, || None);
         bad.add(3, 1, RejectReason::InvalidNumber, || Some("x".to_owned()));
-        let faults: Vec<_> = bad.into_faults().map(|(row, fault)| (row, fault.reason)).collect();
+        let faults: Vec<_> = bad
+            .into_faults()
+            .map(|(row, fault)| (row, fault.reason))
+            .collect();
         assert_eq!(faults, [(3, RejectReason::KeyMissing)]);
     }
 }

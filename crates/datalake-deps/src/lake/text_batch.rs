@@ -66,7 +66,9 @@ impl TextBatchBuilder {
             line,
             reason,
             column,
-            value: Some(excerpt(String::from_utf8_lossy(value).trim_end_matches(['\r', '\n']))),
+            value: Some(excerpt(
+                String::from_utf8_lossy(value).trim_end_matches(['\r', '\n']),
+            )),
         });
     }
 

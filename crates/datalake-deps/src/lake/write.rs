@@ -84,16 +84,23 @@ impl TableWriter {
     /// Adds rows; their schema must be the table's.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
         self.rows += batch.num_rows() as u64;
-        self.chunks.push_batch(batch.clone()).map_err(|error| LakeError::write(&self.path, error))?;
+        self.chunks
+            .push_batch(batch.clone())
+            .map_err(|error| LakeError::write(&self.path, error))?;
         self.encode_completed()
     }
 
     /// Ends the file and waits until it is on the disk.
     pub fn finish(mut self) -> Result<WrittenFile, LakeError> {
-        self.chunks.finish_buffered_batch().map_err(|error| LakeError::write(&self.path, error))?;
+        self.chunks
+            .finish_buffered_batch()
+            .map_err(|error| LakeError::write(&self.path, error))?;
         self.encode_completed()?;
         let fail = |error: io::Error| LakeError::write(&self.path, error);
-        let sink = self.encoder.into_inner().map_err(|error| LakeError::write(&self.path, error))?;
+        let sink = self
+            .encoder
+            .into_inner()
+            .map_err(|error| LakeError::write(&self.path, error))?;
         let (bytes, digest) = (sink.bytes, sink.hash.finalize());
         let file = sink.file.into_inner().map_err(|error| fail(error.into_error()))?;
         file.sync_all().map_err(fail)?;
@@ -107,7 +114,9 @@ impl TableWriter {
 
     fn encode_completed(&mut self) -> Result<(), LakeError> {
         while let Some(chunk) = self.chunks.next_completed_batch() {
-            self.encoder.write(&chunk).map_err(|error| LakeError::write(&self.path, error))?;
+            self.encoder
+                .write(&chunk)
+                .map_err(|error| LakeError::write(&self.path, error))?;
         }
         Ok(())
     }
