@@ -8,4 +8,5 @@ pub mod exit_code;
 pub mod fingerprint;
 pub mod logging;
 pub mod publish;
+pub mod run_record;
 pub mod session;
