@@ -1,7 +1,7 @@
 //! `run.json`: what a run read, did and wrote, also when it failed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -209,25 +209,18 @@ impl RunRecord {
     ///
     /// Returns what the process should end with.
     pub fn end(&mut self, outcome: Result<Status, &dyn Diagnostic>) -> ExitCode {
-        let (status, code) = match outcome {
-            Ok(status) => (status, ExitCode::Ok),
-            Err(error) => {
-                self.error = Some(ErrorRecord {
-                    chain: cause_chain(error),
-                    hint: error.hint(),
-                });
-                let code = error.exit_code();
-                (
-                    if code == ExitCode::TryAgain {
-                        Status::Aborted
-                    } else {
-                        Status::Failed
-                    },
-                    code,
-                )
-            }
+        let code = outcome
+            .as_ref()
+            .map_or_else(|error| error.exit_code(), |_| ExitCode::Ok);
+        self.status = match outcome {
+            Ok(status) => status,
+            Err(_) if code == ExitCode::TryAgain => Status::Aborted,
+            Err(_) => Status::Failed,
         };
-        self.status = status;
+        self.error = outcome.err().map(|error| ErrorRecord {
+            chain: cause_chain(error),
+            hint: error.hint(),
+        });
         self.exit_code = code.code();
         self.ended_at = Timestamp::now();
         self.peak_memory_bytes = peak_memory_bytes();
@@ -236,24 +229,18 @@ impl RunRecord {
 
     /// Writes `run.json` into `folder`, whole or not at all. Where that cannot be done the log gets a warning with
     /// the reason: a run is not failed for its record, and a failed one keeps its own error.
-    ///
-    /// Returns the path written.
-    pub fn write(&self, folder: &Path, logger: &Logger) -> Option<PathBuf> {
+    pub fn write(&self, folder: &Path, logger: &Logger) {
         let path = folder.join("run.json");
         let write = || -> std::io::Result<()> {
             let text = serde_json::to_string_pretty(self)? + "\n";
             fs_err::create_dir_all(folder)?;
             atomic_file::write(&path, text.as_bytes())
         };
-        match write() {
-            Ok(()) => Some(path),
-            Err(error) => {
-                logger.warn(format_args!(
-                    "cannot write the run's record `{}`: {error}",
-                    path.display()
-                ));
-                None
-            }
+        if let Err(error) = write() {
+            logger.warn(format_args!(
+                "cannot write the run's record `{}`: {error}",
+                path.display()
+            ));
         }
     }
 }
@@ -346,11 +333,67 @@ mod tests {
         record.output_version = Some("1f".to_owned());
         record.outputs = vec![file];
         assert_eq!(record.end(Ok(Status::Succeeded)), ExitCode::Ok);
-        assert_eq!(
-            record.write(folder.path(), &logger),
-            Some(folder.path().join("run.json"))
-        );
-        insta::assert_snapshot!(text_of(folder.path(), &session), @"");
+        record.write(folder.path(), &logger);
+        insta::assert_snapshot!(text_of(folder.path(), &session), @r#"
+        {
+          "run_id": "-",
+          "job": "theft-detection",
+          "version": "0.1.0",
+          "status": "succeeded",
+          "exit_code": 0,
+          "started_at": "-",
+          "ended_at": "-",
+          "config": {
+            "config": {
+              "output": "out",
+              "password": "***"
+            },
+            "origins": {
+              "output": "literal",
+              "password": "literal"
+            }
+          },
+          "inputs": [
+            {
+              "table": "device",
+              "path": "s3://***@bucket/device.csv",
+              "fingerprint": {
+                "bytes": 3,
+                "modified_ns": 5,
+                "sha256": "ab"
+              }
+            }
+          ],
+          "rows": {
+            "read": 10,
+            "used": 4,
+            "superseded": 3,
+            "out_of_scope": {
+              "not_energy": 2
+            },
+            "rejected": {
+              "off_grid": 1
+            }
+          },
+          "steps": [
+            {
+              "step": "extract",
+              "seconds": "-"
+            }
+          ],
+          "peak_memory_bytes": "-",
+          "output_version": "1f",
+          "outputs": [
+            {
+              "path": "theft_cases/part-0.parquet",
+              "rows": 2,
+              "bytes": 9,
+              "sha256": "cd"
+            }
+          ],
+          "error": null
+        }
+        "#);
     }
 
     #[test]
@@ -365,8 +408,32 @@ mod tests {
         assert_eq!(record.end(Err(&error)), ExitCode::CannotCreate);
         // The folder is made where it is missing.
         let output = folder.path().join("a/b");
-        record.write(&output, &logger).unwrap();
-        insta::assert_snapshot!(text_of(&output, &session), @"");
+        record.write(&output, &logger);
+        insta::assert_snapshot!(text_of(&output, &session), @r#"
+        {
+          "run_id": "-",
+          "job": "theft-detection",
+          "version": "0.1.0",
+          "status": "failed",
+          "exit_code": 73,
+          "started_at": "-",
+          "ended_at": "-",
+          "config": null,
+          "inputs": [],
+          "rows": null,
+          "steps": [],
+          "peak_memory_bytes": "-",
+          "output_version": null,
+          "outputs": [],
+          "error": {
+            "chain": [
+              "cannot use `out` as the output folder",
+              "disk full"
+            ],
+            "hint": "name a folder that this user may write to"
+          }
+        }
+        "#);
     }
 
     #[test]
@@ -375,16 +442,19 @@ mod tests {
         assert_eq!((record.status, record.exit_code), (Status::Failed, 70));
         assert_eq!(record.end(Err(&Stopped)), ExitCode::TryAgain);
         assert_eq!((record.status, record.exit_code), (Status::Aborted, 75));
+        assert!(record.error.is_some());
         assert_eq!(record.end(Ok(Status::Unchanged)), ExitCode::Ok);
         assert_eq!((record.status, record.exit_code), (Status::Unchanged, 0));
+        assert_eq!(record.error, None);
     }
 
     #[test]
     fn a_folder_that_cannot_be_used_is_a_warning() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let (_, logger, record) = run();
-        assert_eq!(record.write(file.path(), &logger), None);
-        assert_eq!(record.write(Path::new("/proc/nothing"), &logger), None);
+        record.write(file.path(), &logger);
+        record.write(Path::new("/proc/nothing"), &logger);
+        assert_eq!(fs_err::read(file.path()).unwrap(), b"");
     }
 
     proptest! {
