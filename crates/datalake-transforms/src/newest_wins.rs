@@ -104,22 +104,22 @@ mod tests {
         RecordBatch::try_from_iter_with_nullable([
             (
                 "id",
-                Arc::new(StringArray::from_iter(rows.iter().map(|r| r.0))) as ArrayRef,
+                Arc::new(rows.iter().map(|r| r.0).collect::<StringArray>()) as ArrayRef,
                 true,
             ),
             (
                 "updated",
-                Arc::new(Int64Array::from_iter(rows.iter().map(|r| r.1))) as ArrayRef,
+                Arc::new(rows.iter().map(|r| r.1).collect::<Int64Array>()) as ArrayRef,
                 true,
             ),
             (
                 "version",
-                Arc::new(Int64Array::from_iter(rows.iter().map(|r| r.2))) as ArrayRef,
+                Arc::new(rows.iter().map(|r| r.2).collect::<Int64Array>()) as ArrayRef,
                 true,
             ),
             (
                 "value",
-                Arc::new(StringArray::from_iter(rows.iter().map(|r| r.3))) as ArrayRef,
+                Arc::new(rows.iter().map(|r| r.3).collect::<StringArray>()) as ArrayRef,
                 true,
             ),
         ])

@@ -23,7 +23,7 @@ pub struct RegistryConfig {
     pub device_status: BTreeMap<String, DeviceStatus>,
     /// States of the on/off history, compared without regard to ASCII case.
     pub on_off_state: BTreeMap<String, OnOff>,
-    /// Whether device_config_id and device_id are the same ids, for lakes that have no device_config table.
+    /// Whether `device_config_id` and `device_id` are the same ids, for lakes that have no `device_config` table.
     pub device_config_is_device: bool,
     /// The clocks of measurements and of install events.
     pub clocks: ClockConfig,
@@ -62,7 +62,7 @@ pub struct RegistryRules {
     pub device_status: CodeMap<DeviceStatus>,
     /// States of the on/off history.
     pub on_off_state: CodeMap<OnOff>,
-    /// Whether device_config_id and device_id are the same ids.
+    /// Whether `device_config_id` and `device_id` are the same ids.
     pub device_config_is_device: bool,
     /// From legal time to the measurement clock.
     pub clock: LegalClock,

@@ -7,11 +7,24 @@
 
 use crate::model::{ComponentType, Direction, Kind, MICRO};
 
+mod build;
+mod columns;
 mod config;
 mod coverage;
+mod faults;
+mod join;
+mod notes;
+mod overlaps;
+mod places;
 mod siblings;
+mod stays;
+mod switches;
+mod tables;
+mod types;
 
+pub use build::{RegistryInput, build};
 pub use config::{CodeMap, DeviceStatus, OnOff, RegistryConfig, RegistryRules};
+pub use notes::Rejections;
 pub use siblings::Siblings;
 
 /// Everything the measurements are joined with.
@@ -82,11 +95,11 @@ pub struct Switch {
 pub struct ServicePoint {
     /// Trimmed id.
     pub id: String,
-    /// Optional columns of the service_point table.
+    /// Premise that it belongs to, where given.
     pub premise_id: Option<String>,
-    /// Tariff or customer class.
+    /// Tariff or customer class, where given.
     pub rate_class: Option<String>,
-    /// Transformer that feeds it.
+    /// Transformer that feeds it, where given.
     pub transformer_id: Option<String>,
 }
 
@@ -221,3 +234,6 @@ impl Component {
         i64::try_from(whole + i128::from(up)).unwrap_or(i64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;
