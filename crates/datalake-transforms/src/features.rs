@@ -80,9 +80,15 @@ struct Features<'r> {
 /// Fails as a bug where the block holds a component that the registry lacks.
 pub fn meter_features(registry: &Registry, block: &SeriesBlock) -> Result<RecordBatch, TransformError> {
     let rows = block.par_map(|series| {
-        let component = registry.components.get(series.component as usize).ok_or_else(|| {
-            TransformError::Bug(format!("day profiles of component {}, which the registry lacks", series.component))
-        })?;
+        let component = registry
+            .components
+            .get(series.component as usize)
+            .ok_or_else(|| {
+                TransformError::Bug(format!(
+                    "day profiles of component {}, which the registry lacks",
+                    series.component
+                ))
+            })?;
         let days = Days::of(&series);
         let service_point = component.last_service_point();
         Ok(Features {
@@ -114,19 +120,34 @@ fn to_batch(rows: &[Features<'_>]) -> Result<RecordBatch, TransformError> {
     let date = |get: fn(&Features<'_>) -> i32| -> ArrayRef {
         Arc::new(Date32Array::from_iter_values(rows.iter().map(get)))
     };
-    let since_actual = rows.iter().map(|f| f.further.days_since_actual).collect::<UInt32Array>();
+    let since_actual = rows
+        .iter()
+        .map(|f| f.further.days_since_actual)
+        .collect::<UInt32Array>();
     let equal_run = rows.iter().map(|f| f.further.longest_equal_run_intervals);
     // Name, whether it may be null, values.
     let columns: Vec<(&str, bool, ArrayRef)> = vec![
-        ("measuring_component_id", false, text(|f| Some(f.component.id.clone()))),
+        (
+            "measuring_component_id",
+            false,
+            text(|f| Some(f.component.id.clone())),
+        ),
         ("device_id", true, text(|f| f.component.device_id.clone())),
-        ("service_point_id", true, text(|f| f.service_point_id.map(str::to_owned))),
+        (
+            "service_point_id",
+            true,
+            text(|f| f.service_point_id.map(str::to_owned)),
+        ),
         ("days", false, count(|f| f.core.days)),
         ("total_kwh", false, number(|f| f.core.total_kwh)),
         ("mean_kwh", true, maybe(|f| f.core.mean_kwh)),
         ("stddev_kwh", true, maybe(|f| f.core.stddev_kwh)),
         ("zero_days", false, count(|f| f.core.zero_days)),
-        ("longest_zero_run_days", false, count(|f| f.core.longest_zero_run_days)),
+        (
+            "longest_zero_run_days",
+            false,
+            count(|f| f.core.longest_zero_run_days),
+        ),
         ("recent_ratio", true, maybe(|f| f.core.recent_ratio)),
         ("p95_kwh", true, maybe(|f| f.core.p95_kwh)),
         ("night_share", true, maybe(|f| f.core.night_share)),
@@ -148,7 +169,11 @@ fn to_batch(rows: &[Features<'_>]) -> Result<RecordBatch, TransformError> {
         ("usable_days", false, count(|f| f.further.usable_days)),
         ("usable_share", true, maybe(|f| f.further.usable_share)),
         ("cut_intervals", false, count(|f| f.further.cut_intervals)),
-        ("zero_interval_share", true, maybe(|f| f.further.zero_interval_share)),
+        (
+            "zero_interval_share",
+            true,
+            maybe(|f| f.further.zero_interval_share),
+        ),
         ("negative_days", false, count(|f| f.further.negative_days)),
         ("negative_kwh", false, number(|f| f.further.negative_kwh)),
         ("off_kwh", false, number(|f| f.further.off_kwh)),
@@ -159,12 +184,28 @@ fn to_batch(rows: &[Features<'_>]) -> Result<RecordBatch, TransformError> {
         ("load_factor", true, maybe(|f| f.further.load_factor)),
         ("base_load_kw", true, maybe(|f| f.further.base_load_kw)),
         ("weekend_ratio", true, maybe(|f| f.further.weekend_ratio)),
-        ("night_share_change", true, maybe(|f| f.further.night_share_change)),
+        (
+            "night_share_change",
+            true,
+            maybe(|f| f.further.night_share_change),
+        ),
         ("lag1_corr", true, maybe(|f| f.further.lag1_corr)),
-        ("lowest_month_ratio", true, maybe(|f| f.further.lowest_month_ratio)),
+        (
+            "lowest_month_ratio",
+            true,
+            maybe(|f| f.further.lowest_month_ratio),
+        ),
         ("year_ratio", true, maybe(|f| f.further.year_ratio)),
-        ("longest_flat_run_days", false, count(|f| f.further.longest_flat_run_days)),
-        ("longest_equal_run_intervals", false, Arc::new(UInt16Array::from_iter_values(equal_run))),
+        (
+            "longest_flat_run_days",
+            false,
+            count(|f| f.further.longest_flat_run_days),
+        ),
+        (
+            "longest_equal_run_intervals",
+            false,
+            Arc::new(UInt16Array::from_iter_values(equal_run)),
+        ),
     ];
     let fields: Vec<Field> = columns
         .iter()

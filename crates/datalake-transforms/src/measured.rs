@@ -117,7 +117,11 @@ impl Measured {
     #[inline]
     pub const fn value_micro(self) -> Option<i64> {
         let biased = self.0 & VALUE_MASK;
-        if biased == 0 { None } else { Some(biased as i64 - VALUE_BIAS) }
+        if biased == 0 {
+            None
+        } else {
+            Some(biased as i64 - VALUE_BIAS)
+        }
     }
 
     /// The bits, to be written to a spill file.

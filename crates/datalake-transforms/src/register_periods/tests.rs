@@ -18,7 +18,10 @@ fn registers() -> Registry {
 
 fn resolved(registry: &Registry, rows: &[Row]) -> ResolvedRows {
     let mut out = ResolvedRows::default();
-    Resolver::new(registry, config()).unwrap().resolve(&batch(rows), &mut out).unwrap();
+    Resolver::new(registry, config())
+        .unwrap()
+        .resolve(&batch(rows), &mut out)
+        .unwrap();
     sort_register_rows(&mut out.register_rows);
     out
 }
@@ -29,22 +32,38 @@ fn periods(registry: &Registry, rows: &[Row]) -> (Vec<DayProfile>, RowCounts, Ve
     let mut counts = resolved.counts;
     counts.merge(&output.counts);
     counts.check().unwrap();
-    let profiles = (0..output.profiles.num_rows()).map(|row| DayProfile::read(&output.profiles, row)).collect();
-    let findings = output.findings.iter().map(|f| format!("{} {} {}", f.code, f.rows, f.example_key)).collect();
+    let profiles = (0..output.profiles.num_rows())
+        .map(|row| DayProfile::read(&output.profiles, row))
+        .collect();
+    let findings = output
+        .findings
+        .iter()
+        .map(|f| format!("{} {} {}", f.code, f.rows, f.example_key))
+        .collect();
     (profiles, counts, findings)
 }
 
 fn energy(profiles: &[DayProfile]) -> Vec<(i32, i64)> {
-    profiles.iter().map(|profile| (profile.day, profile.kwh)).collect()
+    profiles
+        .iter()
+        .map(|profile| (profile.day, profile.kwh))
+        .collect()
 }
 
 fn since(start: i64, row: Row) -> Row {
-    Row { period_start: Some(start), ..row }
+    Row {
+        period_start: Some(start),
+        ..row
+    }
 }
 
 #[test]
 fn a_period_runs_from_the_reading_before() {
-    let rows = [row("A", 5 * DAY, 10), row("A", 2 * DAY, 99), row("A", 6 * DAY + DAY / 2, 3)];
+    let rows = [
+        row("A", 5 * DAY, 10),
+        row("A", 2 * DAY, 99),
+        row("A", 6 * DAY + DAY / 2, 3),
+    ];
     let (profiles, counts, findings) = periods(&registers(), &rows);
     // 10 over days 2, 3, 4; 3 over one and a half days.
     assert_eq!(energy(&profiles), [(2, 3), (3, 3), (4, 4), (5, 2), (6, 1)]);
@@ -71,7 +90,10 @@ fn a_period_runs_from_the_reading_before() {
 fn daily_readings_are_days() {
     let rows: Vec<Row> = (1..=40).map(|day| row("A", day * DAY, day)).collect();
     let (profiles, ..) = periods(&registers(), &rows);
-    assert_eq!(energy(&profiles), (1..40).map(|day| (day, i64::from(day) + 1)).collect::<Vec<_>>());
+    assert_eq!(
+        energy(&profiles),
+        (1..40).map(|day| (day, i64::from(day) + 1)).collect::<Vec<_>>()
+    );
     assert!(profiles.iter().all(|p| (p.intervals, p.usable) == (1, 1)));
 }
 
@@ -81,13 +103,22 @@ fn periods_that_meet_inside_a_day_share_it() {
     let (profiles, ..) = periods(&registers(), &rows);
     assert_eq!(energy(&profiles), [(0, 20), (1, 10 + 20), (2, 40)]);
     let shared = &profiles[1];
-    assert_eq!((shared.intervals, shared.min_kwh, shared.max_kwh, shared.usable), (2, 10, 20, 2));
+    assert_eq!(
+        (shared.intervals, shared.min_kwh, shared.max_kwh, shared.usable),
+        (2, 10, 20, 2)
+    );
 }
 
 #[test]
 fn the_newest_row_wins_and_one_that_may_not_be_used_is_no_reading() {
-    let newer = |row: Row| Row { updated: Some(9), ..row };
-    let forbidden = Row { use_flag: Some("D101".to_owned()), ..row("A", 2 * DAY, 77) };
+    let newer = |row: Row| Row {
+        updated: Some(9),
+        ..row
+    };
+    let forbidden = Row {
+        use_flag: Some("D101".to_owned()),
+        ..row("A", 2 * DAY, 77)
+    };
     let rows = [
         row("A", DAY, 1),
         newer(row("A", 3 * DAY, 6)),
@@ -103,20 +134,41 @@ fn the_newest_row_wins_and_one_that_may_not_be_used_is_no_reading() {
 
 #[test]
 fn energy_from_readings_with_multiplier_and_roll_over() {
-    let reading = |at: i64, shows: i64| Row { value: None, reading: Some(shows * MICRO), ..row("B", at, 0) };
+    let reading = |at: i64, shows: i64| Row {
+        value: None,
+        reading: Some(shows * MICRO),
+        ..row("B", at, 0)
+    };
     let rows = [
         reading(DAY, 9_990),
-        reading(2 * DAY, 9_995),                                  // 5 x 40
-        reading(3 * DAY, 3),                                      // 8 x 40 past 9,999
-        reading(4 * DAY, 1),                                      // fell by 2: reversed
-        Row { previous_reading: Some(0), ..reading(5 * DAY, 2) }, // the row's own previous reading
-        Row { multiplier: Some(MICRO / 2), ..reading(6 * DAY, 5) }, // 3 x 0.5
+        reading(2 * DAY, 9_995), // 5 x 40
+        reading(3 * DAY, 3),     // 8 x 40 past 9,999
+        reading(4 * DAY, 1),     // fell by 2: reversed
+        Row {
+            previous_reading: Some(0),
+            ..reading(5 * DAY, 2)
+        }, // the row's own previous reading
+        Row {
+            multiplier: Some(MICRO / 2),
+            ..reading(6 * DAY, 5)
+        }, // 3 x 0.5
         row("B", 7 * DAY, 8 * MICRO),
         reading(8 * DAY, 9), // no reading before to take it from
     ];
     let (profiles, _, findings) = periods(&registers(), &rows);
     let kwh: Vec<_> = profiles.iter().map(|p| (p.valued, p.kwh * 10 / MICRO)).collect();
-    assert_eq!(kwh, [(1, 2000), (1, 3200), (1, -800), (1, 800), (1, 15), (1, 80), (0, 0)]);
+    assert_eq!(
+        kwh,
+        [
+            (1, 2000),
+            (1, 3200),
+            (1, -800),
+            (1, 800),
+            (1, 15),
+            (1, 80),
+            (0, 0)
+        ]
+    );
     assert_eq!((profiles[2].negative, profiles[2].usable_negative), (1, 1));
     assert_eq!(
         findings,
@@ -149,13 +201,23 @@ fn a_difference_that_fits_nowhere_gives_no_energy() {
     huge.value = None;
     (huge.reading, huge.previous_reading, huge.multiplier) = (Some(i64::MAX), Some(i64::MIN), Some(i64::MAX));
     let (profiles, _, findings) = periods(&registers(), &[since(0, huge)]);
-    assert_eq!((profiles[0].valued, profiles[0].intervals, profiles[0].actual), (0, 1, 1));
-    assert_eq!(findings, ["register_delta_out_of_range 1 A at 1970-01-02 00:00:00"]);
+    assert_eq!(
+        (profiles[0].valued, profiles[0].intervals, profiles[0].actual),
+        (0, 1, 1)
+    );
+    assert_eq!(
+        findings,
+        ["register_delta_out_of_range 1 A at 1970-01-02 00:00:00"]
+    );
 }
 
 #[test]
 fn gaps_of_more_than_400_days_are_not_bridged() {
-    let rows = [row("A", DAY, 1), row("A", 401 * DAY, 400), row("A", 801 * DAY + 1, 7)];
+    let rows = [
+        row("A", DAY, 1),
+        row("A", 401 * DAY, 400),
+        row("A", 801 * DAY + 1, 7),
+    ];
     let (profiles, counts, findings) = periods(&registers(), &rows);
     assert_eq!((profiles.len(), counts.used), (400, 3));
     assert!(profiles.iter().all(|p| p.kwh == 1));
@@ -166,7 +228,7 @@ fn gaps_of_more_than_400_days_are_not_bridged() {
 fn overlapping_periods_count_in_full_but_are_not_usable() {
     let rows = [
         since(0, row("A", 10 * DAY, 10)),
-        since(9 * DAY, row("A", 12 * DAY, 30)),      // a day's overlap is how dates are written
+        since(9 * DAY, row("A", 12 * DAY, 30)), // a day's overlap is how dates are written
         since(12 * DAY - DAY - 1, row("A", 14 * DAY, 100_000)),
     ];
     let (profiles, _, findings) = periods(&registers(), &rows);
@@ -174,10 +236,20 @@ fn overlapping_periods_count_in_full_but_are_not_usable() {
     assert_eq!((profiles[9].kwh, profiles[9].usable), (11, 2));
     let last = &profiles[13];
     assert_eq!((last.intervals, last.usable, last.usable_kwh), (1, 0, 0));
-    assert_eq!((profiles[11].intervals, profiles[11].usable, profiles[11].usable_kwh), (2, 1, 10));
+    assert_eq!(
+        (
+            profiles[11].intervals,
+            profiles[11].usable,
+            profiles[11].usable_kwh
+        ),
+        (2, 1, 10)
+    );
     assert_eq!(findings, ["register_overlap 1 A at 1970-01-15 00:00:00"]);
     // A period inside the one before.
-    let inside = [since(0, row("A", 10 * DAY, 10)), since(2 * DAY, row("A", 11 * DAY, 9))];
+    let inside = [
+        since(0, row("A", 10 * DAY, 10)),
+        since(2 * DAY, row("A", 11 * DAY, 9)),
+    ];
     let (profiles, ..) = periods(&registers(), &inside);
     assert_eq!(energy(&profiles)[1..4], [(1, 1), (2, 2), (3, 2)]);
     assert_eq!(profiles.len(), 11);
@@ -187,7 +259,10 @@ fn overlapping_periods_count_in_full_but_are_not_usable() {
 fn the_whole_period_must_be_covered() {
     let mut component = register("A");
     component.periods = vec![stay(2 * DAY, 20 * DAY)];
-    component.periods[0].switches.push(Switch { at: 10 * DAY, on: false });
+    component.periods[0].switches.push(Switch {
+        at: 10 * DAY,
+        on: false,
+    });
     let registry = test_lake::registry(vec![component]);
     let rows = [
         since(0, row("A", DAY, 1)),
@@ -200,7 +275,13 @@ fn the_whole_period_must_be_covered() {
     let (profiles, ..) = periods(&registry, &rows);
     let of = |day: usize| {
         let p = &profiles[day];
-        (p.usable, p.off, p.uninstalled, p.cut, p.usable_kwh + p.off_kwh + p.uninstalled_kwh)
+        (
+            p.usable,
+            p.off,
+            p.uninstalled,
+            p.cut,
+            p.usable_kwh + p.off_kwh + p.uninstalled_kwh,
+        )
     };
     assert_eq!(of(0), (0, 0, 1, 0, 1));
     assert_eq!(of(2), (0, 0, 0, 1, 0), "installed within the period");
@@ -212,12 +293,24 @@ fn the_whole_period_must_be_covered() {
 
 #[test]
 fn estimated_and_missing_periods_are_not_usable() {
-    let with = |condition: &str, row: Row| Row { condition: Some(condition.to_owned()), ..row };
-    let missing = Row { value: None, ..with(test_lake::MISSING, row("A", 3 * DAY, 0)) };
-    let rows = [since(0, with(test_lake::ESTIMATED, row("A", 2 * DAY, 4))), missing];
+    let with = |condition: &str, row: Row| Row {
+        condition: Some(condition.to_owned()),
+        ..row
+    };
+    let missing = Row {
+        value: None,
+        ..with(test_lake::MISSING, row("A", 3 * DAY, 0))
+    };
+    let rows = [
+        since(0, with(test_lake::ESTIMATED, row("A", 2 * DAY, 4))),
+        missing,
+    ];
     let (profiles, ..) = periods(&registers(), &rows);
     let of = |p: &DayProfile| (p.estimated, p.missing, p.valued, p.usable, p.kwh);
-    assert_eq!(profiles.iter().map(of).collect::<Vec<_>>(), [(1, 0, 1, 0, 2), (1, 0, 1, 0, 2), (0, 1, 0, 0, 0)]);
+    assert_eq!(
+        profiles.iter().map(of).collect::<Vec<_>>(),
+        [(1, 0, 1, 0, 2), (1, 0, 1, 0, 2), (0, 1, 0, 0, 0)]
+    );
 }
 
 #[test]
@@ -234,14 +327,20 @@ fn unsorted_rows_and_strange_components_are_bugs() {
 fn any_row() -> impl Strategy<Value = Row> {
     let start = prop::option::weighted(0.4, 0_i64..200);
     let id = prop::sample::select(vec!["A", "B"]);
-    (id, 1_i64..4000, start, -50_i64..500, prop::option::of(0_i64..3), prop::bool::weighted(0.1)).prop_map(
-        |(id, hour, start, value, updated, unusable)| Row {
+    (
+        id,
+        1_i64..4000,
+        start,
+        -50_i64..500,
+        prop::option::of(0_i64..3),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(id, hour, start, value, updated, unusable)| Row {
             period_start: start.map(|days| hour * 3600 - days * DAY),
             updated,
             use_flag: unusable.then(|| "D101".to_owned()),
             ..row(id, hour * 3600, value)
-        },
-    )
+        })
 }
 
 proptest! {

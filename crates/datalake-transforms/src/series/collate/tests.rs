@@ -29,7 +29,9 @@ fn batch(rows: &[DayProfile]) -> RecordBatch {
 }
 
 fn rows(batch: &RecordBatch) -> Vec<DayProfile> {
-    (0..batch.num_rows()).map(|row| DayProfile::read(batch, row)).collect()
+    (0..batch.num_rows())
+        .map(|row| DayProfile::read(batch, row))
+        .collect()
 }
 
 #[test]
@@ -41,12 +43,21 @@ fn rows_come_by_component_and_day() {
         batch(&[profile(2, 4, 4)]),
     ])
     .unwrap();
-    assert_eq!((block.components.as_slice(), block.offsets.as_slice()), (&[2, 7][..], &[0, 3, 4][..]));
+    assert_eq!(
+        (block.components.as_slice(), block.offsets.as_slice()),
+        (&[2, 7][..], &[0, 3, 4][..])
+    );
     let series = block.series(0);
-    assert_eq!((series.component, series.day, series.kwh), (2, &[-1, 3, 4][..], &[3, 2, 4][..]));
+    assert_eq!(
+        (series.component, series.day, series.kwh),
+        (2, &[-1, 3, 4][..], &[3, 2, 4][..])
+    );
     assert_eq!((series.rows, series.hourly_kwh.len()), ((0, 3), 3 * HOURS));
     assert_eq!(block.series(1).hourly_kwh, [1; HOURS]);
-    assert_eq!(block.par_map(|series| (series.component, series.day.len())), [(2, 3), (7, 1)]);
+    assert_eq!(
+        block.par_map(|series| (series.component, series.day.len())),
+        [(2, 3), (7, 1)]
+    );
 }
 
 #[test]
@@ -70,7 +81,10 @@ fn nulls_read_as_fixed_values_whatever_stands_below_them() {
     };
     let mut some_hours = [5; HOURS];
     some_hours[3] = UNKNOWN_HOUR;
-    let known = DayProfile { hourly_kwh: Some(some_hours), ..profile(1, 1, 5) };
+    let known = DayProfile {
+        hourly_kwh: Some(some_hours),
+        ..profile(1, 1, 5)
+    };
     let good = batch(&[known.clone(), unknown.clone()]);
     // The same rows as a file reader may give them: other values below the nulls.
     let mut columns = good.columns().to_vec();
@@ -80,20 +94,31 @@ fn nulls_read_as_fixed_values_whatever_stands_below_them() {
     }
     let lists = columns[column::HOURLY_KWH].as_fixed_size_list();
     let items = lists.values().as_primitive::<Int64Type>();
-    let stale: Vec<i64> = items.values().iter().map(|kwh| if *kwh == UNKNOWN_HOUR { 88 } else { *kwh }).collect();
+    let stale: Vec<i64> = items
+        .values()
+        .iter()
+        .map(|kwh| if *kwh == UNKNOWN_HOUR { 88 } else { *kwh })
+        .collect();
     let stale = Int64Array::new(stale.into(), items.nulls().cloned());
     let (field, size) = match lists.data_type() {
         arrow::datatypes::DataType::FixedSizeList(field, size) => (field.clone(), *size),
         other => unreachable!("{other}"),
     };
-    columns[column::HOURLY_KWH] =
-        Arc::new(FixedSizeListArray::new(field, size, Arc::new(stale), lists.nulls().cloned()));
+    columns[column::HOURLY_KWH] = Arc::new(FixedSizeListArray::new(
+        field,
+        size,
+        Arc::new(stale),
+        lists.nulls().cloned(),
+    ));
     let dirty = RecordBatch::try_new(good.schema(), columns).unwrap();
 
     let block = collate(&[dirty]).unwrap();
     assert_eq!(rows(&block.batch), [known, unknown]);
     let series = block.series(0);
-    assert_eq!((series.kwh, series.min_kwh, series.max_kwh), (&[5, 0][..], &[5, 0][..], &[5, 0][..]));
+    assert_eq!(
+        (series.kwh, series.min_kwh, series.max_kwh),
+        (&[5, 0][..], &[5, 0][..], &[5, 0][..])
+    );
     assert_eq!((series.night_kwh, series.has_night), (&[5, 0][..], true));
     assert_eq!(series.hourly_kwh[..5], [5, 5, 5, UNKNOWN_HOUR, 5]);
     assert_eq!(series.hourly_kwh[HOURS..], [UNKNOWN_HOUR; HOURS]);
@@ -101,7 +126,11 @@ fn nulls_read_as_fixed_values_whatever_stands_below_them() {
 
 #[test]
 fn a_component_without_hours_and_nights_says_so() {
-    let bare = |component, day| DayProfile { night_kwh: None, hourly_kwh: None, ..profile(component, day, 1) };
+    let bare = |component, day| DayProfile {
+        night_kwh: None,
+        hourly_kwh: None,
+        ..profile(component, day, 1)
+    };
     let block = collate(&[batch(&[bare(0, 1), profile(1, 1, 1), bare(2, 1), bare(2, 2)])]).unwrap();
     let known: Vec<_> = block.par_map(|series| (series.has_night, series.hourly_kwh.len()));
     assert_eq!(known, [(false, 0), (true, HOURS), (false, 0)]);
@@ -118,8 +147,19 @@ fn parts_of_one_day_are_added_up() {
         spread: true,
         ..profile(1, 5, kwh)
     };
-    let empty = DayProfile { valued: 0, kwh: 0, min_kwh: 0, max_kwh: 0, missing: 1, ..part(0, 0) };
-    let block = collate(&[batch(&[part(-3, 1)]), batch(&[profile(0, 5, 1), empty, part(4, 0)])]).unwrap();
+    let empty = DayProfile {
+        valued: 0,
+        kwh: 0,
+        min_kwh: 0,
+        max_kwh: 0,
+        missing: 1,
+        ..part(0, 0)
+    };
+    let block = collate(&[
+        batch(&[part(-3, 1)]),
+        batch(&[profile(0, 5, 1), empty, part(4, 0)]),
+    ])
+    .unwrap();
     let expected = DayProfile {
         intervals: 3,
         valued: 2,
