@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Date32Type, Float64Type, UInt16Type, UInt32Type};
 use proptest::prelude::*;
@@ -35,7 +35,9 @@ fn count(features: &RecordBatch, column: &str, row: usize) -> u32 {
 /// Features of profiles given in any order.
 fn features(registry: &Registry, profiles: &[DayProfile]) -> RecordBatch {
     let mut builder = DayProfileBuilder::default();
-    profiles.iter().for_each(|profile| builder.push(profile));
+    for profile in profiles {
+        builder.push(profile);
+    }
     meter_features(registry, &collate(&[builder.finish().unwrap()]).unwrap()).unwrap()
 }
 

@@ -24,7 +24,9 @@ fn profile(component: u32, day: i32, kwh: i64) -> DayProfile {
 
 fn batch(rows: &[DayProfile]) -> RecordBatch {
     let mut builder = DayProfileBuilder::default();
-    rows.iter().for_each(|row| builder.push(row));
+    for row in rows {
+        builder.push(row);
+    }
     builder.finish().unwrap()
 }
 
