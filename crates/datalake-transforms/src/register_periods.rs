@@ -325,7 +325,7 @@ impl Notes {
                 *seen = Some((
                     1,
                     format!("{} at {}", component.id, time_text(row.measured_at * MICRO)),
-                ))
+                ));
             }
         }
     }

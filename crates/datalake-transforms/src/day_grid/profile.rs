@@ -166,7 +166,7 @@ impl Fold {
         if usize::from(profile.usable) == cells.len() {
             profile.shape_hash = Some(shape_hash(cells));
         }
-        if HOUR_SECONDS % seconds == 0 {
+        if HOUR_SECONDS.is_multiple_of(seconds) {
             let hours = self.hours(cells, (HOUR_SECONDS / seconds) as usize);
             self.profile.hourly_kwh = Some(hours);
         }

@@ -353,6 +353,7 @@ fn a_row_that_no_resolver_gives_is_a_bug() {
 }
 
 /// The definitions of the table, one row at a time, on maps.
+#[allow(clippy::too_many_lines, reason = "one definition a column")]
 fn twin(registry: &Registry, rows: &[Row]) -> Vec<DayProfile> {
     let config = config();
     let mut cells: BTreeMap<(i32, u32, i64), Vec<&Row>> = BTreeMap::new();
@@ -567,10 +568,12 @@ fn in_parallel(
             .collect()
     });
     let mut counts = RowCounts::default();
-    resolved
-        .iter()
-        .for_each(|resolved| counts.merge(&resolved.counts));
-    outputs.iter().for_each(|output| counts.merge(&output.counts));
+    for resolved in &resolved {
+        counts.merge(&resolved.counts);
+    }
+    for output in &outputs {
+        counts.merge(&output.counts);
+    }
     counts.check().unwrap();
     (
         outputs.into_iter().flat_map(|output| output.batches).collect(),

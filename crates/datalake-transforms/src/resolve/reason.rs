@@ -1,6 +1,6 @@
 //! Reason codes of rows that are rejected or out of scope, each with a sentence that says what to do.
 
-/// The component is not in the measuring_component table.
+/// The component is not in the `measuring_component` table.
 pub const UNKNOWN_COMPONENT: &str = "unknown_component";
 /// The component's type code is not in the config.
 pub const UNMAPPED_COMPONENT_TYPE: &str = "unmapped_component_type";

@@ -26,7 +26,7 @@ impl IntervalLength {
     /// The length must divide a day, and be at least [`MIN_INTERVAL_SECONDS`].
     pub(super) fn new(seconds: u32) -> Result<Self, TransformError> {
         let day = DAY_SECONDS as u32;
-        if !(MIN_INTERVAL_SECONDS..=day).contains(&seconds) || day % seconds != 0 {
+        if !(MIN_INTERVAL_SECONDS..=day).contains(&seconds) || !day.is_multiple_of(seconds) {
             return Err(TransformError::Parameter {
                 name: "interval_seconds".to_owned(),
                 value: seconds.to_string(),
