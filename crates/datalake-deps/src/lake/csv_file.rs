@@ -80,6 +80,13 @@ impl<'a> CsvFile<'a> {
                 return;
             }
         }
+        // No id, time, number or code has lines: a quote was lost, and they are records of their own.
+        let swallows_lines = |source: &Source| matches!(source, Source::Field(at) if records.bytes(*at).contains(&b'\n'));
+        if self.sources.iter().any(swallows_lines) {
+            self.records.give_up();
+            self.builder.reject(line, RejectReason::BrokenQuote, None, self.records.raw());
+            return;
+        }
         let nulls = &self.plan.csv.null_values;
         let sources = &self.sources;
         self.builder.push(line, |column| {

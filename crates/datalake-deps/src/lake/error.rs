@@ -245,14 +245,9 @@ fn list(items: &[String]) -> String {
     if items.is_empty() {
         return "(none)".to_owned();
     }
-    let mut text = items
-        .iter()
-        .take(SHOWN)
-        .map(|item| format!("`{item}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if items.len() > SHOWN {
-        text.push_str(&format!(" and {} more", items.len() - SHOWN));
+    let shown = items.iter().take(SHOWN).map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
-    text
 }

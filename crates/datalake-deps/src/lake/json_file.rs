@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::batch::SourceBatch;
-use super::columns::{Source, TablePlan};
+use super::columns::{Source, TablePlan, partition};
 use super::csv_file::unreadable;
 use super::csv_records::RECORD_BYTES;
 use super::discover::DataFile;
@@ -52,7 +52,7 @@ impl<'a> JsonFile<'a> {
         let mut sources = Vec::with_capacity(plan.columns.len());
         for (at, column) in plan.columns.iter().enumerate() {
             // Rows need not name what is null, so only the folders' names are known before reading.
-            let partition = plan.partition(file, &column.source_name)?;
+            let partition = partition(file, &column.source_name)?;
             if partition == Source::Absent {
                 names.exact.insert(column.source_name.clone(), at);
                 names.lower.insert(column.source_name.to_ascii_lowercase(), at);

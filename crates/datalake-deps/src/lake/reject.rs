@@ -24,8 +24,8 @@ pub enum RejectReason {
     InvalidEncoding,
     /// More or fewer fields than the header names.
     WrongFieldCount,
-    /// A quote that is opened and not closed.
-    UnclosedQuote,
+    /// A quote that is opened and not closed, or closed before its field ends.
+    BrokenQuote,
     /// A line too long to be a record.
     RecordTooLong,
     /// A line that is not one JSON object, or names a column twice.
@@ -48,7 +48,7 @@ impl RejectReason {
             Self::TimestampOutOfRange => "timestamp_out_of_range",
             Self::InvalidEncoding => "invalid_encoding",
             Self::WrongFieldCount => "wrong_field_count",
-            Self::UnclosedQuote => "unclosed_quote",
+            Self::BrokenQuote => "broken_quote",
             Self::RecordTooLong => "record_too_long",
             Self::MalformedJson => "malformed_json",
             Self::WrongValueType => "wrong_value_type",

@@ -100,7 +100,7 @@ impl TableWriter {
         Ok(WrittenFile {
             rows: self.rows,
             bytes,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&digest),
             path: self.path,
         })
     }
@@ -130,6 +130,12 @@ pub fn write_table<'a>(
 /// Reads back a file that [`TableWriter`] wrote, or any other Parquet file, as it is.
 pub fn read_back(path: &Path) -> Result<Vec<RecordBatch>, LakeError> {
     super::parquet_file::read_whole(path)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digits = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    digits.collect()
 }
 
 /// Counts and hashes what goes through.
