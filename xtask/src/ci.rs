@@ -29,9 +29,9 @@ enum Step {
     Tidy,
     /// Lints, all targets, warnings are errors.
     Clippy,
-    /// Unit and integration tests of all crates.
+    /// Unit and integration tests of all crates; left out where the README's commands run them.
     Test,
-    /// The examples in the documentation.
+    /// The examples in the documentation; left out where the README's commands run them.
     Doctest,
     /// The documentation builds without a warning.
     Doc,
@@ -53,9 +53,13 @@ struct Outcome {
 
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     let all = <Step as clap::ValueEnum>::value_variants();
-    let wanted = all
-        .iter()
-        .filter(|step| args.only.is_empty() || args.only.contains(step));
+    let covered = readme::covers_tests(root);
+    let wanted = all.iter().filter(|step| match (args.only.is_empty(), step) {
+        // Every test once is enough: the README's own command runs them all.
+        (true, Step::Test | Step::Doctest) => !covered,
+        (true, _) => true,
+        (false, step) => args.only.contains(step),
+    });
     let outcomes: Vec<Outcome> = wanted.map(|step| run_step(root, *step)).collect();
 
     eprintln!();

@@ -2,6 +2,7 @@
 //!
 //! What rustfmt, clippy and cargo-deny check is not repeated here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
@@ -162,7 +163,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         problems.extend(layering(member));
     }
     let text = readme::read(root)?;
-    problems.extend(undocumented(&variables, &text));
+    let guides = text.clone() + &fs::read_to_string(root.join("ARCHITECTURE.md"))?;
+    problems.extend(undocumented(&variables, &guides));
     problems.extend(
         readme::problems(&text, &metadata)
             .into_iter()
@@ -318,20 +320,26 @@ fn environment_variables(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn undocumented(variables: &[(String, String)], readme: &str) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = variables
+/// Variables that neither guide names, each with the first file that reads it.
+fn undocumented(variables: &[(String, String)], guides: &str) -> Vec<Problem> {
+    let missing = variables
         .iter()
-        .filter(|(_, name)| !readme.contains(name.as_str()))
-        .map(|(path, name)| {
+        .filter(|(_, name)| !guides.contains(name.as_str()));
+    // The files are sorted: the first one stays.
+    let first: BTreeMap<&str, &str> = missing
+        .rev()
+        .map(|(path, name)| (name.as_str(), path.as_str()))
+        .collect();
+    first
+        .into_iter()
+        .map(|(name, path)| {
             Problem::new(
                 path,
                 0,
-                format!("`{name}` is not in the README: say what it does"),
+                format!("`{name}` is in no guide: say in the README what it does"),
             )
         })
-        .collect();
-    problems.dedup();
-    problems
+        .collect()
 }
 
 #[cfg(test)]
