@@ -8,12 +8,16 @@
 //!
 //! The new binary needs to be entered nowhere else: the archive, the units and CI find it by cargo.
 
+mod check;
+
 use std::path::Path;
 
 use fs_err as fs;
 
 use crate::error::{Error, Result};
 use crate::process::{cargo, run as run_command};
+
+pub(crate) use check::run as check;
 
 /// The crate of the jobs.
 const CRATE: &str = "crates/datalake-jobs";
@@ -53,6 +57,17 @@ pub(crate) struct Args {
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     let name = args.name.as_str();
     check_name(name)?;
+    write(root, name)?;
+    run_command(cargo(root).args(["fmt", "--package", "datalake-jobs"]))?;
+    eprintln!(
+        "try it: cargo test -p datalake-jobs {} && cargo run --bin {name} -- --help",
+        module(name)
+    );
+    Ok(())
+}
+
+/// Writes the scaffold's files and declares its module.
+fn write(root: &Path, name: &str) -> Result<()> {
     let source = root.join(CRATE).join("src");
     let files = TEMPLATES.map(|(path, text)| (source.join(fill(path, name)), fill(text, name)));
     // All or nothing: a second scaffold under one name must not replace half of the first.
@@ -70,11 +85,6 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     }
     let library = source.join("lib.rs");
     fs::write(&library, declare(&fs::read_to_string(&library)?, &module(name)))?;
-    run_command(cargo(root).args(["fmt", "--package", "datalake-jobs"]))?;
-    eprintln!(
-        "try it: cargo test -p datalake-jobs {} && cargo run --bin {name} -- --help",
-        module(name)
-    );
     Ok(())
 }
 
@@ -94,11 +104,8 @@ fn check_name(name: &str) -> Result<()> {
     {
         return error("it may hold lower-case letters, digits and hyphens only");
     }
-    if name
-        .split('-')
-        .any(|word| !word.starts_with(|first: char| first.is_ascii_lowercase()))
-    {
-        return error("each of its words must start with a letter");
+    if !name.starts_with(|first: char| first.is_ascii_lowercase()) || name.split('-').any(str::is_empty) {
+        return error("it must start with a letter, and no word of it may be empty");
     }
     if RESERVED.contains(&name) {
         return error("it is a word of the language");
@@ -142,9 +149,6 @@ fn declare(library: &str, module: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::output;
-    use std::path::PathBuf;
-    use std::process::Command;
 
     #[test]
     fn names_are_words_joined_by_hyphens() {
@@ -186,69 +190,39 @@ mod tests {
         );
     }
 
-    /// A copy of the workspace, one folder deeper than the original: so cargo gives the copied crates other names
-    /// in the target folder that both share, and takes the dependencies from there as they are.
-    fn copy(root: &Path, to: &Path) -> PathBuf {
-        let copy = to.join("copy");
-        let mut list = Command::new("git");
-        list.current_dir(root)
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-        for name in String::from_utf8(output(&mut list).unwrap())
-            .unwrap()
-            .split_terminator('\0')
-        {
-            if root.join(name).is_file() {
-                fs::create_dir_all(copy.join(name).parent().unwrap()).unwrap();
-                fs::copy(root.join(name), copy.join(name)).unwrap();
-            }
-        }
-        let manifest = fs::read_to_string(copy.join("Cargo.toml")).unwrap();
-        let deeper = manifest
-            .replace("\"crates/", "\"copy/crates/")
-            .replace("\"xtask\"", "\"copy/xtask\"");
-        fs::write(to.join("Cargo.toml"), deeper).unwrap();
-        fs::remove_file(copy.join("Cargo.toml")).unwrap();
-        fs::rename(copy.join("Cargo.lock"), to.join("Cargo.lock")).unwrap();
-        copy
-    }
-
     #[test]
-    fn the_scaffold_compiles_passes_its_tests_and_is_formatted() {
-        let root = crate::project_root().unwrap();
-        let target = crate::metadata::Metadata::read(&root).unwrap().target_directory;
+    fn the_scaffold_is_formatted_and_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let copy = copy(&root, folder.path());
-        let args = Args {
-            name: "sample-job".into(),
-        };
-        run(&copy, &args).unwrap();
+        let source = folder.path().join(CRATE).join("src");
+        fs::create_dir_all(&source).unwrap();
+        fs::write(source.join("lib.rs"), "//! Jobs.\n").unwrap();
+        write(folder.path(), "sample-job").unwrap();
 
-        let before = fs::read_to_string(copy.join(CRATE).join("src/sample_job/mod.rs")).unwrap();
-        assert!(
-            matches!(run(&copy, &args), Err(Error::Exists(_))),
-            "nothing is overwritten"
-        );
+        let library = fs::read_to_string(source.join("lib.rs")).unwrap();
+        assert_eq!(library, "//! Jobs.\n\npub mod sample_job;\n");
+        let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.rustfmt.toml");
+        for (path, _) in TEMPLATES {
+            let path = source.join(fill(path, "sample-job"));
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("{{"), "{}", path.display());
+            let mut rustfmt = std::process::Command::new("rustfmt");
+            rustfmt
+                .args(["--check", "--edition", "2024", "--config-path"])
+                .arg(&rules)
+                .arg(&path);
+            run_command(&mut rustfmt).unwrap();
+        }
+
+        let text = fs::read_to_string(source.join("sample_job/load.rs")).unwrap();
+        fs::remove_file(source.join("bin/sample-job.rs")).unwrap();
+        assert!(matches!(
+            write(folder.path(), "sample-job"),
+            Err(Error::Exists(_))
+        ));
         assert_eq!(
-            fs::read_to_string(copy.join(CRATE).join("src/sample_job/mod.rs")).unwrap(),
-            before
+            fs::read_to_string(source.join("sample_job/load.rs")).unwrap(),
+            text
         );
-
-        let mut test = cargo(&copy);
-        test.args([
-            "test",
-            "--locked",
-            "--package",
-            "datalake-jobs",
-            "--lib",
-            "--bin",
-            "sample-job",
-            "sample_job",
-        ]);
-        let report = String::from_utf8(output(test.env("CARGO_TARGET_DIR", &target)).unwrap()).unwrap();
-        assert!(
-            report.contains("test sample_job::tests::"),
-            "its tests ran: {report}"
-        );
-        run_command(cargo(&copy).args(["fmt", "--package", "datalake-jobs", "--check"])).unwrap();
+        assert!(!source.join("bin/sample-job.rs").exists(), "all or nothing");
     }
 }

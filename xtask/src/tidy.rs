@@ -5,13 +5,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::process::Command;
 
 use fs_err as fs;
 
 use crate::error::{Error, Result};
 use crate::metadata::{Metadata, Package};
-use crate::{process, readme};
+use crate::{readme, sources};
 
 /// What may lie at the top of the repository, beside dotfiles.
 const TOP_LEVEL: [&str; 10] = [
@@ -131,7 +130,7 @@ impl fmt::Display for Problem {
 pub(crate) fn run(root: &Path) -> Result<()> {
     let metadata = Metadata::read(root)?;
     let mut problems = Vec::new();
-    let files = files(root)?;
+    let files = sources::list(root)?;
     problems.extend(top_level(&files));
     let mut variables = Vec::new();
     for path in &files {
@@ -178,24 +177,6 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         0 => Ok(()),
         count => Err(Error::Rules { count }),
     }
-}
-
-/// Every file that is committed or would be, sorted.
-fn files(root: &Path) -> Result<Vec<String>> {
-    let mut command = Command::new("git");
-    command
-        .current_dir(root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let list = process::output(&mut command)?;
-    let mut files: Vec<String> = list
-        .split(|byte| *byte == 0)
-        .map(|path| String::from_utf8_lossy(path).into_owned())
-        // A file removed but not yet committed is still listed; a link's text is no content of ours.
-        .filter(|path| root.join(path).is_file() && !root.join(path).is_symlink())
-        .collect();
-    files.sort_unstable();
-    files.dedup();
-    Ok(files)
 }
 
 fn top_level(files: &[String]) -> Vec<Problem> {
