@@ -211,9 +211,17 @@ fn judged(settings: &[&str]) -> Folder {
 }
 
 fn places(cases: &Table) -> BTreeSet<String> {
-    (0..cases.rows())
-        .map(|row| cases.text(row, "service_point_id"))
-        .collect()
+    (0..cases.rows()).map(|row| place(cases, row)).collect()
+}
+
+/// The service point of a case; the component where it was never installed.
+fn place(cases: &Table, row: usize) -> String {
+    let place = cases.text(row, "service_point_id");
+    if place.is_empty() {
+        cases.text(row, "measuring_component_id")
+    } else {
+        place
+    }
 }
 
 fn codes(scores: &Table, place: &str) -> Vec<String> {
