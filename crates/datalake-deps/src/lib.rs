@@ -6,5 +6,6 @@ pub mod diagnostic;
 pub mod env_vars;
 pub mod exit_code;
 pub mod fingerprint;
+pub mod lake;
 pub mod logging;
 pub mod publish;

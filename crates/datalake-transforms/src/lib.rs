@@ -38,3 +38,6 @@ pub mod rules;
 pub mod series;
 pub mod stays;
 pub mod suppressors;
+
+#[cfg(test)]
+pub(crate) mod test_lake;

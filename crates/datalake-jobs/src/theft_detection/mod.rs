@@ -2,4 +2,5 @@
 //! points.
 
 pub mod profile_store;
+pub mod transform;
 pub mod windows;

@@ -234,3 +234,6 @@ impl Component {
         i64::try_from(whole + i128::from(up)).unwrap_or(i64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,7 +79,17 @@ fn rows_that_mean_nothing_are_kept_aside_with_what_was_wrong() {
         .iter()
         .map(|r| format!("{} {} {} {:?}", r.row, r.reason, r.column, r.value))
         .collect();
-    insta::assert_snapshot!(seen.join("\n"), @"");
+    insta::assert_snapshot!(seen.join("\n"), @r#"
+    0 unknown_component measuring_component_id "ZZZ"
+    1 unmapped_component_type measuring_component_id "UNMAPPED"
+    2 off_grid measured_at "1970-01-02 00:30:01"
+    3 off_grid measured_at "1970-01-02 00:45:00"
+    4 measured_at_out_of_range measured_at "1969-12-31 23:30:00"
+    5 measured_at_out_of_range measured_at "2223-07-06 14:13:20"
+    6 value_missing value ""
+    9 value_out_of_range value "10000000000.000000"
+    10 value_out_of_range value "-10000000000.000000"
+    "#);
     let kept: Vec<_> = out.rows.iter().map(|row| (row.measured.value_micro(), row.measured.is_allowed())).collect();
     assert_eq!(kept, [(None, true), (None, false), (Some(VALUE_LIMIT_MICRO - 1), true)]);
     assert_eq!(out.counts.rejected.values().sum::<u64>(), 9);
@@ -127,13 +137,13 @@ fn a_batch_of_another_shape_is_an_error_that_names_the_column() {
         let wrong = RecordBatch::try_from_iter(columns).unwrap();
         resolver.resolve(&wrong, &mut ResolvedRows::default()).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(refuse(0, Arc::new(StringArray::from(vec!["A"]))), @"");
-    insta::assert_snapshot!(refuse(1, Arc::new(TimestampSecondArray::from(vec![1]))), @"");
-    insta::assert_snapshot!(refuse(3, good.column(2).clone()), @"");
-    insta::assert_snapshot!(refuse(6, Arc::new(StringArray::from(vec!["1"]))), @"");
+    insta::assert_snapshot!(refuse(0, Arc::new(StringArray::from(vec!["A"]))), @"column `measurements.measuring_component_id` is Utf8, expected Dictionary(Int32, Utf8)");
+    insta::assert_snapshot!(refuse(1, Arc::new(TimestampSecondArray::from(vec![1]))), @"column `measurements.measured_at` is Timestamp(s), expected Timestamp(µs)");
+    insta::assert_snapshot!(refuse(3, good.column(2).clone()), @"column `measurements.condition_code` is Int64, expected Dictionary(Int32, Utf8)");
+    insta::assert_snapshot!(refuse(6, Arc::new(StringArray::from(vec!["1"]))), @"column `measurements.version` is Utf8, expected Int64");
     let short = good.project(&[0, 1]).unwrap();
     let error = resolver.resolve(&short, &mut ResolvedRows::default()).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"table `measurements` has no column `value_micro`");
 }
 
 #[test]

@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::model::{ComponentType, DAY_SECONDS, Direction, Kind, MICRO};
-use crate::registry::{Component, InstallPeriod, Registry, ServicePoint, Switch};
-use crate::series::DaySeries;
+use crate::registry::{Component, InstallPeriod, Switch};
 
 pub(crate) fn period(service_point: u32, start: i64, end: i64) -> InstallPeriod {
     InstallPeriod {
