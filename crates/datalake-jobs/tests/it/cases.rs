@@ -62,7 +62,7 @@ const CASES: [Expected; 10] = [
         value: (40.0, 0.0),
         threshold: 14.0,
         kwh: (440.0, 0.0),
-        suppressors: &[],
+        suppressors: &["SUSTAINED_DROP: vacancy"],
     },
     Expected {
         place: "SP-DROP-HIT",
@@ -71,7 +71,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.40, 0.02),
         threshold: 0.6,
-        kwh: (617.220, 130.0),
+        kwh: (744.480, 5.0),
         suppressors: &[],
     },
     Expected {
@@ -81,8 +81,8 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.20, 0.02),
         threshold: 0.6,
-        kwh: (516.528, 130.0),
-        suppressors: &["data_gap"],
+        kwh: (660.106, 5.0),
+        suppressors: &["SUSTAINED_DROP: data_gap"],
     },
     Expected {
         place: "SP-FLAT-HIT",
@@ -91,7 +91,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (31.0, 0.0),
         threshold: 10.0,
-        kwh: (50.0, 50.0),
+        kwh: (58.962, 0.0),
         suppressors: &[],
     },
     Expected {
@@ -101,7 +101,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (61.0, 0.0),
         threshold: 10.0,
-        kwh: (120.0, 60.0),
+        kwh: (125.904, 0.0),
         suppressors: &[],
     },
     Expected {
@@ -121,7 +121,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.40, 0.02),
         threshold: 0.6,
-        kwh: (747.429, 75.0),
+        kwh: (766.0, 10.0),
         suppressors: &[],
     },
 ];
