@@ -9,3 +9,4 @@ pub mod fingerprint;
 pub mod lake;
 pub mod logging;
 pub mod publish;
+pub mod session;

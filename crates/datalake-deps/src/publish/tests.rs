@@ -457,6 +457,14 @@ fn read_number(path: &Path) -> Option<u64> {
     Some(numbers[0])
 }
 
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 #[test]
 fn readers_see_whole_sets_during_many_publishes() {
     const PUBLISHES: u64 = 200;
@@ -493,6 +501,8 @@ fn readers_see_whole_sets_during_many_publishes() {
                 })
             })
             .collect();
+        // Also where the writer fails, or the readers would go on for ever.
+        let ending = SetOnDrop(&done);
         for number in 1..=PUBLISHES {
             let mut lock = output.lock("r").unwrap();
             let staging = lock.stage(&TABLES).unwrap();
@@ -502,7 +512,7 @@ fn readers_see_whole_sets_during_many_publishes() {
             }
             staging.publish(provenance("1")).unwrap();
         }
-        done.store(true, Ordering::Release);
+        drop(ending);
         for reader in readers {
             let (sets, last) = reader.join().unwrap();
             assert!(sets > 0, "no reader ever saw a set");
