@@ -130,20 +130,11 @@ impl TablePlan {
                 if let Some(at) = find(&file.path, &column.source_name, names)? {
                     return Ok(Source::Field(at));
                 }
-                self.partition(file, &column.source_name)
+                partition(file, &column.source_name)
             })
             .collect::<Result<Vec<_>, LakeError>>()?;
         self.check(&file.path, names, |at| sources[at] != Source::Absent)?;
         Ok(sources)
-    }
-
-    /// What the folders' names say of a column.
-    pub(crate) fn partition(&self, file: &DataFile, source_name: &str) -> Result<Source, LakeError> {
-        let keys: Vec<&str> = file.partitions.iter().map(|(key, _)| key.as_str()).collect();
-        Ok(match find(&file.path, source_name, &keys)? {
-            Some(at) => Source::Partition(file.partitions[at].1.clone()),
-            None => Source::Absent,
-        })
     }
 
     /// An error that names everything the table needs and a file with the columns `names` lacks.
@@ -194,6 +185,15 @@ impl TablePlan {
             preset: self.preset.name(),
         })
     }
+}
+
+/// What the folders' names say of a column.
+pub(crate) fn partition(file: &DataFile, source_name: &str) -> Result<Source, LakeError> {
+    let keys: Vec<&str> = file.partitions.iter().map(|(key, _)| key.as_str()).collect();
+    Ok(match find(&file.path, source_name, &keys)? {
+        Some(at) => Source::Partition(file.partitions[at].1.clone()),
+        None => Source::Absent,
+    })
 }
 
 /// The position of `wanted` among `names`: exact, else without regard to case if that fits one name only.
@@ -279,17 +279,26 @@ mod tests {
     fn missing_columns_are_named_with_those_that_exist() {
         let oracle = plan(&MEASUREMENTS, r#"{"preset":"oracle_mdm"}"#).unwrap();
         let error = oracle.resolve(&file(&[]), &["measuring_component_id", "value"]).unwrap_err();
-        insta::assert_snapshot!(render(&error), @"");
+        insta::assert_snapshot!(render(&error), @r"
+        error: `lake/t/part-0.parquet` lacks `MEASR_COMP_ID` (measuring_component_id) and `MSRMT_DTTM` (measured_at) and `MSRMT_VAL` (value) of the table `measurements`
+        hint: the preset is `oracle_mdm` and the file has the columns `measuring_component_id`, `value`; map them in the config's `tables.measurements.columns`, or choose another `preset`
+        ");
         let components = plan(&MEASURING_COMPONENT, "{}").unwrap();
         let error = components.resolve(&file(&[]), &["measuring_component_id", "uom", "kind"]).unwrap_err();
-        insta::assert_snapshot!(render(&error), @"");
+        insta::assert_snapshot!(render(&error), @r"
+        error: `lake/t/part-0.parquet` lacks either `device_config_id` or `device_id` and either `component_type` or `uom` with `direction` with `kind` with `interval_seconds` of the table `measuring_component`
+        hint: the preset is `canonical` and the file has the columns `measuring_component_id`, `uom`, `kind`; map them in the config's `tables.measuring_component.columns`, or choose another `preset`
+        ");
     }
 
     #[test]
     fn two_names_that_differ_in_case_only_are_ambiguous() {
         let plan = plan(&MEASUREMENTS, "{}").unwrap();
         let error = plan.resolve(&file(&[]), &["VALUE", "Value", "measured_at"]).unwrap_err();
-        insta::assert_snapshot!(render(&error), @"");
+        insta::assert_snapshot!(render(&error), @r"
+        error: `value` in `lake/t/part-0.parquet` could be any of `VALUE`, `Value`
+        hint: map the column in the config to the exact name, or rename the others
+        ");
     }
 
     #[test]
@@ -300,11 +309,12 @@ mod tests {
             r#"{"tables":{"measurements":{"time_zone":"Mars"}}}"#,
         ] {
             let error = plan(&MEASUREMENTS, config).unwrap_err();
-            insta::allow_duplicates! {
-                assert!(matches!(error, LakeError::Config { .. }), "{error}");
-            }
+            assert!(matches!(error, LakeError::Config { .. }), "{error}");
         }
         let error = plan(&MEASUREMENTS, r#"{"tables":{"measurements":{"columns":{"kwh":"KWH"}}}}"#).unwrap_err();
-        insta::assert_snapshot!(render(&error), @"");
+        insta::assert_snapshot!(render(&error), @r"
+        error: the config's `tables.measurements.columns` is wrong: `kwh` is no canonical column
+        hint: the table has the columns measuring_component_id, measured_at, value, condition_code, use_flag, reading, previous_reading, period_start, combined_multiplier, updated_at, version
+        ");
     }
 }

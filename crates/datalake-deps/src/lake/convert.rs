@@ -346,10 +346,16 @@ impl Unit {
     }
 }
 
+/// Whether a time is in the canonical range; one comparison, so that loops over it have no branches.
+#[inline]
+fn is_canonical(micros: i64) -> bool {
+    (micros.wrapping_sub(FIRST_MICROS) as u64) <= LAST_MICROS.abs_diff(FIRST_MICROS)
+}
+
 /// Whether all of a microsecond column, null rows included, lies within the canonical range.
 fn in_range(array: &ArrayRef) -> bool {
     let values = array.as_primitive::<TimestampMicrosecondType>().values();
-    values.iter().fold(true, |fits, micros| fits & (FIRST_MICROS <= *micros) & (*micros <= LAST_MICROS))
+    values.iter().fold(true, |fits, micros| fits & is_canonical(*micros))
 }
 
 fn times<T>(array: &PrimitiveArray<T>, unit: Unit, zoned: bool, clock: &ToClock, faults: &mut Faults<'_>) -> Int64Array
@@ -357,7 +363,6 @@ where
     T: ArrowPrimitiveType,
     T::Native: Into<i64> + Copy,
 {
-    let range = FIRST_MICROS..=LAST_MICROS;
     let shift = if zoned { clock.instant_shift() } else { clock.naive_shift() };
     if let Some(shift) = shift {
         let mut fits = true;
@@ -367,8 +372,8 @@ where
             .map(|value| {
                 let (micros, overflow) = unit.micros((*value).into());
                 let shifted = micros.wrapping_add(shift);
-                // In range before and after the shift, the sum cannot have wrapped.
-                fits &= !overflow & (FIRST_MICROS <= shifted) & (shifted <= LAST_MICROS) & (micros.abs_diff(shifted) == shift.unsigned_abs());
+                // A sum that wrapped is not in range: shifts are hours, and the range ends far from the ends of 64 bits.
+                fits &= !overflow & is_canonical(shifted);
                 shifted
             })
             .collect();
@@ -383,6 +388,6 @@ where
             (false, true) => clock.instant(micros),
             (false, false) => clock.naive(micros),
         };
-        shifted.filter(|micros| range.contains(micros)).ok_or(RejectReason::TimestampOutOfRange)
+        shifted.filter(|micros| is_canonical(*micros)).ok_or(RejectReason::TimestampOutOfRange)
     })
 }

@@ -16,6 +16,8 @@ pub(crate) const RECORD_BYTES: usize = 1 << 20;
 pub(crate) struct CsvRecords {
     stream: TextStream,
     parser: csv_core::Reader,
+    delimiter: u8,
+    quote: Option<u8>,
     max_lines: u64,
     /// Lines read and not yet made into records.
     window: Vec<u8>,
@@ -43,17 +45,13 @@ impl CsvRecords {
         let delimiter = one_byte("csv.delimiter", config.delimiter)?;
         let mut builder = csv_core::ReaderBuilder::new();
         builder.delimiter(delimiter);
-        match config.quote {
-            Some(quote) => {
-                builder.quote(one_byte("csv.quote", quote)?);
-            }
-            None => {
-                builder.quoting(false);
-            }
-        }
+        let quote = config.quote.map(|quote| one_byte("csv.quote", quote)).transpose()?;
+        builder.quoting(quote.is_some()).quote(quote.unwrap_or_default());
         Ok(Self {
             stream,
             parser: builder.build(),
+            delimiter,
+            quote,
             max_lines: u64::from(config.max_record_lines.max(1)),
             window: Vec::new(),
             line: 1,
@@ -102,6 +100,47 @@ impl CsvRecords {
         &self.window[..self.consumed]
     }
 
+    /// Gives the current record up for its first line, which has lost a closing quote.
+    pub(crate) fn give_up(&mut self) {
+        self.consumed = self.line_end(0);
+    }
+
+    /// Whether each quote of the current record opens a field, closes it, or is doubled inside. The parser itself takes
+    /// what follows a closing quote into the field.
+    fn well_quoted(&self) -> bool {
+        let Some(quote) = self.quote else { return true };
+        let raw = self.raw();
+        if !raw.contains(&quote) {
+            return true;
+        }
+        let ends_field = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == self.delimiter || matches!(byte, b'\r' | b'\n'));
+        let (mut at, mut starts_field) = (0, true);
+        while at < raw.len() {
+            if starts_field && raw[at] == quote {
+                // To the closing quote.
+                loop {
+                    at += 1;
+                    match (raw.get(at), raw.get(at + 1)) {
+                        (None, _) => return false,
+                        (Some(byte), Some(next)) if *byte == quote && *next == quote => at += 1,
+                        (Some(byte), next) if *byte == quote => {
+                            if !ends_field(next) {
+                                return false;
+                            }
+                            break;
+                        }
+                        _ => {}
+                    }
+                }
+                starts_field = false;
+            } else {
+                starts_field = raw[at] == self.delimiter;
+            }
+            at += 1;
+        }
+        true
+    }
+
     /// Parses the record at the start of the window, reading further lines while it is inside quotes.
     fn record(&mut self, expected: Option<usize>) -> std::io::Result<CsvRecord> {
         let line = self.line;
@@ -110,20 +149,23 @@ impl CsvRecords {
         self.parser.reset();
         loop {
             if start == self.window.len() && !self.read_line()? {
-                return Ok(self.broken(line, RejectReason::UnclosedQuote));
+                return Ok(self.broken(line, RejectReason::BrokenQuote));
             }
             let end = self.line_end(start);
             if end - start >= RECORD_BYTES && self.window[end - 1] != b'\n' {
-                return if start == 0 { self.too_long(line) } else { Ok(self.broken(line, RejectReason::UnclosedQuote)) };
+                return if start == 0 { self.too_long(line) } else { Ok(self.broken(line, RejectReason::BrokenQuote)) };
             }
             lines += 1;
             if lines > self.max_lines || end > RECORD_BYTES {
-                return Ok(self.broken(line, RejectReason::UnclosedQuote));
+                return Ok(self.broken(line, RejectReason::BrokenQuote));
             }
             if self.parse_line(&mut start, end, &mut written) {
-                self.consumed = start;
-                if lines > 1 && expected.is_some_and(|expected| expected != self.field_count) {
-                    return Ok(self.broken(line, RejectReason::UnclosedQuote));
+                // The parser ends a record at the carriage return of CR LF.
+                let pair = self.window[..start].ends_with(b"\r") && self.window.get(start) == Some(&b'\n');
+                self.consumed = start + usize::from(pair);
+                let swallowed = lines > 1 && expected.is_some_and(|expected| expected != self.field_count);
+                if swallowed || !self.well_quoted() {
+                    return Ok(self.broken(line, RejectReason::BrokenQuote));
                 }
                 return Ok(CsvRecord::Fields { line });
             }
@@ -186,7 +228,7 @@ impl CsvRecords {
 
     fn drop_consumed(&mut self) {
         let gone = &self.window[..self.consumed];
-        self.line += gone.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += gone.split_inclusive(|byte| *byte == b'\n').count() as u64;
         if self.consumed == self.window.len() {
             self.window.clear();
         } else {
@@ -250,15 +292,19 @@ mod tests {
         // Swallows up to the end of the file.
         assert_eq!(
             read("1,a\n2,\"b\n3,c\n4,d\n", 2),
-            ["1: 1|a", "2! unclosed_quote 2,\"b", "3: 3|c", "4: 4|d"]
+            ["1: 1|a", "2! broken_quote 2,\"b", "3: 3|c", "4: 4|d"]
         );
         // Swallows up to the next quote, and then has the wrong number of fields.
         assert_eq!(
             read("1,\"a\n2,b\n3,\"c\"\n4,d\n", 2),
-            ["1! unclosed_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d"]
+            ["1! broken_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d"]
         );
+        // Swallows up to the next quote, and the number of fields happens to fit.
+        assert_eq!(read("1,\"a\n2,\"b\"\n", 2), ["1! broken_quote 1,\"a", "2: 2|b"]);
+        // Closes before its field ends.
+        assert_eq!(read("\"1\"2,a\n\"3\",b\n", 2), ["1! broken_quote \"1\"2,a", "2: 3|b"]);
         // On the last line, without a line feed.
-        assert_eq!(read("1,a\n2,\"b", 2), ["1: 1|a", "2! unclosed_quote 2,\"b"]);
+        assert_eq!(read("1,a\n2,\"b", 2), ["1: 1|a", "2! broken_quote 2,\"b"]);
     }
 
     #[test]
@@ -270,7 +316,7 @@ mod tests {
         assert_eq!(read_with("1,\"a\nb\nc\"\n2,d\n", 2, &config), ["1: 1|a\nb\nc", "4: 2|d"]);
         assert_eq!(
             read_with("1,\"a\n2,b\n3,c\n4,d\n5,\"e\"\n", 2, &config),
-            ["1! unclosed_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d", "5: 5|e"]
+            ["1! broken_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d", "5: 5|e"]
         );
     }
 

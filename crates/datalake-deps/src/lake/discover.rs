@@ -50,21 +50,7 @@ const EXTENSIONS: [&str; 13] = [
 ///
 /// A folder without data files is a table that is not there.
 pub(crate) fn discover(root: &Path, spec: &TableSpec, config: &TableConfig) -> Result<Vec<DataFile>, LakeError> {
-    let (candidates, looked) = match &config.path {
-        Some(path) => {
-            let path = root.join(path);
-            (vec![path.clone()], vec![path.display().to_string()])
-        }
-        None => {
-            let folder = root.join(spec.name);
-            let looked = vec![
-                format!("{}/", folder.display()),
-                format!("{}.{{parquet,csv,json,ndjson,jsonl}}[.gz,.zst]", folder.display()),
-            ];
-            let files = EXTENSIONS.iter().map(|ext| root.join(format!("{}.{ext}", spec.name)));
-            (std::iter::once(folder.clone()).chain(files).collect(), looked)
-        }
-    };
+    let (candidates, looked) = candidates(root, spec, config);
     let mut found: Vec<(PathBuf, Vec<DataFile>)> = Vec::new();
     for candidate in candidates {
         let Some(metadata) = metadata_if_there(&candidate)? else {
@@ -103,6 +89,21 @@ pub(crate) fn discover(root: &Path, spec: &TableSpec, config: &TableConfig) -> R
         }),
         None => Ok(Vec::new()),
     }
+}
+
+/// The paths that may be the table, and what to call them in a message.
+fn candidates(root: &Path, spec: &TableSpec, config: &TableConfig) -> (Vec<PathBuf>, Vec<String>) {
+    if let Some(path) = &config.path {
+        let path = root.join(path);
+        return (vec![path.clone()], vec![path.display().to_string()]);
+    }
+    let folder = root.join(spec.name);
+    let looked = vec![
+        format!("{}/", folder.display()),
+        format!("{}.{{parquet,csv,json,ndjson,jsonl}}[.gz,.zst]", folder.display()),
+    ];
+    let files = EXTENSIONS.iter().map(|ext| root.join(format!("{}.{ext}", spec.name)));
+    (std::iter::once(folder).chain(files).collect(), looked)
 }
 
 fn metadata_if_there(path: &Path) -> Result<Option<std::fs::Metadata>, LakeError> {
@@ -295,20 +296,40 @@ mod tests {
     #[test]
     fn a_missing_table_says_where_it_was_looked_for() {
         let root = lake(&["device/_SUCCESS"]);
-        insta::assert_snapshot!(message(&root, &TableConfig::default()), @"");
+        insta::assert_snapshot!(message(&root, &TableConfig::default()), @r"
+        NoInput
+        error: the table `device` is missing: looked for `LAKE/device/`, `LAKE/device.{parquet,csv,json,ndjson,jsonl}[.gz,.zst]`
+        hint: put the table's files there, or say in the config's `tables.device.path` where they are
+        ");
         assert_eq!(discover(root.path(), &SERVICE_POINT, &TableConfig::default()).unwrap(), []);
         let config = TableConfig {
             path: Some("elsewhere".to_owned()),
             ..TableConfig::default()
         };
-        insta::assert_snapshot!(message(&root, &config), @"");
+        insta::assert_snapshot!(message(&root, &config), @r"
+        NoInput
+        error: the table `device` is missing: looked for `LAKE/elsewhere`
+        hint: put the table's files there, or say in the config's `tables.device.path` where they are
+        ");
         assert!(discover(root.path(), &SERVICE_POINT, &config).is_err());
     }
 
     #[test]
     fn what_cannot_be_told_is_not_guessed() {
-        insta::assert_snapshot!(message(&lake(&["device/a.parquet", "device.csv"]), &TableConfig::default()), @"");
-        insta::assert_snapshot!(message(&lake(&["device/part-00000"]), &TableConfig::default()), @"");
-        insta::assert_snapshot!(message(&lake(&["device/_delta_log/0.json", "device/a.parquet"]), &TableConfig::default()), @"");
+        insta::assert_snapshot!(message(&lake(&["device/a.parquet", "device.csv"]), &TableConfig::default()), @r"
+        Config
+        error: the table `device` is there more than once: `LAKE/device`, `LAKE/device.csv`
+        hint: remove one of them, or choose one by the config's `tables.device.path`
+        ");
+        insta::assert_snapshot!(message(&lake(&["device/part-00000"]), &TableConfig::default()), @r"
+        Config
+        error: cannot tell the format of `LAKE/device/part-00000` in the table `device`
+        hint: name the file .parquet, .csv, .json, .ndjson or .jsonl (text also with .gz or .zst), set the config's `tables.device.format`, or start the names of files that hold no data with `_` or `.`
+        ");
+        insta::assert_snapshot!(message(&lake(&["device/_delta_log/0.json", "device/a.parquet"]), &TableConfig::default()), @r"
+        Config
+        error: the table `device` in `LAKE/device` is a Delta table
+        hint: read as plain files it would bring deleted rows back; export it to Parquet first
+        ");
     }
 }

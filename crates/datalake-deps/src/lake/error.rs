@@ -172,7 +172,10 @@ impl LakeError {
 impl Diagnostic for LakeError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config { .. } | Self::TableTwice { .. } | Self::FormatUnknown { .. } | Self::DeltaTable { .. } => ExitCode::Config,
+            Self::Config { .. }
+            | Self::TableTwice { .. }
+            | Self::FormatUnknown { .. }
+            | Self::DeltaTable { .. } => ExitCode::Config,
             Self::TableMissing { .. } => ExitCode::NoInput,
             Self::TableEmpty { .. }
             | Self::ColumnMissing { .. }
@@ -245,14 +248,9 @@ fn list(items: &[String]) -> String {
     if items.is_empty() {
         return "(none)".to_owned();
     }
-    let mut text = items
-        .iter()
-        .take(SHOWN)
-        .map(|item| format!("`{item}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if items.len() > SHOWN {
-        text.push_str(&format!(" and {} more", items.len() - SHOWN));
+    let shown = items.iter().take(SHOWN).map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
-    text
 }

@@ -52,17 +52,12 @@ impl ParquetFile {
     /// Reads a file's footer.
     pub(crate) fn open(plan: &TablePlan, file: &DataFile) -> Result<Self, LakeError> {
         let handle = fs_err::File::open(&file.path).map_err(LakeError::Read)?.into_file();
-        let footer = guarded(&file.path, || {
-            ParquetMetaDataReader::new().parse_and_finish(&handle).and_then(|footer| {
-                // Types that only the writer's own schema tells, such as seconds or zones; without it the file's do.
-                let footer = Arc::new(footer);
-                let types = ArrowReaderMetadata::try_new(footer.clone(), ArrowReaderOptions::new())
-                    .ok()
-                    .map(|metadata| metadata.schema().clone());
-                Ok((footer, types))
-            })
+        let (footer, types) = guarded(&file.path, || {
+            let footer = Arc::new(ParquetMetaDataReader::new().parse_and_finish(&handle)?);
+            // Types that only the writer's own schema tells, such as seconds or zones; without it the file's do.
+            let types = ArrowReaderMetadata::try_new(footer.clone(), ArrowReaderOptions::new());
+            Ok((footer, types.ok().map(|metadata| metadata.schema().clone())))
         })?;
-        let (footer, types) = footer;
         let root = footer.file_metadata().schema().get_fields();
         let names: Vec<&str> = root.iter().map(|field| field.name()).collect();
         let mut sources = plan.resolve(file, &names)?;

@@ -222,7 +222,6 @@ impl TextColumn {
                 Ok(array.as_dictionary::<Int32Type>().clone())
             }
             DataType::FixedSizeBinary(_) => one_entry_a_row(array, &DataType::Binary, expected),
-            DataType::Boolean => one_entry_a_row(array, &DataType::Utf8, expected),
             DataType::Int8
             | DataType::Int16
             | DataType::Int32
@@ -233,7 +232,8 @@ impl TextColumn {
                 let wide = cast(array, &DataType::Int64).map_err(|_| mismatch(array, expected))?;
                 Ok(self.integers.dictionary(wide.as_primitive::<Int64Type>()))
             }
-            DataType::UInt64
+            DataType::Boolean
+            | DataType::UInt64
             | DataType::Decimal32(_, 0)
             | DataType::Decimal64(_, 0)
             | DataType::Decimal128(_, 0)
@@ -266,13 +266,12 @@ impl Entries {
         let (texts, invalid) = match values.data_type() {
             DataType::Binary => {
                 let bytes = values.as_binary::<i32>();
-                match StringArray::try_from_binary(bytes.clone()) {
-                    Ok(texts) => (texts, None),
-                    Err(_) => {
-                        let invalid = bytes.iter().map(|entry| entry.is_some_and(|entry| std::str::from_utf8(entry).is_err()));
-                        let texts = bytes.iter().map(|entry| entry.map(String::from_utf8_lossy)).collect();
-                        (texts, Some(invalid.collect()))
-                    }
+                if let Ok(texts) = StringArray::try_from_binary(bytes.clone()) {
+                    (texts, None)
+                } else {
+                    let is_invalid = |entry: Option<&[u8]>| entry.is_some_and(|entry| std::str::from_utf8(entry).is_err());
+                    let texts = bytes.iter().map(|entry| entry.map(String::from_utf8_lossy)).collect();
+                    (texts, Some(bytes.iter().map(is_invalid).collect()))
                 }
             }
             _ => (values.as_string::<i32>().clone(), None),
