@@ -300,7 +300,7 @@ fn ids_of_every_type_become_text() {
     let id = |column: ArrayRef| read("{}", "measuring_component_id", column, 0);
     assert_eq!(id(array(StringArray::from(vec![" 007 ", "x"]))).0, [" 007 ", "x"]);
     assert_eq!(
-        id(array(Int64Array::from(vec![7, -1, 7, 900_719_925_474_099_3]))).0,
+        id(array(Int64Array::from(vec![7, -1, 7, 9_007_199_254_740_993]))).0,
         ["7", "-1", "7", "9007199254740993"]
     );
     assert_eq!(id(array(Int32Array::from(vec![7]))).0, ["7"]);

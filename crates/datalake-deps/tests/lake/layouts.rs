@@ -1,5 +1,7 @@
 //! The same logical rows in every layout: equal canonical rows, in the same order.
 
+use std::fmt::Write as _;
+
 use arrow::array::{
     Array, ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, LargeStringArray, RecordBatch,
     StringArray, StringViewArray, TimestampMicrosecondArray,
@@ -190,8 +192,10 @@ fn write_parquet(rows: &[Row], layout: &ParquetLayout) -> Vec<u8> {
             }
             DataType::Timestamp(unit, Some(zone)) => {
                 // An instant: the measurement clock is an hour ahead of UTC.
-                let utc =
-                    TimestampMicrosecondArray::from_iter(times.into_iter().map(|at| at.map(|at| at - HOUR)));
+                let utc = times
+                    .into_iter()
+                    .map(|at| at.map(|at| at - HOUR))
+                    .collect::<TimestampMicrosecondArray>();
                 let utc = utc.with_timezone("UTC");
                 cast(&utc, &DataType::Timestamp(*unit, Some(zone.clone()))).unwrap()
             }
@@ -303,7 +307,7 @@ fn write_json(rows: &[Row], time: &str, numbers: bool, nulls: bool) -> Vec<u8> {
             let value = value.or_else(|| (nulls || name == "value").then(|| "null".to_owned()))?;
             Some(format!("\"{name}\": {value}"))
         });
-        text.push_str(&format!("{{{}}}\n", members.collect::<Vec<_>>().join(", ")));
+        writeln!(text, "{{{}}}", members.collect::<Vec<_>>().join(", ")).unwrap();
     }
     text.into_bytes()
 }

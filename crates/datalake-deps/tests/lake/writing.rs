@@ -1,5 +1,6 @@
 //! Tables written, and read back.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
@@ -44,10 +45,12 @@ fn what_is_written_is_reported_and_read_back() {
     let bytes = fs_err::read(&path).unwrap();
     assert_eq!(written.rows, 50_000);
     assert_eq!(written.bytes, bytes.len() as u64);
-    let digest: String = Sha256::digest(&bytes)
+    let digest = Sha256::digest(&bytes)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        });
     assert_eq!(written.sha256, digest);
     assert_eq!(
         concat_batches(&schema(), &read_back(&path).unwrap()).unwrap(),
@@ -58,7 +61,7 @@ fn what_is_written_is_reported_and_read_back() {
         .metadata()
         .row_groups()
         .iter()
-        .map(|group| group.num_rows())
+        .map(parquet::file::metadata::RowGroupMetaData::num_rows)
         .collect();
     assert_eq!(rows, [20_000, 20_000, 10_000]);
     assert_eq!(reader.metadata().file_metadata().created_by(), Some("datalake"));
