@@ -2,15 +2,15 @@
 //!
 //! What rustfmt, clippy and cargo-deny check is not repeated here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::process::Command;
 
 use fs_err as fs;
 
 use crate::error::{Error, Result};
 use crate::metadata::{Metadata, Package};
-use crate::{process, readme};
+use crate::{readme, sources};
 
 /// What may lie at the top of the repository, beside dotfiles.
 const TOP_LEVEL: [&str; 10] = [
@@ -130,7 +130,7 @@ impl fmt::Display for Problem {
 pub(crate) fn run(root: &Path) -> Result<()> {
     let metadata = Metadata::read(root)?;
     let mut problems = Vec::new();
-    let files = files(root)?;
+    let files = sources::list(root)?;
     problems.extend(top_level(&files));
     let mut variables = Vec::new();
     for path in &files {
@@ -162,7 +162,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         problems.extend(layering(member));
     }
     let text = readme::read(root)?;
-    problems.extend(undocumented(&variables, &text));
+    let guides = text.clone() + &fs::read_to_string(root.join("ARCHITECTURE.md"))?;
+    problems.extend(undocumented(&variables, &guides));
     problems.extend(
         readme::problems(&text, &metadata)
             .into_iter()
@@ -176,24 +177,6 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         0 => Ok(()),
         count => Err(Error::Rules { count }),
     }
-}
-
-/// Every file that is committed or would be, sorted.
-fn files(root: &Path) -> Result<Vec<String>> {
-    let mut command = Command::new("git");
-    command
-        .current_dir(root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let list = process::output(&mut command)?;
-    let mut files: Vec<String> = list
-        .split(|byte| *byte == 0)
-        .map(|path| String::from_utf8_lossy(path).into_owned())
-        // A file removed but not yet committed is still listed; a link's text is no content of ours.
-        .filter(|path| root.join(path).is_file() && !root.join(path).is_symlink())
-        .collect();
-    files.sort_unstable();
-    files.dedup();
-    Ok(files)
 }
 
 fn top_level(files: &[String]) -> Vec<Problem> {
@@ -318,20 +301,26 @@ fn environment_variables(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn undocumented(variables: &[(String, String)], readme: &str) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = variables
+/// Variables that neither guide names, each with the first file that reads it.
+fn undocumented(variables: &[(String, String)], guides: &str) -> Vec<Problem> {
+    let missing = variables
         .iter()
-        .filter(|(_, name)| !readme.contains(name.as_str()))
-        .map(|(path, name)| {
+        .filter(|(_, name)| !guides.contains(name.as_str()));
+    // The files are sorted: the first one stays.
+    let first: BTreeMap<&str, &str> = missing
+        .rev()
+        .map(|(path, name)| (name.as_str(), path.as_str()))
+        .collect();
+    first
+        .into_iter()
+        .map(|(name, path)| {
             Problem::new(
                 path,
                 0,
-                format!("`{name}` is not in the README: say what it does"),
+                format!("`{name}` is in no guide: say in the README what it does"),
             )
         })
-        .collect();
-    problems.dedup();
-    problems
+        .collect()
 }
 
 #[cfg(test)]

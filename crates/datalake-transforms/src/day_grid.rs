@@ -68,7 +68,9 @@ impl<'r> DayGrid<'r> {
         let mut cells = 0_u32;
         offsets.push(cells);
         for component in in_range(registry, &components)? {
-            cells = cells.checked_add(slots(component)).ok_or_else(|| too_large(&components))?;
+            cells = cells
+                .checked_add(slots(component))
+                .ok_or_else(|| too_large(&components))?;
             offsets.push(cells);
         }
         let mut grid = Self {
@@ -92,14 +94,20 @@ impl<'r> DayGrid<'r> {
         days: usize,
         components: Range<u32>,
     ) -> Result<usize, TransformError> {
-        let cells = in_range(registry, &components)?.iter().map(|c| slots(c) as usize).sum::<usize>();
+        let cells = in_range(registry, &components)?
+            .iter()
+            .map(|c| slots(c) as usize)
+            .sum::<usize>();
         let per_day = cells * CELL_BYTES + components.len() * PROFILE_BYTES;
         Ok(per_day.saturating_mul(days) + (components.len() + 1) * size_of::<u32>())
     }
 
     /// Empties the grid and moves it to other days, keeping its memory.
     pub fn restart(&mut self, days: Range<i32>) -> Result<(), TransformError> {
-        let cells = self.cells_per_day().checked_mul(days.len()).ok_or_else(|| too_large(&self.components))?;
+        let cells = self
+            .cells_per_day()
+            .checked_mul(days.len())
+            .ok_or_else(|| too_large(&self.components))?;
         self.days = days;
         self.cells.clear();
         self.cells.resize(cells, Measured::ABSENT);
@@ -181,7 +189,11 @@ impl<'r> DayGrid<'r> {
         let mut batches = Vec::new();
         let mut occupied = 0_u64;
         let mut unusable = 0_u64;
-        for (day, cells) in self.days.clone().zip(self.cells.chunks(self.cells_per_day().max(1))) {
+        for (day, cells) in self
+            .days
+            .clone()
+            .zip(self.cells.chunks(self.cells_per_day().max(1)))
+        {
             let mut rows = DayProfileBuilder::with_capacity(self.components.len());
             for (index, span) in self.components.clone().zip(self.offsets.windows(2)) {
                 let cells = &cells[span[0] as usize..span[1] as usize];
@@ -189,8 +201,10 @@ impl<'r> DayGrid<'r> {
                     continue;
                 }
                 let component = &self.registry.components[index as usize];
-                let Summary { profile, unusable: do_not_use } =
-                    summarize(component, index, day, cells, &self.config);
+                let Summary {
+                    profile,
+                    unusable: do_not_use,
+                } = summarize(component, index, day, cells, &self.config);
                 occupied += u64::from(profile.intervals) + do_not_use;
                 unusable += do_not_use;
                 if profile.intervals > 0 {
@@ -226,13 +240,14 @@ fn slots(component: &Component) -> u32 {
 }
 
 fn in_range<'r>(registry: &'r Registry, range: &Range<u32>) -> Result<&'r [Component], TransformError> {
-    registry.components.get(range.start as usize..range.end as usize).ok_or_else(|| {
-        TransformError::Parameter {
+    registry
+        .components
+        .get(range.start as usize..range.end as usize)
+        .ok_or_else(|| TransformError::Parameter {
             name: "components".to_owned(),
             value: format!("{}..{}", range.start, range.end),
             why: format!("the registry has {} components", registry.components.len()),
-        }
-    })
+        })
 }
 
 fn too_large(components: &Range<u32>) -> TransformError {

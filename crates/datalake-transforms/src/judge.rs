@@ -9,8 +9,9 @@ use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
 use crate::rules::{
-    Rule, RuleConfig, RuleEvidence, StayContext, flatline, overlapping_install, peer_low, prolonged_estimation,
-    reverse_flow, sustained_drop, usage_disconnected, usage_not_installed, zero_while_on,
+    Rule, RuleConfig, RuleEvidence, StayContext, flatline, overlapping_install, peer_low,
+    prolonged_estimation, reverse_flow, sustained_drop, usage_disconnected, usage_not_installed,
+    zero_while_on,
 };
 use crate::series::{DaySeries, SeriesBlock};
 use crate::stays::{Stay, rows_of, stays};
@@ -45,7 +46,12 @@ pub struct StayEvidence {
 
 /// Judges all delivered-kWh components of a block; the order is that of the components and their stays.
 #[must_use]
-pub fn judge(block: &SeriesBlock, registry: &Registry, peers: &Peers, config: &RuleConfig) -> Vec<StayEvidence> {
+pub fn judge(
+    block: &SeriesBlock,
+    registry: &Registry,
+    peers: &Peers,
+    config: &RuleConfig,
+) -> Vec<StayEvidence> {
     let judged: Vec<Vec<StayEvidence>> = block
         .range()
         .into_par_iter()
@@ -133,7 +139,11 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         first_day: series.day[rows.start],
         last_day,
         days_observed: rows.len() as u32,
-        actual_share: if present == 0 { 0.0 } else { (usable as f64 / present as f64) as f32 },
+        actual_share: if present == 0 {
+            0.0
+        } else {
+            (usable as f64 / present as f64) as f32
+        },
         edges: Edges::new(levels),
         loss: level_loss(context, &rules, billable),
         usage_micro: usage(context, &rules, billable),
@@ -143,7 +153,12 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
 }
 
 /// Rules whose hits mean that the home used more than was counted.
-const LEVEL_RULES: [Rule; 4] = [Rule::ZeroWhileOn, Rule::SustainedDrop, Rule::Flatline, Rule::ReverseFlow];
+const LEVEL_RULES: [Rule; 4] = [
+    Rule::ZeroWhileOn,
+    Rule::SustainedDrop,
+    Rule::Flatline,
+    Rule::ReverseFlow,
+];
 
 fn level_loss(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) -> Option<Loss> {
     let hits = || {

@@ -53,9 +53,9 @@ pub struct Block {
 /// Intervals that a whole day has; 1 for registers, whose days are shares of a period.
 #[must_use]
 pub fn intervals_of_a_day(component: &Component) -> u16 {
-    component
-        .interval_seconds()
-        .map_or(1, |seconds| (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16)
+    component.interval_seconds().map_or(1, |seconds| {
+        (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16
+    })
 }
 
 /// Usable kWh of a whole day; `None` for a day that is not whole.

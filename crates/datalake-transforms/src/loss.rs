@@ -97,7 +97,11 @@ impl Expectation {
             .into_iter()
             .filter(|block| block.last_day < onset && block.first_day >= onset.saturating_sub(YEAR_DAYS))
             .collect();
-        let b = if levels.has_peers { elasticity(&blocks) } else { 0.0 };
+        let b = if levels.has_peers {
+            elasticity(&blocks)
+        } else {
+            0.0
+        };
         let mut expectation = Self {
             elasticity: b,
             level: [0.0; 2],

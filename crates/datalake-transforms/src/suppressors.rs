@@ -188,16 +188,26 @@ impl Suppression {
     pub fn text(&self) -> String {
         let x = self.measured;
         match self.suppressor {
-            Suppressor::Vacancy => format!("the home looks empty: its days vary {x:.2} times as much as before"),
-            Suppressor::MainsOffBefore => format!("the home was at zero on {x:.0} days of the year before as well"),
+            Suppressor::Vacancy => {
+                format!("the home looks empty: its days vary {x:.2} times as much as before")
+            }
+            Suppressor::MainsOffBefore => {
+                format!("the home was at zero on {x:.0} days of the year before as well")
+            }
             Suppressor::Resumed => format!("use came back by itself, {x:.0} whole days of it follow"),
-            Suppressor::AreaOutage => format!("{:.0} % of the days fall into an outage of the area", 100.0 * x),
-            Suppressor::Season => format!("the peers fell alike: against them the level is {x:.2} of that before"),
+            Suppressor::AreaOutage => {
+                format!("{:.0} % of the days fall into an outage of the area", 100.0 * x)
+            }
+            Suppressor::Season => {
+                format!("the peers fell alike: against them the level is {x:.2} of that before")
+            }
             Suppressor::SeasonalPremise => {
                 format!("the same happened a year before: the level is {x:.2} of that in the same season")
             }
             Suppressor::Solar if x < 0.0 => "a channel receives energy at the service point".to_owned(),
-            Suppressor::Solar => format!("energy fell around midday alone: nights keep {x:.2} of their level"),
+            Suppressor::Solar => {
+                format!("energy fell around midday alone: nights keep {x:.2} of their level")
+            }
             Suppressor::ExchangeWithContinuity => {
                 format!("the meter was exchanged and the new one reads {x:.2} of the level before the onset")
             }
@@ -206,7 +216,9 @@ impl Suppression {
             }
             Suppressor::NewInstall => format!("{x:.0} days before the onset are few to know the home by"),
             Suppressor::DataGap => format!("no whole day was seen for {x:.0} days around the onset"),
-            Suppressor::PlannedRemoval => format!("the meter was removed as planned {x:.0} days after the onset"),
+            Suppressor::PlannedRemoval => {
+                format!("the meter was removed as planned {x:.0} days after the onset")
+            }
             Suppressor::LatePaperwork => {
                 format!("the usage runs up to the first install event, {x:.0} days: it was recorded late")
             }
@@ -292,7 +304,11 @@ impl<'a, 'b> Suppressing<'a, 'b> {
         let days = run.positions.clone().map(|position| levels.day[position]);
         let silent = days.filter(|&day| self.is_outage(day)).count();
         if 2 * silent >= run.positions.len() {
-            self.add(Suppressor::AreaOutage, rule, silent as f64 / run.positions.len() as f64);
+            self.add(
+                Suppressor::AreaOutage,
+                rule,
+                silent as f64 / run.positions.len() as f64,
+            );
         }
         let year_ago = |day: i32| day - YEAR_DAYS;
         let (first, last) = (levels.day[run.positions.start], levels.day[run.positions.end - 1]);
@@ -337,7 +353,11 @@ impl<'a, 'b> Suppressing<'a, 'b> {
         }
         let after = self.levels().len() - self.levels().positions(i32::MIN..step.onset_day).end;
         let vary = step.spread_after / step.spread_before.max(0.01);
-        if after >= SPREAD_DAYS && step.drop < -0.9 && !(0.5..=2.5).contains(&vary) && !self.context.is_register() {
+        if after >= SPREAD_DAYS
+            && step.drop < -0.9
+            && !(0.5..=2.5).contains(&vary)
+            && !self.context.is_register()
+        {
             self.add(Suppressor::Vacancy, rule, vary);
         }
     }
@@ -401,7 +421,11 @@ pub(crate) fn suppress(
                 if let Some(installed) = context.stay.installed {
                     let day = installed.div_euclid(crate::model::DAY_SECONDS) as i32;
                     if rule.end_day <= day {
-                        suppressing.add(Suppressor::LatePaperwork, rule.rule, f64::from(day - rule.onset_day));
+                        suppressing.add(
+                            Suppressor::LatePaperwork,
+                            rule.rule,
+                            f64::from(day - rule.onset_day),
+                        );
                     }
                 }
             }

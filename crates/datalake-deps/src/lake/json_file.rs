@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::batch::SourceBatch;
-use super::columns::{Source, TablePlan};
+use super::columns::{Source, TablePlan, partition};
 use super::csv_file::unreadable;
 use super::csv_records::RECORD_BYTES;
 use super::discover::DataFile;
@@ -47,12 +47,12 @@ const REMEMBERED_ROWS: u64 = 100;
 
 impl<'a> JsonFile<'a> {
     pub(crate) fn open(plan: &'a TablePlan, file: &'a DataFile) -> Result<Self, LakeError> {
-        let stream = TextStream::open(&file.path, "utf-8")?;
+        let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
         let mut names = Names::default();
         let mut sources = Vec::with_capacity(plan.columns.len());
         for (at, column) in plan.columns.iter().enumerate() {
             // Rows need not name what is null, so only the folders' names are known before reading.
-            let partition = plan.partition(file, &column.source_name)?;
+            let partition = partition(file, &column.source_name)?;
             if partition == Source::Absent {
                 names.exact.insert(column.source_name.clone(), at);
                 names.lower.insert(column.source_name.to_ascii_lowercase(), at);
@@ -63,7 +63,10 @@ impl<'a> JsonFile<'a> {
         }
         Ok(Self {
             builder: TextBatchBuilder::new(&sources),
-            seen: sources.iter().map(|source| matches!(source, Source::Partition(_))).collect(),
+            seen: sources
+                .iter()
+                .map(|source| matches!(source, Source::Partition(_)))
+                .collect(),
             plan,
             file,
             stream,
@@ -108,20 +111,22 @@ impl<'a> JsonFile<'a> {
 
     fn row(&mut self) -> Result<(), LakeError> {
         if self.buffer.len() == RECORD_BYTES && self.buffer.last() != Some(&b'\n') {
-            self.stream.skip_line().map_err(|error| unreadable(self.file, error))?;
-            self.builder.reject(self.line, RejectReason::RecordTooLong, None, &self.buffer);
+            self.stream
+                .skip_line()
+                .map_err(|error| unreadable(self.file, error))?;
+            self.builder
+                .reject(self.line, RejectReason::RecordTooLong, None, &self.buffer);
             return Ok(());
         }
         let Some(text) = self.stream.text(&self.buffer) else {
-            self.builder.reject(self.line, RejectReason::InvalidEncoding, None, &self.buffer);
+            self.builder
+                .reject(self.line, RejectReason::InvalidEncoding, None, &self.buffer);
             return Ok(());
         };
         if self.line == 1 && text.trim_start().starts_with('[') {
-            return Err(LakeError::corrupt(
-                &self.file.path,
-                "JSON lines",
-                "it is one list; each object needs a line of its own, as `jq -c '.[]'` writes them",
-            ));
+            return Err(LakeError::JsonList {
+                file: self.file.path.clone(),
+            });
         }
         let mut deserializer = serde_json::Deserializer::from_str(text.trim());
         let remember = (self.rows < REMEMBERED_ROWS).then_some(&mut self.existing);
@@ -130,9 +135,12 @@ impl<'a> JsonFile<'a> {
             remember,
             width: self.sources.len(),
         };
-        let members = object.deserialize(&mut deserializer).and_then(|members| deserializer.end().map(|()| members));
+        let members = object
+            .deserialize(&mut deserializer)
+            .and_then(|members| deserializer.end().map(|()| members));
         let Ok(members) = members else {
-            self.builder.reject(self.line, RejectReason::MalformedJson, None, &self.buffer);
+            self.builder
+                .reject(self.line, RejectReason::MalformedJson, None, &self.buffer);
             return Ok(());
         };
         self.rows += 1;
@@ -140,11 +148,15 @@ impl<'a> JsonFile<'a> {
         for (at, raw) in members.into_iter().enumerate() {
             let Some(raw) = raw else { continue };
             self.seen[at] = true;
-            let decimal = !matches!(self.plan.columns[at].spec.column_type, ColumnType::Text | ColumnType::Timestamp);
+            let decimal = !matches!(
+                self.plan.columns[at].spec.column_type,
+                ColumnType::Text | ColumnType::Timestamp
+            );
             match cell(raw.get(), decimal && self.plan.decimal_comma) {
                 Ok(cell) => cells[at] = cell,
                 Err(reason) => {
-                    self.builder.reject(self.line, reason, Some(at), raw.get().as_bytes());
+                    self.builder
+                        .reject(self.line, reason, Some(at), raw.get().as_bytes());
                     return Ok(());
                 }
             }
@@ -249,7 +261,11 @@ impl Visitor<'_> for MemberSeed<'_> {
         }
         Ok(match self.names.exact.get(name) {
             Some(at) => Some((*at, true)),
-            None => self.names.lower.get(&name.to_ascii_lowercase()).map(|at| (*at, false)),
+            None => self
+                .names
+                .lower
+                .get(&name.to_ascii_lowercase())
+                .map(|at| (*at, false)),
         })
     }
 }

@@ -354,8 +354,11 @@ fn one_run_at_a_time_holds_an_output() {
     error: another run is writing to `OUT` (run 20250131T000000000Z-1, process PID)
     hint: wait until that run has ended, or write to another folder
     ");
+    // As a process that another thread is just starting holds it.
+    let copy = lock.file.try_clone().unwrap();
     drop(lock);
     output.lock("other").unwrap();
+    drop(copy);
 }
 
 #[test]

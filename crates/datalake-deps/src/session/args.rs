@@ -11,16 +11,16 @@ use crate::logging::LogArgs;
 #[command(next_help_heading = "Session")]
 pub struct SessionArgs {
     /// Where to run: `local[*]` (all cores, the default), `local[N]`, or the URL of a cluster.
-    #[arg(long, env = env_vars::MASTER)]
+    #[arg(long, global = true, env = env_vars::MASTER)]
     pub master: Option<String>,
     /// Files for the job, separated by commas; the one whose name ends in `config.json` is its config. Repeatable.
-    #[arg(long, value_name = "FILE,..", value_delimiter = ',', env = env_vars::FILES)]
+    #[arg(long, global = true, value_name = "FILE,..", value_delimiter = ',', env = env_vars::FILES)]
     pub files: Vec<PathBuf>,
     /// The job's config file, whatever its name.
-    #[arg(long, value_name = "FILE", env = env_vars::CONFIG)]
+    #[arg(long, global = true, value_name = "FILE", env = env_vars::CONFIG)]
     pub config: Option<PathBuf>,
     /// A session setting: `threads`, `memory_limit`, `batch_rows` or `spill_folder`. Repeatable.
-    #[arg(long, value_name = "KEY=VALUE,..", value_delimiter = ',', env = env_vars::CONF)]
+    #[arg(long, global = true, value_name = "KEY=VALUE,..", value_delimiter = ',', env = env_vars::CONF)]
     pub conf: Vec<String>,
     /// Log flags.
     #[command(flatten)]

@@ -36,9 +36,9 @@ const CALL: SessionOptions<'static> = SessionOptions {
 
 fn given(settings: &[(&str, &str)]) -> Given {
     let mut given = Given::default();
-    settings
-        .iter()
-        .for_each(|(key, value)| given.set(key, value).unwrap());
+    for (key, value) in settings {
+        given.set(key, value).unwrap();
+    }
     given
 }
 

@@ -72,6 +72,9 @@ pub enum JobError {
     /// A table could not be laid out.
     #[error("cannot build a table")]
     Arrow(#[from] ArrowError),
+    /// The schema could not be written as JSON.
+    #[error("cannot write the schema of the config: this is a bug, please report it")]
+    Schema(#[source] serde_json::Error),
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Stdout(#[source] std::io::Error),
@@ -104,7 +107,7 @@ impl Diagnostic for JobError {
             Self::Stopped(error) => error.exit_code(),
             Self::Store(_) | Self::Fingerprint(_) | Self::Stdout(_) => ExitCode::Io,
             Self::Transform(TransformError::Parameter { .. }) => ExitCode::Config,
-            Self::Transform(TransformError::Bug(_)) | Self::Arrow(_) => ExitCode::Bug,
+            Self::Transform(TransformError::Bug(_)) | Self::Arrow(_) | Self::Schema(_) => ExitCode::Bug,
             Self::Transform(_) | Self::TooManyRejected { .. } => ExitCode::BadData,
             Self::Missing { .. } => ExitCode::Usage,
             Self::UnknownServicePoint { .. } => ExitCode::NoInput,
@@ -140,7 +143,11 @@ impl Diagnostic for JobError {
             Self::UnknownServicePoint { .. } => {
                 Some("ids are compared exactly, leading zeros included; a meter that was never installed goes by its measuring component's id".to_owned())
             }
-            Self::Transform(_) | Self::Arrow(_) | Self::Fingerprint(_) | Self::Stdout(_) => None,
+            Self::Transform(_)
+            | Self::Arrow(_)
+            | Self::Fingerprint(_)
+            | Self::Stdout(_)
+            | Self::Schema(_) => None,
         }
     }
 }

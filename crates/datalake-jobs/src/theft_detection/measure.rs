@@ -119,8 +119,14 @@ pub fn day_profiles(measure: Measure<'_>, progress: &(dyn Fn(u64) + Sync)) -> Re
             run.shuffle(&parts, grid_budget, day_bytes)?;
         }
     }
-    let gathered = run.gathered.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Gathered { mut measured, mut register_rows } = gathered;
+    let gathered = run
+        .gathered
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Gathered {
+        mut measured,
+        mut register_rows,
+    } = gathered;
     registers(measure, &mut register_rows, &mut measured)?;
     measured.counts.check()?;
     Ok(measured)
@@ -132,7 +138,10 @@ const MAX_WINDOW_DAYS: usize = 4_096;
 /// `components` in `parts` ranges of about equal length.
 fn component_ranges(components: u32, parts: usize) -> Vec<Range<u32>> {
     let step = components.div_ceil((parts as u32).max(1)).max(1);
-    (0..components).step_by(step as usize).map(|from| from..(from + step).min(components)).collect()
+    (0..components)
+        .step_by(step as usize)
+        .map(|from| from..(from + step).min(components))
+        .collect()
 }
 
 struct Run<'a> {
@@ -158,7 +167,10 @@ impl<'a> Run<'a> {
         let day = |seconds: i64| i32::try_from(seconds.div_euclid(DAY_SECONDS)).ok();
         let span = |piece: &Piece| PieceSpan {
             days: piece.range.and_then(|(first, last)| {
-                Some((day(first.saturating_sub(longest))?, day(last.saturating_sub(1).max(first - longest))?))
+                Some((
+                    day(first.saturating_sub(longest))?,
+                    day(last.saturating_sub(1).max(first - longest))?,
+                ))
             }),
             cost: piece.bytes,
         };
@@ -169,7 +181,12 @@ impl<'a> Run<'a> {
         let tasks: Vec<(&Window, &Range<u32>, bool)> = windows
             .iter()
             .filter(|window| !window.pieces.is_empty())
-            .flat_map(|window| parts.iter().enumerate().map(move |(at, part)| (window, part, at == 0)))
+            .flat_map(|window| {
+                parts
+                    .iter()
+                    .enumerate()
+                    .map(move |(at, part)| (window, part, at == 0))
+            })
             .collect();
         tasks.par_iter().try_for_each_init(
             || Task::new(self),
@@ -186,14 +203,15 @@ impl<'a> Run<'a> {
     fn shuffle(&self, parts: &[Range<u32>], budget: usize, day_bytes: usize) -> Result<(), JobError> {
         let rows = RowStore::new(budget, self.measure.session.spill_folder());
         let pieces: Vec<usize> = (0..self.measure.scan.pieces().len()).collect();
-        pieces.par_iter().try_for_each_init(
-            || Task::new(self),
-            |task, &piece| task.set_aside(piece, &rows),
-        )?;
+        pieces
+            .par_iter()
+            .try_for_each_init(|| Task::new(self), |task, &piece| task.set_aside(piece, &rows))?;
         // A day alone makes a small grid for daily values: take days together up to what the caches hold.
         let days = rows.days();
         let together = ((8 << 20) / day_bytes).clamp(1, 64) as i32;
-        let groups: Vec<&[i32]> = days.chunk_by(|a, b| a.div_euclid(together) == b.div_euclid(together)).collect();
+        let groups: Vec<&[i32]> = days
+            .chunk_by(|a, b| a.div_euclid(together) == b.div_euclid(together))
+            .collect();
         groups.par_iter().try_for_each_init(
             || Task::new(self),
             |task, group| -> Result<(), JobError> {
@@ -220,14 +238,22 @@ impl<'a> Run<'a> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Gathered> {
         // A poisoned lock means that a task panicked; the run fails with that panic anyway.
-        self.gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.gathered
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Stops a run that keeps aside far more than it may, before the memory is full of rejected rows.
     fn check_rejected(&self, read: u64, rejected: u64) -> Result<(), JobError> {
         let read = self.read.fetch_add(read, Ordering::Relaxed) + read;
         let rejected = self.rejected.fetch_add(rejected, Ordering::Relaxed) + rejected;
-        let known: u64 = self.measure.scan.pieces().iter().filter_map(|piece| piece.rows).sum();
+        let known: u64 = self
+            .measure
+            .scan
+            .pieces()
+            .iter()
+            .filter_map(|piece| piece.rows)
+            .sum();
         let share = rejected as f64 / read.max(known) as f64;
         if rejected > REJECTED_BEFORE_CHECK && share > self.measure.max_rejected_share {
             return Err(JobError::TooManyRejected {
@@ -294,7 +320,11 @@ impl<'r, 'a> Task<'r, 'a> {
             if let Some((_, grid)) = &mut self.grid {
                 grid.insert(&self.rows.rows)?;
             }
-            if account { self.account(piece, batch) } else { Ok(()) }
+            if account {
+                self.account(piece, batch)
+            } else {
+                Ok(())
+            }
         })?;
         let findings = self.resolver.take_findings();
         if account {
@@ -324,7 +354,10 @@ impl<'r, 'a> Task<'r, 'a> {
             store.add(self.rows.partition_by_day())?;
             self.rows.rows.clear();
         }
-        self.gathered.measured.findings.merge(self.resolver.take_findings());
+        self.gathered
+            .measured
+            .findings
+            .merge(self.resolver.take_findings());
         run.lock().merge(std::mem::take(&mut self.gathered));
         (run.progress)(piece.bytes);
         Ok(())

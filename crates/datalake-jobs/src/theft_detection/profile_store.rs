@@ -67,12 +67,18 @@ impl ProfileStore {
     /// A store that holds `budget_bytes` in memory and the rest in `folder`, which must exist.
     #[must_use]
     pub fn new(budget_bytes: usize, folder: &Path) -> Self {
-        Self { budget_bytes, folder: folder.to_owned(), inner: Mutex::default() }
+        Self {
+            budget_bytes,
+            folder: folder.to_owned(),
+            inner: Mutex::default(),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // A poisoned lock means that a task panicked while adding; the run fails with that panic anyway.
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Adds a batch of day profiles that is sorted by component.
@@ -147,15 +153,24 @@ fn slice(batch: &RecordBatch, range: &Range<u32>) -> Option<RecordBatch> {
 }
 
 fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> {
-    let io = |source| StoreError::Io { path: path.to_owned(), source };
-    let arrow = |source| StoreError::Arrow { path: path.to_owned(), source };
+    let io = |source| StoreError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let arrow = |source| StoreError::Arrow {
+        path: path.to_owned(),
+        source,
+    };
     let file = File::create(path).map_err(io)?;
     let options = IpcWriteOptions::default()
         .try_with_compression(Some(CompressionType::LZ4_FRAME))
         .map_err(arrow)?;
-    let mut writer = FileWriter::try_new_with_options(BufWriter::new(file), &batch.schema(), options)
-        .map_err(arrow)?;
-    let last = batch.column(0).as_primitive::<UInt32Type>().value(batch.column(0).len() - 1);
+    let mut writer =
+        FileWriter::try_new_with_options(BufWriter::new(file), &batch.schema(), options).map_err(arrow)?;
+    let last = batch
+        .column(0)
+        .as_primitive::<UInt32Type>()
+        .value(batch.column(0).len() - 1);
     let mut held = Vec::new();
     for (number, range) in ranges(last.saturating_add(1)).enumerate() {
         if let Some(rows) = slice(batch, &range) {
@@ -168,8 +183,14 @@ fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> 
 }
 
 fn read_file(path: &Path, wanted: &[usize]) -> Result<Vec<RecordBatch>, StoreError> {
-    let arrow = |source| StoreError::Arrow { path: path.to_owned(), source };
-    let file = File::open(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+    let arrow = |source| StoreError::Arrow {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(|source| StoreError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow)?;
     let mut batches = Vec::with_capacity(wanted.len());
     for &position in wanted {
@@ -237,6 +258,9 @@ mod tests {
     fn a_spill_folder_that_is_gone_is_an_error_that_names_the_file() {
         let store = ProfileStore::new(0, Path::new("/nonexistent"));
         let error = store.add(batch(&[1], 0)).unwrap_err();
-        assert_eq!(error.to_string(), "cannot use the spill file `/nonexistent/day-profiles-1.arrow`");
+        assert_eq!(
+            error.to_string(),
+            "cannot use the spill file `/nonexistent/day-profiles-1.arrow`"
+        );
     }
 }

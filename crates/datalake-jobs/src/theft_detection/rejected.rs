@@ -94,7 +94,8 @@ pub fn findings(rows: &[RejectedRow], known: &Findings) -> Findings {
 
 /// The table; `rows` in their order.
 pub fn to_batch(rows: &[RejectedRow]) -> Result<RecordBatch, ArrowError> {
-    let text = |get: fn(&RejectedRow) -> Option<&str>| Arc::new(rows.iter().map(get).collect::<StringArray>());
+    let text =
+        |get: fn(&RejectedRow) -> Option<&str>| Arc::new(rows.iter().map(get).collect::<StringArray>());
     RecordBatch::try_new(
         schema(),
         vec![
@@ -142,8 +143,15 @@ mod tests {
         let other = findings(&[row("b", 9, "MC-1"), row("a", 7, "MC-2")], &Findings::default());
         assert_eq!(one, other);
         let finding = one.iter().next().unwrap();
-        assert_eq!((finding.rows, finding.example_key.as_str()), (2, "measuring_component_id=MC-1"));
-        assert_eq!(findings(&[row("a", 1, "MC-2")], &one), Findings::default(), "counted already");
+        assert_eq!(
+            (finding.rows, finding.example_key.as_str()),
+            (2, "measuring_component_id=MC-1")
+        );
+        assert_eq!(
+            findings(&[row("a", 1, "MC-2")], &one),
+            Findings::default(),
+            "counted already"
+        );
     }
 
     #[test]

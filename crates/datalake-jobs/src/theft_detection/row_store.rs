@@ -61,7 +61,9 @@ impl RowStore {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // A poisoned lock means that a task panicked while adding; the run fails with that panic anyway.
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Adds rows, grouped by day.
@@ -114,9 +116,14 @@ impl RowStore {
         };
         for (path, position) in files {
             let mut rows = Vec::new();
-            let file =
-                File::open(&path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
-            let arrow = |source| StoreError::Arrow { path: path.clone(), source };
+            let file = File::open(&path).map_err(|source| StoreError::Io {
+                path: path.clone(),
+                source,
+            })?;
+            let arrow = |source| StoreError::Arrow {
+                path: path.clone(),
+                source,
+            };
             let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow)?;
             reader.set_index(position).map_err(arrow)?;
             if let Some(batch) = reader.next() {
@@ -135,8 +142,14 @@ impl RowStore {
 }
 
 fn write_file(path: &Path, by_day: &ByDay) -> Result<Vec<i32>, RowStoreError> {
-    let arrow = |source| StoreError::Arrow { path: path.to_owned(), source };
-    let file = File::create(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+    let arrow = |source| StoreError::Arrow {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::create(path).map_err(|source| StoreError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     let options = IpcWriteOptions::default()
         .try_with_compression(Some(CompressionType::LZ4_FRAME))
         .map_err(arrow)?;
@@ -158,7 +171,14 @@ mod tests {
     use super::*;
 
     fn row(day: i32, component: u32) -> ResolvedRow {
-        ResolvedRow { component, day, slot: 7, measured: Measured::default(), updated: 3, version: 0 }
+        ResolvedRow {
+            component,
+            day,
+            slot: 7,
+            measured: Measured::default(),
+            updated: 3,
+            version: 0,
+        }
     }
 
     #[test]
@@ -166,12 +186,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = RowStore::new(5 * size_of::<ResolvedRow>(), folder.path());
         for component in 0..8 {
-            store.add(vec![(-3, vec![row(-3, component)]), (20, vec![row(20, component)])]).unwrap();
+            store
+                .add(vec![
+                    (-3, vec![row(-3, component)]),
+                    (20, vec![row(20, component)]),
+                ])
+                .unwrap();
         }
         assert!(store.spilled_bytes() > 0);
         assert_eq!(store.days(), [-3, 20]);
         for day in [-3, 20] {
-            let mut components: Vec<u32> = store.take(day).unwrap().concat().iter().map(|r| r.component).collect();
+            let mut components: Vec<u32> = store
+                .take(day)
+                .unwrap()
+                .concat()
+                .iter()
+                .map(|r| r.component)
+                .collect();
             components.sort_unstable();
             assert_eq!(components, [0, 1, 2, 3, 4, 5, 6, 7]);
         }

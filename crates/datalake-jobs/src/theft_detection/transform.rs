@@ -46,7 +46,11 @@ pub fn judge_all(
     let ranges: Vec<_> = ranges(registry.components.len() as u32).collect();
     let read = |range| -> Result<Option<SeriesBlock>, JudgeError> {
         let batches = store.read(range)?;
-        Ok(if batches.is_empty() { None } else { Some(collate(&batches)?) })
+        Ok(if batches.is_empty() {
+            None
+        } else {
+            Some(collate(&batches)?)
+        })
     };
 
     // First pass: what a component says of itself, and what it adds to its peers. Peers are integer counts, so
@@ -93,5 +97,9 @@ pub fn judge_all(
         })
         .collect::<Result<_, _>>()?;
     let assessment = assemble(evidence.into_iter().flatten().collect(), registry, &peers, rules)?;
-    Ok(Outcome { features, peers, assessment })
+    Ok(Outcome {
+        features,
+        peers,
+        assessment,
+    })
 }

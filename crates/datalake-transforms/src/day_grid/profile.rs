@@ -68,7 +68,10 @@ pub(super) fn summarize(
             Coverage::Cut => fold.skip(),
         }
     }
-    Summary { profile: fold.finish(cells, seconds), unusable }
+    Summary {
+        profile: fold.finish(cells, seconds),
+        unusable,
+    }
 }
 
 /// Sums of a day while its slots go by.
@@ -83,9 +86,20 @@ struct Fold {
 
 impl Fold {
     fn new(component: u32, day: i32) -> Self {
-        let profile =
-            DayProfile { component, day, min_kwh: i64::MAX, max_kwh: i64::MIN, ..DayProfile::default() };
-        Self { profile, night_kwh: 0, usable: [0; 5], run_value: 0, run: 0 }
+        let profile = DayProfile {
+            component,
+            day,
+            min_kwh: i64::MAX,
+            max_kwh: i64::MIN,
+            ..DayProfile::default()
+        };
+        Self {
+            profile,
+            night_kwh: 0,
+            usable: [0; 5],
+            run_value: 0,
+            run: 0,
+        }
     }
 
     fn count(&mut self, condition: Condition) {
@@ -126,7 +140,11 @@ impl Fold {
             profile.usable_zero += 1;
             self.run = 0;
         } else {
-            self.run = if self.run > 0 && value == self.run_value { self.run + 1 } else { 1 };
+            self.run = if self.run > 0 && value == self.run_value {
+                self.run + 1
+            } else {
+                1
+            };
             self.run_value = value;
             profile.longest_equal_run = profile.longest_equal_run.max(self.run);
         }
@@ -148,7 +166,7 @@ impl Fold {
         if usize::from(profile.usable) == cells.len() {
             profile.shape_hash = Some(shape_hash(cells));
         }
-        if HOUR_SECONDS % seconds == 0 {
+        if HOUR_SECONDS.is_multiple_of(seconds) {
             let hours = self.hours(cells, (HOUR_SECONDS / seconds) as usize);
             self.profile.hourly_kwh = Some(hours);
         }
@@ -160,7 +178,8 @@ impl Fold {
         let mut hours = [UNKNOWN_HOUR; HOURS];
         for (hour, (kwh, cells)) in hours.iter_mut().zip(cells.chunks(slots_per_hour)).enumerate() {
             let first = hour * slots_per_hour;
-            let usable = (first..first + slots_per_hour).all(|slot| self.usable[slot / 64] >> (slot % 64) & 1 == 1);
+            let usable =
+                (first..first + slots_per_hour).all(|slot| self.usable[slot / 64] >> (slot % 64) & 1 == 1);
             if usable {
                 *kwh = cells.iter().filter_map(|cell| cell.value_micro()).sum();
             }
@@ -184,7 +203,9 @@ fn shape_hash(cells: &[Measured]) -> u64 {
     let of_values = cells
         .iter()
         .filter_map(|cell| cell.value_micro())
-        .fold(PI ^ cells.len() as u64, |hash, value| mix(hash ^ value as u64, GOLDEN).wrapping_add(PI));
+        .fold(PI ^ cells.len() as u64, |hash, value| {
+            mix(hash ^ value as u64, GOLDEN).wrapping_add(PI)
+        });
     mix(of_values ^ GOLDEN, PI)
 }
 
@@ -194,18 +215,28 @@ mod tests {
     use crate::measured::Mark;
 
     fn shape(values: &[i64], condition: Condition) -> u64 {
-        let cells: Vec<_> = values.iter().map(|v| Measured::new(Mark::new(condition, true), *v)).collect();
+        let cells: Vec<_> = values
+            .iter()
+            .map(|v| Measured::new(Mark::new(condition, true), *v))
+            .collect();
         shape_hash(&cells)
     }
 
     #[test]
     fn the_shape_hash_is_of_the_values_in_their_order() {
         let hash = shape(&[1, 2, 3], Condition::Actual);
-        assert_eq!(hash, shape(&[1, 2, 3], Condition::Override), "the condition does not matter");
+        assert_eq!(
+            hash,
+            shape(&[1, 2, 3], Condition::Override),
+            "the condition does not matter"
+        );
         for other in [&[1, 3, 2][..], &[1, 2], &[1, 2, 3, 0], &[0, 1, 2, 3], &[-1, 2, 3]] {
             assert_ne!(hash, shape(other, Condition::Actual), "{other:?}");
         }
-        assert_ne!(shape(&[0; 24], Condition::Actual), shape(&[0; 48], Condition::Actual));
+        assert_ne!(
+            shape(&[0; 24], Condition::Actual),
+            shape(&[0; 48], Condition::Actual)
+        );
     }
 
     #[test]

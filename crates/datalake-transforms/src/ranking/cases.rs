@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, Date32Builder, Decimal128Builder, Float64Array, Float64Builder, ListBuilder, RecordBatch, StringArray,
-    StringBuilder, StructBuilder, UInt32Array,
+    ArrayRef, Date32Builder, Decimal128Builder, Float64Array, Float64Builder, ListBuilder, RecordBatch,
+    StringArray, StringBuilder, StructBuilder, UInt32Array,
 };
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
@@ -140,7 +140,8 @@ impl Tables<'_> {
 
     pub(super) fn scores(&self) -> Result<RecordBatch, TransformError> {
         let n = self.subjects.len();
-        let mut codes = ListBuilder::new(StringBuilder::new()).with_field(Field::new("item", DataType::Utf8, false));
+        let mut codes =
+            ListBuilder::new(StringBuilder::new()).with_field(Field::new("item", DataType::Utf8, false));
         for subject in self.subjects {
             for reason in &subject.reasons {
                 codes.values().append_value(reason.rule.code());
@@ -148,8 +149,12 @@ impl Tables<'_> {
             codes.append(true);
         }
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter(self.subjects.iter().map(|subject| self.service_point(subject)))),
-            Arc::new(Float64Array::from_iter_values(self.subjects.iter().map(|subject| subject.score))),
+            Arc::new(StringArray::from_iter(
+                self.subjects.iter().map(|subject| self.service_point(subject)),
+            )),
+            Arc::new(Float64Array::from_iter_values(
+                self.subjects.iter().map(|subject| subject.score),
+            )),
             Arc::new(UInt32Array::from_iter_values(1..=n as u32)),
             Arc::new(codes.finish()),
             Arc::new(Float64Array::new_null(n)),
@@ -211,10 +216,18 @@ impl Tables<'_> {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(ids.finish()),
             Arc::new(UInt32Array::from_iter_values(cases.iter().map(|&(rank, _)| rank))),
-            Arc::new(StringArray::from_iter(subjects().map(|subject| self.service_point(subject)))),
-            Arc::new(StringArray::from_iter(stays().map(|stay| component(stay).device_id.as_deref()))),
-            Arc::new(StringArray::from_iter_values(stays().map(|stay| component(stay).id.as_str()))),
-            Arc::new(Float64Array::from_iter_values(subjects().map(|subject| subject.score))),
+            Arc::new(StringArray::from_iter(
+                subjects().map(|subject| self.service_point(subject)),
+            )),
+            Arc::new(StringArray::from_iter(
+                stays().map(|stay| component(stay).device_id.as_deref()),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                stays().map(|stay| component(stay).id.as_str()),
+            )),
+            Arc::new(Float64Array::from_iter_values(
+                subjects().map(|subject| subject.score),
+            )),
             Arc::new(onsets.finish()),
             Arc::new(lasts.finish()),
             Arc::new(reasons.finish()),
@@ -225,8 +238,12 @@ impl Tables<'_> {
             energy(|loss| loss.lost_p10_micro)?,
             energy(|loss| loss.lost_p90_micro)?,
             decimals(amounts)?,
-            Arc::new(Float64Array::from_iter_values(stays().map(|stay| shortest(stay.actual_share)))),
-            Arc::new(UInt32Array::from_iter_values(stays().map(|stay| stay.days_observed))),
+            Arc::new(Float64Array::from_iter_values(
+                stays().map(|stay| shortest(stay.actual_share)),
+            )),
+            Arc::new(UInt32Array::from_iter_values(
+                stays().map(|stay| stay.days_observed),
+            )),
         ];
         Ok(RecordBatch::try_new(CASES_SCHEMA.clone(), columns)?)
     }

@@ -125,7 +125,9 @@ fn flat_days(context: &StayContext<'_>) -> Vec<bool> {
     for start in 0..(levels.len() + 1).saturating_sub(width) {
         let days = start..start + width;
         let span = levels.day[days.end - 1] - levels.day[start];
-        if span < width as i32 + BRIDGED_DAYS && variation(&levels.kwh[days.clone()]) < config.max_day_variation {
+        if span < width as i32 + BRIDGED_DAYS
+            && variation(&levels.kwh[days.clone()]) < config.max_day_variation
+        {
             flat[days].fill(true);
         }
     }

@@ -95,7 +95,6 @@ impl Rule {
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
     }
-
 }
 
 /// What a rule's value measures.

@@ -32,7 +32,10 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let mut days = 0_i64;
     let mut span = (i32::MAX, i32::MIN);
     let mut strength = 0.0_f32;
-    for overlap in overlaps[first..].iter().take_while(|overlap| overlap.component == component) {
+    for overlap in overlaps[first..]
+        .iter()
+        .take_while(|overlap| overlap.component == component)
+    {
         let (place, other) = overlap.service_points;
         if context.stay.service_point != Some(place) && context.stay.service_point != Some(other) {
             continue;

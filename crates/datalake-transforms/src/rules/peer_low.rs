@@ -51,7 +51,10 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     if levels.len() < DAYS.1 {
         return not_judged(Gap::TooFewDays);
     }
-    let Some((group, median)) = context.group.and_then(|group| Some((group, group.ln_mean_median?))) else {
+    let Some((group, median)) = context
+        .group
+        .and_then(|group| Some((group, group.ln_mean_median?)))
+    else {
         return not_judged(Gap::TooFewPeers);
     };
     let recent = levels.len().saturating_sub(DAYS.0)..levels.len();

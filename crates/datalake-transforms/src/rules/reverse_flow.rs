@@ -37,7 +37,12 @@ impl Default for ReverseFlowConfig {
 
 impl ReverseFlowConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("reverse_flow.min_kwh_per_day", self.min_kwh_per_day, 0.000_001, 1000.0)?;
+        within(
+            "reverse_flow.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.000_001,
+            1000.0,
+        )?;
         whole("reverse_flow.min_days", self.min_days, 1, 3650)
     }
 }

@@ -74,11 +74,9 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
         && step.explained >= config.min_explained
         && step.below_shown < 0.0;
     let strength = strength(&step);
-    let lost = context.levels.median_over(
-        context
-            .levels
-            .positions(i32::MIN..step.onset_day),
-    );
+    let lost = context
+        .levels
+        .median_over(context.levels.positions(i32::MIN..step.onset_day));
     let kwh = lost.unwrap_or(0.0) * (1.0 - ratio).max(0.0) * f64::from(days);
     (
         RuleEvidence {

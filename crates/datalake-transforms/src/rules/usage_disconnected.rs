@@ -34,7 +34,12 @@ impl Default for UsageDisconnectedConfig {
 
 impl UsageDisconnectedConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("usage_disconnected.min_kwh_per_day", self.min_kwh_per_day, 0.0, 1000.0)?;
+        within(
+            "usage_disconnected.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.0,
+            1000.0,
+        )?;
         whole("usage_disconnected.min_days", self.min_days, 1, 3650)
     }
 }

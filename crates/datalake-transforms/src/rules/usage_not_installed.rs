@@ -35,7 +35,12 @@ impl Default for UsageNotInstalledConfig {
 
 impl UsageNotInstalledConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("usage_not_installed.min_kwh_per_day", self.min_kwh_per_day, 0.0, 1000.0)?;
+        within(
+            "usage_not_installed.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.0,
+            1000.0,
+        )?;
         whole("usage_not_installed.min_days", self.min_days, 1, 3650)
     }
 }

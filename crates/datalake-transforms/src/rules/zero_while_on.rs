@@ -80,8 +80,7 @@ fn runs(context: &StayContext<'_>) -> Vec<Range<usize>> {
         }
         match runs.last_mut() {
             Some(run)
-                if run.end == position
-                    && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS =>
+                if run.end == position && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS =>
             {
                 run.end = position + 1;
             }
