@@ -133,28 +133,25 @@ impl<'a> Hubs<'a> {
             (Some(config), None) if self.config_is_device => Some((config, self.position(config))),
             _ => None,
         };
-        let mut hub = match mapped {
-            Some((mapped, device_position)) => {
-                if device.is_some_and(|device| device != mapped) {
-                    notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
-                }
-                Hub {
-                    config,
-                    device: Some(mapped),
-                    device_position,
-                }
+        let mut hub = if let Some((mapped, device_position)) = mapped {
+            if device.is_some_and(|device| device != mapped) {
+                notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
             }
-            None => {
-                let device = if self.config_is_device {
-                    device.or(config)
-                } else {
-                    device
-                };
-                Hub {
-                    config,
-                    device,
-                    device_position: device.and_then(|device| self.position(device)),
-                }
+            Hub {
+                config,
+                device: Some(mapped),
+                device_position,
+            }
+        } else {
+            let device = if self.config_is_device {
+                device.or(config)
+            } else {
+                device
+            };
+            Hub {
+                config,
+                device,
+                device_position: device.and_then(|device| self.position(device)),
             }
         };
         if self.config_is_device {
