@@ -68,7 +68,8 @@ impl<'a> Groups<'a> {
 /// The devices and device configurations that the lake knows.
 pub(super) struct Hubs<'a> {
     devices: HashMap<&'a str, u32>,
-    config_to_device: Option<HashMap<&'a str, &'a str>>,
+    /// Each configuration's device, and the device's position.
+    configs: Option<HashMap<&'a str, (&'a str, Option<u32>)>>,
     config_is_device: bool,
 }
 
@@ -77,6 +78,8 @@ pub(super) struct Hubs<'a> {
 pub(super) struct Hub<'a> {
     pub(super) config: Option<&'a str>,
     pub(super) device: Option<&'a str>,
+    /// Position in the device table, of a device that is there.
+    pub(super) device_position: Option<u32>,
 }
 
 impl<'a> Hubs<'a> {
@@ -84,21 +87,29 @@ impl<'a> Hubs<'a> {
         devices: &[DeviceRow<'a>],
         configs: Option<&[DeviceConfigRow<'a>]>,
         rules: &RegistryRules,
+        notes: &mut Notes<'a>,
     ) -> Self {
+        let devices: HashMap<&str, u32> = devices
+            .iter()
+            .zip(0..)
+            .map(|(row, index)| (row.id, index))
+            .collect();
+        let configs = configs.map(|rows| {
+            rows.iter()
+                .map(|row| {
+                    let position = devices.get(row.device_id).copied();
+                    if position.is_none() {
+                        notes.add("device_config", faults::UNKNOWN_DEVICE, row.id);
+                    }
+                    (row.id, (row.device_id, position))
+                })
+                .collect()
+        });
         Self {
-            devices: devices
-                .iter()
-                .enumerate()
-                .map(|(index, row)| (row.id, index as u32))
-                .collect(),
-            config_to_device: configs.map(|rows| rows.iter().map(|row| (row.id, row.device_id)).collect()),
+            devices,
+            configs,
             config_is_device: rules.device_config_is_device,
         }
-    }
-
-    /// Position of a device in the device table.
-    pub(super) fn device(&self, id: &str) -> Option<u32> {
-        self.devices.get(id).copied()
     }
 
     /// Completes what a row says of its device, and notes what contradicts.
@@ -110,36 +121,50 @@ impl<'a> Hubs<'a> {
         device: Option<&'a str>,
         notes: &mut Notes<'a>,
     ) -> Hub<'a> {
-        let mut hub = Hub { config, device };
-        if let (Some(config), Some(map)) = (config, &self.config_to_device) {
-            match map.get(config) {
-                None => notes.add(table, faults::UNKNOWN_DEVICE_CONFIG, id),
-                Some(&mapped) => {
-                    if device.is_some_and(|device| device != mapped) {
-                        notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
-                    }
-                    hub.device = Some(mapped);
+        let mapped = match (config, &self.configs) {
+            (Some(config), Some(configs)) => {
+                let mapped = configs.get(config).copied();
+                if mapped.is_none() {
+                    notes.add(table, faults::UNKNOWN_DEVICE_CONFIG, id);
                 }
+                mapped
             }
-        }
-        if self.config_is_device {
-            if let (Some(config), Some(device)) = (hub.config, hub.device)
-                && config != device
-                && self.config_to_device.is_none()
-            {
+            // Declared equal, and no table says otherwise.
+            (Some(config), None) if self.config_is_device => Some((config, self.position(config))),
+            _ => None,
+        };
+        let mut hub = if let Some((mapped, device_position)) = mapped {
+            if device.is_some_and(|device| device != mapped) {
                 notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
-                hub.device = Some(config);
             }
-            hub.device = hub.device.or(hub.config);
+            Hub {
+                config,
+                device: Some(mapped),
+                device_position,
+            }
+        } else {
+            let device = if self.config_is_device {
+                device.or(config)
+            } else {
+                device
+            };
+            Hub {
+                config,
+                device,
+                device_position: device.and_then(|device| self.position(device)),
+            }
+        };
+        if self.config_is_device {
             hub.config = hub.config.or(hub.device);
         }
-        if hub
-            .device
-            .is_some_and(|device| !self.devices.contains_key(device))
-        {
+        if hub.device.is_some() && hub.device_position.is_none() {
             notes.add(table, faults::UNKNOWN_DEVICE, id);
         }
         hub
+    }
+
+    fn position(&self, device: &str) -> Option<u32> {
+        self.devices.get(device).copied()
     }
 }
 

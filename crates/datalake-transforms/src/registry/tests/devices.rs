@@ -110,6 +110,16 @@ fn configuration_and_device_declared_equal() {
             .contains("install_event has only `device_config_id`")
     );
     assert_eq!(crossed.show_with(&declared), lake.show_with(&declared));
+    let differing = Lake::default()
+        .device("device_id\nX1\nX2")
+        .component("measuring_component_id | device_config_id | device_id | component_type\n M1 | X1 | X2 | E-KWH-15-DEL")
+        .install("install_event_id | device_id | service_point_id | installed_at\n E1 | X1 | SP1 | 2024-01-01");
+    insta::assert_snapshot!(differing.show_with(&declared), @r"
+    M1 of X1, kWh Delivered 900
+      E1 at SP1: 2024-01-01 .. ...: on 2024-01-01
+    note device.device_without_component 1 X2
+    warning measuring_component.device_contradicts_device_config 1 M1
+    ");
 }
 
 #[test]
