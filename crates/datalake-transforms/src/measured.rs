@@ -125,6 +125,14 @@ impl Measured {
         }
     }
 
+    /// The value of a row that is as nearly all are: actual, with a value, and to be used.
+    #[must_use]
+    #[inline]
+    pub const fn plain_value(self) -> Option<i64> {
+        const PLAIN: u64 = Mark::new(Condition::Actual, true).0 as u64 >> RANK_SHIFT;
+        if self.0 >> (MARK_SHIFT + RANK_SHIFT) == PLAIN { self.value_micro() } else { None }
+    }
+
     /// The bits, to be written to a spill file.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
@@ -187,6 +195,8 @@ mod tests {
                         (m.is_allowed(), m.condition(), m.value_micro()),
                         (allowed, condition, value)
                     );
+                    let plain = allowed && condition == Condition::Actual;
+                    assert_eq!(m.plain_value(), value.filter(|_| plain));
                     assert_eq!(Measured::from_bits(m.to_bits()), Some(m));
                 }
                 assert!(!mark.forbidden().eq(&mark) || !allowed);
