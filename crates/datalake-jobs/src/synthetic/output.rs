@@ -172,7 +172,12 @@ mod tests {
 
     #[test]
     fn csv() {
-        assert_snapshot!(written(Format::Csv, Preset::OracleMdm), @"");
+        assert_snapshot!(written(Format::Csv, Preset::OracleMdm), @r#"
+        MEASR_COMP_ID,MSRMT_DTTM,MSRMT_VAL,MSRMT_COND_FLG,MSRMT_USE_FLG,LAST_UPDATE_DTTM,VERSION,READING_VAL,PREV_MSRMT_DTTM
+        0007  ,2024-01-01 00:30:00,1.234000,501000,,2024-01-02 00:00:00,1,,
+        0007,2024-01-01 00:30:00,0.000000,201000,D101,2024-01-02 00:00:00,1,,
+        "a ""b"", c",2024-01-01 00:30:00,-0.000001,501000,,2024-01-02 00:00:00,1,-0.000005,1970-01-01 00:00:00
+        "#);
     }
 
     #[test]
@@ -182,6 +187,10 @@ mod tests {
             text.lines()
                 .all(|l| serde_json::from_str::<serde_json::Value>(l).unwrap().is_object())
         );
-        assert_snapshot!(text, @"");
+        assert_snapshot!(text, @r#"
+        {"measuring_component_id":"0007  ","measured_at":"2024-01-01 00:30:00","value":1.234000,"condition_code":"501000","use_flag":null,"updated_at":"2024-01-02 00:00:00","version":1,"reading":null,"period_start":null}
+        {"measuring_component_id":"0007","measured_at":"2024-01-01 00:30:00","value":null,"condition_code":"201000","use_flag":"D101","updated_at":"2024-01-02 00:00:00","version":1,"reading":null,"period_start":null}
+        {"measuring_component_id":"a \"b\", c","measured_at":"2024-01-01 00:30:00","value":-0.000001,"condition_code":"501000","use_flag":null,"updated_at":"2024-01-02 00:00:00","version":1,"reading":-0.000005,"period_start":"1970-01-01 00:00:00"}
+        "#);
     }
 }
