@@ -1,5 +1,6 @@
-//! The jobs of the meter data lake and the tools that try them out: one binary each, all logic in here.
+//! The jobs of the meter data lake. Each is one module (extract, transform, load) and one small binary.
 
 pub mod evaluate;
 pub mod inject;
 pub mod synthetic;
+pub mod theft_detection;

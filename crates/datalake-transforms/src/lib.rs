@@ -7,15 +7,37 @@
 //! The way of the data:
 //!
 //! ```text
-//! device, measuring_component, install_event -> registry::Registry
+//! device, measuring_component, install_event -> registry::build (legal time -> clock -> install periods)
 //! measurements -> resolve -> day_grid -> day_profile (one row per component and day)
 //! day_profile -> series -> features (one row per component)
 //! series + peers -> rules (evidence) -> suppressors -> loss -> cases
 //! ```
 
+pub mod accounting;
+pub mod change_point;
+pub mod clock;
+pub mod component_type;
+pub mod conditions;
+pub mod day_grid;
 pub mod day_profile;
 pub mod error;
+pub mod features;
 pub mod findings;
+pub mod judge;
+pub mod levels;
+pub mod loss;
+pub mod measured;
 pub mod model;
+pub mod newest_wins;
+pub mod peers;
+pub mod ranking;
+pub mod register_periods;
 pub mod registry;
+pub mod resolve;
+pub mod rules;
 pub mod series;
+pub mod stays;
+pub mod suppressors;
+
+#[cfg(test)]
+pub(crate) mod test_lake;

@@ -1,12 +1,21 @@
 //! Day profiles put in order by component: what features and rules read.
 
+mod collate;
+
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use rayon::prelude::*;
+
+use crate::day_profile::{HOURS, column};
+
+pub use collate::collate;
 
 /// All days of a range of components, sorted by (component, day), one row per pair.
 ///
-/// The batch has the schema of [`crate::day_profile::SCHEMA`].
+/// The batch has the schema of [`crate::day_profile::SCHEMA`]. [`collate`] makes a block, and sees to it that fixed
+/// values stand below nulls, which [`SeriesBlock::series`] shows.
 #[derive(Debug, Clone)]
 pub struct SeriesBlock {
     /// The rows.
@@ -79,5 +88,60 @@ impl SeriesBlock {
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         0..self.components.len()
+    }
+
+    /// The days of `components[position]`. The slices are views of the batch: nothing is copied.
+    #[must_use]
+    pub fn series(&self, position: usize) -> DaySeries<'_> {
+        let rows = self.offsets[position]..self.offsets[position + 1];
+        let batch = &self.batch;
+        let count = |column: usize| &column::u16s(batch, column)[rows.clone()];
+        let energy = |column: usize| &column::energies(batch, column)[rows.clone()];
+        let night = batch.column(column::NIGHT_KWH);
+        DaySeries {
+            component: self.components[position],
+            day: &column::days(batch)[rows.clone()],
+            intervals: count(column::INTERVALS),
+            valued: count(column::VALUED),
+            actual: count(column::ACTUAL),
+            estimated: count(column::ESTIMATED),
+            missing: count(column::MISSING),
+            kwh: energy(column::KWH),
+            night_kwh: energy(column::NIGHT_KWH),
+            has_night: rows.clone().any(|row| night.is_valid(row)),
+            min_kwh: energy(column::MIN_KWH),
+            max_kwh: energy(column::MAX_KWH),
+            usable: count(column::USABLE),
+            usable_zero: count(column::USABLE_ZERO),
+            usable_negative: count(column::USABLE_NEGATIVE),
+            usable_kwh: energy(column::USABLE_KWH),
+            usable_negative_kwh: energy(column::USABLE_NEGATIVE_KWH),
+            off: count(column::OFF),
+            off_kwh: energy(column::OFF_KWH),
+            uninstalled: count(column::UNINSTALLED),
+            uninstalled_kwh: energy(column::UNINSTALLED_KWH),
+            cut: count(column::CUT),
+            longest_equal_run: count(column::LONGEST_EQUAL_RUN),
+            hourly_kwh: self.hours(&rows),
+            rows: (rows.start, rows.end),
+        }
+    }
+
+    fn hours(&self, rows: &Range<usize>) -> &[i64] {
+        let lists = self.batch.column(column::HOURLY_KWH).as_fixed_size_list();
+        if rows.clone().all(|row| lists.is_null(row)) {
+            return &[];
+        }
+        let items = lists.values().as_primitive::<Int64Type>().values();
+        let first = lists.value_offset(rows.start) as usize;
+        &items[first..first + rows.len() * HOURS]
+    }
+
+    /// Calls `f` for every component, in parallel, and returns the answers in the order of the components.
+    pub fn par_map<T: Send>(&self, f: impl Fn(DaySeries<'_>) -> T + Sync + Send) -> Vec<T> {
+        self.range()
+            .into_par_iter()
+            .map(|position| f(self.series(position)))
+            .collect()
     }
 }

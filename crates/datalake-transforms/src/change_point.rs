@@ -1,0 +1,242 @@
+//! Change point of a level: the joint fit `y = a + b x + c [t >= tau]` by weeks.
+//!
+//! `y` is ln kWh a day, `x` the peers' index of the same days, `b` the component's own elasticity to it (a home heated by
+//! electricity follows the cold more than its peers do), `c` the step. For every `tau` the fit is closed
+//! form over prefix sums; the `tau` with the least squared error and `c < 0` is taken. `b` is drawn towards 1 (ridge) and kept in
+//! 0..=3, so that a short series cannot explain its own drop by the season.
+
+use crate::levels::{Block, Levels, median, quantile};
+
+/// Strength of the pull of the elasticity towards 1, in units of the squared index.
+const RIDGE: f64 = 0.15;
+
+/// Bounds of the elasticity.
+const ELASTICITY: (f64, f64) = (0.0, 3.0);
+
+/// Least noise of a weekly level, ln.
+const NOISE_FLOOR: f64 = 0.05;
+
+/// Weeks of a level that a home has shown before.
+const SHOWN_WEEKS: usize = 4;
+
+/// Weeks with the same week a year before that a comparison over the year needs.
+const YEAR_AGO_WEEKS: usize = 3;
+
+/// Days of 52 weeks: the same weekday a year before.
+const YEAR_OF_WEEKS: i32 = 364;
+
+/// A step down. All levels are natural logarithms, adjusted by elasticity x peer index unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// First day at the lower level.
+    pub onset_day: i32,
+    /// Last day of the last block.
+    pub last_day: i32,
+    /// Days from the first block to the onset.
+    pub days_before: i32,
+    /// Elasticity to the peers' index.
+    pub elasticity: f64,
+    /// Median level after less median level before.
+    pub drop: f64,
+    /// The same without the peers' index.
+    pub raw_drop: f64,
+    /// 90th percentile of the days after less that before: a home that is merely empty now and then keeps it.
+    pub upper_drop: f64,
+    /// Median of (week after less the same week a year before); `None` where the series is too short.
+    pub year_drop: Option<f64>,
+    /// Level after less the lowest level shown before over four weeks.
+    pub below_shown: f64,
+    /// Share of the variance that the step explains, 0..1.
+    pub explained: f64,
+    /// Step (below zero) that the weeks before would show if they were all there is.
+    pub earlier_step: f64,
+    /// Robust spread of the days before and after.
+    pub spread_before: f64,
+    /// See `spread_before`.
+    pub spread_after: f64,
+}
+
+impl Step {
+    /// The drop that every way of looking agrees on: the mildest of level, upper decile and same season last year.
+    #[must_use]
+    pub fn agreed_drop(&self) -> f64 {
+        let drop = self.drop.max(self.upper_drop);
+        self.year_drop.map_or(drop, |year| drop.max(year))
+    }
+}
+
+/// Prefix sums of the regressors.
+struct Sums {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    xx: Vec<f64>,
+    xy: Vec<f64>,
+    yy: Vec<f64>,
+}
+
+/// Sums of squares around the mean over a range of blocks.
+#[derive(Clone, Copy)]
+struct Moments {
+    mean_x: f64,
+    mean_y: f64,
+    xx: f64,
+    xy: f64,
+    yy: f64,
+}
+
+impl Sums {
+    fn new(blocks: &[Block]) -> Self {
+        let prefix = |value: fn(&Block) -> f64| {
+            let mut sum = 0.0;
+            std::iter::once(0.0)
+                .chain(blocks.iter().map(|block| {
+                    sum += value(block);
+                    sum
+                }))
+                .collect()
+        };
+        Self {
+            x: prefix(|b| b.index),
+            y: prefix(|b| b.level),
+            xx: prefix(|b| b.index * b.index),
+            xy: prefix(|b| b.index * b.level),
+            yy: prefix(|b| b.level * b.level),
+        }
+    }
+
+    fn moments(&self, from: usize, to: usize) -> Moments {
+        let n = (to - from) as f64;
+        let (x, y) = (self.x[to] - self.x[from], self.y[to] - self.y[from]);
+        Moments {
+            mean_x: x / n,
+            mean_y: y / n,
+            xx: (self.xx[to] - self.xx[from] - x * x / n).max(0.0),
+            xy: self.xy[to] - self.xy[from] - x * y / n,
+            yy: (self.yy[to] - self.yy[from] - y * y / n).max(0.0),
+        }
+    }
+}
+
+/// Elasticity and squared error of one or two segments with a level each.
+fn fit(segments: &[Moments]) -> (f64, f64) {
+    let sum = |part: fn(&Moments) -> f64| segments.iter().map(part).sum::<f64>();
+    let (xx, xy, yy) = (sum(|m| m.xx), sum(|m| m.xy), sum(|m| m.yy));
+    let b = ((xy + RIDGE) / (xx + RIDGE)).clamp(ELASTICITY.0, ELASTICITY.1);
+    (b, (yy - 2.0 * b * xy + b * b * xx).max(0.0))
+}
+
+/// Elasticity of a series without a step; 1 where nothing is known.
+#[must_use]
+pub fn elasticity(blocks: &[Block]) -> f64 {
+    if blocks.is_empty() {
+        return 1.0;
+    }
+    fit(&[Sums::new(blocks).moments(0, blocks.len())]).0
+}
+
+/// (position of the first block after, elasticity, step, squared error with it, squared error without)
+fn best_split(blocks: &[Block], before: usize, after: usize) -> Option<(usize, f64, f64, f64, f64)> {
+    let k = blocks.len();
+    if k < before + after || before == 0 || after == 0 {
+        return None;
+    }
+    let sums = Sums::new(blocks);
+    let mut best: Option<(usize, f64, f64, f64)> = None;
+    for t in before..=k - after {
+        let (left, right) = (sums.moments(0, t), sums.moments(t, k));
+        let (b, error) = fit(&[left, right]);
+        let step = (right.mean_y - b * right.mean_x) - (left.mean_y - b * left.mean_x);
+        if step < 0.0 && best.is_none_or(|(.., least)| error < least) {
+            best = Some((t, b, step, error));
+        }
+    }
+    let (t, b, step, error) = best?;
+    let (_, without) = fit(&[sums.moments(0, k)]);
+    Some((t, b, step, error, without))
+}
+
+fn median_of(values: impl Iterator<Item = f64>) -> f64 {
+    median(&mut values.collect::<Vec<_>>()).unwrap_or(0.0)
+}
+
+/// Robust standard deviation: 1.4826 x median absolute deviation.
+fn spread(values: &[f64]) -> f64 {
+    let centre = median_of(values.iter().copied());
+    1.4826 * median_of(values.iter().map(|value| (value - centre).abs()))
+}
+
+/// The step down that explains most, lasting to the end; at least `before` blocks before it and `after` after.
+///
+/// `None` where there are too few blocks or no split lowers the level.
+#[must_use]
+pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize) -> Option<Step> {
+    let (t, b, _, error, without) = best_split(blocks, before, after)?;
+    let adjusted: Vec<f64> = blocks.iter().map(|block| block.level - b * block.index).collect();
+    let (pre, post) = adjusted.split_at(t);
+    let level_before = median_of(pre.iter().copied());
+    let level_after = median_of(post.iter().copied());
+
+    let shown = pre
+        .windows(SHOWN_WEEKS.min(pre.len()).min(post.len()))
+        .map(|weeks| median_of(weeks.iter().copied()))
+        .fold(f64::INFINITY, f64::min);
+    let mut over_the_year: Vec<f64> = Vec::new();
+    for (block, level) in blocks[t..].iter().zip(post) {
+        let day = block.first_day - YEAR_OF_WEEKS;
+        let position = blocks[..t].partition_point(|earlier| earlier.last_day < day);
+        if let Some(earlier) = blocks[..t].get(position)
+            && earlier.first_day <= day + 6
+        {
+            over_the_year.push(level - adjusted[position]);
+        }
+    }
+    let year_drop = if over_the_year.len() >= YEAR_AGO_WEEKS {
+        median(&mut over_the_year)
+    } else {
+        None
+    };
+
+    let onset_day = refine(levels, blocks, t, b, level_before, level_after);
+    let day_level = |position: usize| levels.ln_kwh(position) - b * levels.index[position];
+    let split = levels.positions(i32::MIN..onset_day).end;
+    let days = |range: std::ops::Range<usize>| -> Vec<f64> {
+        range.map(day_level).filter(|level| level.is_finite()).collect()
+    };
+    let (mut days_pre, mut days_post) = (days(0..split), days(split..levels.len()));
+    let upper_drop = quantile(&mut days_post, 0.9)? - quantile(&mut days_pre, 0.9)?;
+    Some(Step {
+        onset_day,
+        last_day: blocks[blocks.len() - 1].last_day,
+        days_before: onset_day - blocks[0].first_day,
+        elasticity: b,
+        drop: level_after - level_before,
+        raw_drop: median_of(blocks[t..].iter().map(|block| block.level))
+            - median_of(blocks[..t].iter().map(|block| block.level)),
+        upper_drop,
+        year_drop,
+        below_shown: level_after - shown,
+        explained: 1.0 - error / (without + blocks.len() as f64 * NOISE_FLOOR * NOISE_FLOOR),
+        earlier_step: best_split(&blocks[..t], 3, 3).map_or(0.0, |(_, _, step, ..)| step),
+        spread_before: spread(&days_pre),
+        spread_after: spread(&days_post),
+    })
+}
+
+/// The day within a week of the split's week from which the days lie nearer to the level after than to that before.
+fn refine(levels: &Levels, blocks: &[Block], t: usize, b: f64, before: f64, after: f64) -> i32 {
+    let first = blocks[t].first_day;
+    let window = levels.positions(first - 7..blocks[t].last_day.min(first + 7) + 1);
+    let mut best = (f64::INFINITY, first);
+    let mut cost = 0.0;
+    for position in window {
+        if cost < best.0 {
+            best = (cost, levels.day[position]);
+        }
+        let level = levels.ln_kwh(position) - b * levels.index[position];
+        if level.is_finite() {
+            // What the day costs if it is counted before the step rather than after.
+            cost += (level - before).abs() - (level - after).abs();
+        }
+    }
+    best.1
+}

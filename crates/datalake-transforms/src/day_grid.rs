@@ -1,0 +1,262 @@
+//! The day grid: one cell for every slot of every day and component, so that newest-wins is a position.
+//!
+//! Of the rows of one cell the one with the greatest (`updated_at`, `version`) wins, nulls lowest; a tie is
+//! decided by the content ([`Measured`]), never by which row came first. So any order, any split into batches
+//! and any repetition of the input yields the same profiles.
+
+mod profile;
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+
+use crate::accounting::RowCounts;
+use crate::day_profile::DayProfileBuilder;
+use crate::error::TransformError;
+use crate::measured::Measured;
+use crate::model::DAY_SECONDS;
+use crate::registry::{Component, Registry};
+use crate::resolve::{ResolveConfig, ResolvedRow, reason};
+
+use profile::{Summary, summarize};
+
+/// Bytes of a cell where rows carry both an update time and a version; less where they don't.
+const CELL_BYTES: usize = 24;
+/// Bytes of a row of the day profile while it is built and handed over.
+const PROFILE_BYTES: usize = 2 * 330;
+
+/// Cells of a window of days and a range of components, filled by [`DayGrid::insert`].
+///
+/// One grid serves one thread. Memory is taken once and kept from window to window ([`DayGrid::restart`]).
+#[derive(Debug)]
+pub struct DayGrid<'r> {
+    registry: &'r Registry,
+    config: ResolveConfig,
+    days: Range<i32>,
+    components: Range<u32>,
+    /// Cells of one day before each component of the range, and of all of them at the end.
+    offsets: Vec<u32>,
+    /// By day, component and slot.
+    cells: Vec<Measured>,
+    /// Order of the update time of each cell; empty until a row has one. Means nothing where the cell is absent.
+    updated: Vec<u64>,
+    /// The same for versions.
+    versions: Vec<u64>,
+    inserted: u64,
+}
+
+/// What [`DayGrid::finish`] yields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridOutput {
+    /// For each day of the window that has rows, ascending: its day profiles, by component.
+    pub batches: Vec<(i32, RecordBatch)>,
+    /// The rows inserted: used, superseded, or out of scope. Nothing of it is counted as read here.
+    pub counts: RowCounts,
+}
+
+impl<'r> DayGrid<'r> {
+    /// An empty grid for the days and the components (dense indices) given.
+    ///
+    /// Components without intervals of kWh have no cells. Fails where the window is too large to address.
+    pub fn new(
+        registry: &'r Registry,
+        config: &ResolveConfig,
+        days: Range<i32>,
+        components: Range<u32>,
+    ) -> Result<Self, TransformError> {
+        let mut offsets = Vec::with_capacity(components.len() + 1);
+        let mut cells = 0_u32;
+        offsets.push(cells);
+        for component in in_range(registry, &components)? {
+            cells = cells
+                .checked_add(slots(component))
+                .ok_or_else(|| too_large(&components))?;
+            offsets.push(cells);
+        }
+        let mut grid = Self {
+            registry,
+            config: config.clone(),
+            days: 0..0,
+            components,
+            offsets,
+            cells: Vec::new(),
+            updated: Vec::new(),
+            versions: Vec::new(),
+            inserted: 0,
+        };
+        grid.restart(days)?;
+        Ok(grid)
+    }
+
+    /// Bytes that a grid and its output need at most, so that windows can be planned to fit a memory limit.
+    pub fn bytes_needed(
+        registry: &Registry,
+        days: usize,
+        components: Range<u32>,
+    ) -> Result<usize, TransformError> {
+        let cells = in_range(registry, &components)?
+            .iter()
+            .map(|c| slots(c) as usize)
+            .sum::<usize>();
+        let per_day = cells * CELL_BYTES + components.len() * PROFILE_BYTES;
+        Ok(per_day.saturating_mul(days) + (components.len() + 1) * size_of::<u32>())
+    }
+
+    /// Empties the grid and moves it to other days, keeping its memory.
+    pub fn restart(&mut self, days: Range<i32>) -> Result<(), TransformError> {
+        let cells = self
+            .cells_per_day()
+            .checked_mul(days.len())
+            .ok_or_else(|| too_large(&self.components))?;
+        self.days = days;
+        self.cells.clear();
+        self.cells.resize(cells, Measured::ABSENT);
+        for ages in [&mut self.updated, &mut self.versions] {
+            if !ages.is_empty() {
+                ages.resize(cells, 0);
+            }
+        }
+        self.inserted = 0;
+        Ok(())
+    }
+
+    /// Puts rows into their cells, and returns how many lay outside the grid's days and components: those are
+    /// for another grid, and not counted here.
+    pub fn insert(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
+        if self.updated.is_empty() && rows.iter().any(|row| row.updated != 0) {
+            self.updated.resize(self.cells.len(), 0);
+        }
+        if self.versions.is_empty() && rows.iter().any(|row| row.version != 0) {
+            self.versions.resize(self.cells.len(), 0);
+        }
+        match (self.updated.is_empty(), self.versions.is_empty()) {
+            (true, true) => self.insert_aged::<false, false>(rows),
+            (false, true) => self.insert_aged::<true, false>(rows),
+            (true, false) => self.insert_aged::<false, true>(rows),
+            (false, false) => self.insert_aged::<true, true>(rows),
+        }
+    }
+
+    fn insert_aged<const UPDATED: bool, const VERSION: bool>(
+        &mut self,
+        rows: &[ResolvedRow],
+    ) -> Result<u64, TransformError> {
+        let cells_per_day = self.cells_per_day();
+        let days = self.days.len();
+        let mut outside = 0_u64;
+        for row in rows {
+            let day = row.day.wrapping_sub(self.days.start) as u32 as usize;
+            let component = row.component.wrapping_sub(self.components.start) as usize;
+            if day >= days || component >= self.offsets.len() - 1 {
+                outside += 1;
+                continue;
+            }
+            let first = self.offsets[component] as usize;
+            let slot = usize::from(row.slot);
+            if slot >= self.offsets[component + 1] as usize - first || !row.measured.is_present() {
+                return Err(TransformError::Bug(format!(
+                    "component {} has no slot {slot} on day {}",
+                    row.component, row.day
+                )));
+            }
+            let cell = day * cells_per_day + first + slot;
+            let kept = self.cells[cell];
+            let wins = if kept.is_present() {
+                let kept_age = (
+                    if UPDATED { self.updated[cell] } else { 0 },
+                    if VERSION { self.versions[cell] } else { 0 },
+                );
+                (row.updated, row.version, row.measured) > (kept_age.0, kept_age.1, kept)
+            } else {
+                true
+            };
+            if wins {
+                self.cells[cell] = row.measured;
+                if UPDATED {
+                    self.updated[cell] = row.updated;
+                }
+                if VERSION {
+                    self.versions[cell] = row.version;
+                }
+            }
+        }
+        self.inserted += rows.len() as u64 - outside;
+        Ok(outside)
+    }
+
+    /// The day profiles of what was inserted. Leaves the grid empty, on the same days.
+    pub fn finish(&mut self) -> Result<GridOutput, TransformError> {
+        let mut batches = Vec::new();
+        let mut occupied = 0_u64;
+        let mut unusable = 0_u64;
+        for (day, cells) in self
+            .days
+            .clone()
+            .zip(self.cells.chunks(self.cells_per_day().max(1)))
+        {
+            let mut rows = DayProfileBuilder::with_capacity(self.components.len());
+            for (index, span) in self.components.clone().zip(self.offsets.windows(2)) {
+                let cells = &cells[span[0] as usize..span[1] as usize];
+                if cells.iter().all(|cell| !cell.is_present()) {
+                    continue;
+                }
+                let component = &self.registry.components[index as usize];
+                let Summary {
+                    profile,
+                    unusable: do_not_use,
+                } = summarize(component, index, day, cells, &self.config);
+                occupied += u64::from(profile.intervals) + do_not_use;
+                unusable += do_not_use;
+                if profile.intervals > 0 {
+                    rows.push(&profile);
+                }
+            }
+            if !rows.is_empty() {
+                batches.push((day, rows.finish()?));
+            }
+        }
+        let mut counts = RowCounts {
+            used: occupied - unusable,
+            superseded: self.inserted - occupied,
+            ..RowCounts::default()
+        };
+        counts.add_out_of_scope(reason::DO_NOT_USE, unusable);
+        self.cells.fill(Measured::ABSENT);
+        self.inserted = 0;
+        Ok(GridOutput { batches, counts })
+    }
+
+    fn cells_per_day(&self) -> usize {
+        self.offsets.last().copied().unwrap_or(0) as usize
+    }
+}
+
+/// Slots of a component's day: 0 unless it measures intervals of kWh.
+fn slots(component: &Component) -> u32 {
+    match component.interval_seconds() {
+        Some(seconds) if component.is_energy() && seconds > 0 => DAY_SECONDS as u32 / seconds,
+        _ => 0,
+    }
+}
+
+fn in_range<'r>(registry: &'r Registry, range: &Range<u32>) -> Result<&'r [Component], TransformError> {
+    registry
+        .components
+        .get(range.start as usize..range.end as usize)
+        .ok_or_else(|| TransformError::Parameter {
+            name: "components".to_owned(),
+            value: format!("{}..{}", range.start, range.end),
+            why: format!("the registry has {} components", registry.components.len()),
+        })
+}
+
+fn too_large(components: &Range<u32>) -> TransformError {
+    TransformError::Parameter {
+        name: "components".to_owned(),
+        value: format!("{}..{}", components.start, components.end),
+        why: "the grid would have more cells than can be addressed: take fewer components or days".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Levels: the whole days of a stay, as kWh a day, beside what the peers did on those days.
+//!
+//! Only usable intervals count. A day is whole if three quarters of its intervals are usable and none is cut; what is
+//! missing is filled up in proportion. Logarithms are natural: a level that falls by half falls by ln 2 = 0.69.
+
+use std::ops::Range;
+
+use crate::model::{DAY_SECONDS, MICRO};
+use crate::peers::DayIndex;
+use crate::registry::Component;
+use crate::series::DaySeries;
+use crate::stays::Stay;
+
+/// Days of a week.
+pub const WEEK: i32 = 7;
+
+/// Whole days needed for a week to have a level.
+const DAYS_OF_A_LEVEL: usize = 4;
+
+/// A level below this share of the own median counts as this much: the logarithm of zero is no level.
+const FLOOR_SHARE: f64 = 0.02;
+
+/// The whole days of a stay; vectors of equal length, one item a day, days ascending.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Levels {
+    /// Days since 1970-01-01.
+    pub day: Vec<i32>,
+    /// Usable energy, kWh a day.
+    pub kwh: Vec<f64>,
+    /// Row of the series.
+    pub row: Vec<u32>,
+    /// ln of the peers' level of the day against their usual level; NaN where too few peers have one.
+    pub index: Vec<f64>,
+    /// Whether the peers' level is known on most of the days; where not, nothing is adjusted by it.
+    pub has_peers: bool,
+    /// Median of `kwh`; 0 where there are no days.
+    pub median_kwh: f64,
+}
+
+/// Level of a week, or of a register's period where that is longer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Block {
+    /// First day.
+    pub first_day: i32,
+    /// Last day, included.
+    pub last_day: i32,
+    /// Median of ln kWh a day.
+    pub level: f64,
+    /// Median of the peers' index over the same days.
+    pub index: f64,
+}
+
+/// Intervals that a whole day has; 1 for registers, whose days are shares of a period.
+#[must_use]
+pub fn intervals_of_a_day(component: &Component) -> u16 {
+    component.interval_seconds().map_or(1, |seconds| {
+        (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16
+    })
+}
+
+/// Usable kWh of a whole day; `None` for a day that is not whole.
+#[must_use]
+pub fn whole_day_kwh(series: &DaySeries<'_>, row: usize, intervals: u16) -> Option<f64> {
+    let usable = series.usable[row];
+    if usable == 0 || series.cut[row] > 0 || 4 * u32::from(usable) < 3 * u32::from(intervals) {
+        return None;
+    }
+    let kwh = series.usable_kwh[row] as f64 / MICRO as f64;
+    Some(kwh * f64::from(intervals.max(usable)) / f64::from(usable))
+}
+
+/// Median by the mean of the two middle values; `None` of nothing. Reorders `values`.
+pub fn median(values: &mut [f64]) -> Option<f64> {
+    quantile(values, 0.5)
+}
+
+/// Quantile with linear interpolation between the neighbours; `None` of nothing. Reorders `values`.
+pub fn quantile(values: &mut [f64], q: f64) -> Option<f64> {
+    let last = values.len().checked_sub(1)?;
+    let position = q * last as f64;
+    let lower = (position.floor() as usize).min(last);
+    let (_, &mut low, above) = values.select_nth_unstable_by(lower, f64::total_cmp);
+    let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
+    Some(low + (high - low) * (position - lower as f64))
+}
+
+impl Levels {
+    /// The whole days among `rows` of a series.
+    #[must_use]
+    pub fn new(
+        series: &DaySeries<'_>,
+        rows: Range<usize>,
+        stay: &Stay,
+        intervals: u16,
+        index: Option<&DayIndex>,
+    ) -> Self {
+        let mut levels = Self::default();
+        let days = stay.first_whole_day()..stay.removal_day();
+        let mut known = 0;
+        for row in rows {
+            let day = series.day[row];
+            if !days.contains(&day) {
+                continue;
+            }
+            let Some(kwh) = whole_day_kwh(series, row, intervals) else {
+                continue;
+            };
+            let ln = index.and_then(|index| index.ln(day)).unwrap_or(f64::NAN);
+            known += usize::from(ln.is_finite());
+            levels.day.push(day);
+            levels.kwh.push(kwh);
+            levels.row.push(row as u32);
+            levels.index.push(ln);
+        }
+        levels.has_peers = known > 0 && 2 * known >= levels.day.len();
+        if !levels.has_peers {
+            levels.index.fill(0.0);
+        }
+        levels.median_kwh = median(&mut levels.kwh.clone()).unwrap_or(0.0);
+        levels
+    }
+
+    /// Number of whole days.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.day.len()
+    }
+
+    /// Whether there is no whole day.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.day.is_empty()
+    }
+
+    /// Positions of the days in `days`.
+    #[must_use]
+    pub fn positions(&self, days: Range<i32>) -> Range<usize> {
+        let start = self.day.partition_point(|&day| day < days.start);
+        let end = self.day.partition_point(|&day| day < days.end);
+        start..end.max(start)
+    }
+
+    /// Median kWh a day over some of the days; `None` where there are none.
+    #[must_use]
+    pub fn median_over(&self, positions: Range<usize>) -> Option<f64> {
+        median(&mut self.kwh[positions].to_vec())
+    }
+
+    /// ln of a day's kWh, never below the floor.
+    #[must_use]
+    pub fn ln_kwh(&self, position: usize) -> f64 {
+        self.kwh[position].max(self.floor_kwh()).ln()
+    }
+
+    /// What stands for zero in logarithms, kWh a day.
+    #[must_use]
+    pub fn floor_kwh(&self) -> f64 {
+        (FLOOR_SHARE * self.median_kwh).max(0.02)
+    }
+
+    /// Levels by week (Monday to Sunday), days without a peers' index left out. Weeks of a register whose
+    /// days are shares of one period (`register`) are one block: they are one measurement.
+    #[must_use]
+    pub fn blocks(&self, register: bool) -> Vec<Block> {
+        let mut blocks: Vec<Block> = Vec::with_capacity(self.len() / 7 + 2);
+        let mut from = 0;
+        while from < self.len() {
+            // 1970-01-01 was a Thursday.
+            let week = |day: i32| (day + 3).div_euclid(WEEK);
+            let mut to = from + 1;
+            while to < self.len() && week(self.day[to]) == week(self.day[from]) {
+                to += 1;
+            }
+            while register && to < self.len() && (self.kwh[to] - self.kwh[to - 1]).abs() < 3e-6 {
+                to += 1;
+            }
+            let known: Vec<usize> = (from..to).filter(|&i| self.index[i].is_finite()).collect();
+            if known.len() >= DAYS_OF_A_LEVEL {
+                let mut level: Vec<f64> = known.iter().map(|&i| self.ln_kwh(i)).collect();
+                let mut index: Vec<f64> = known.iter().map(|&i| self.index[i]).collect();
+                if let (Some(level), Some(index)) = (median(&mut level), median(&mut index)) {
+                    blocks.push(Block {
+                        first_day: self.day[from],
+                        last_day: self.day[to - 1],
+                        level,
+                        index,
+                    });
+                }
+            }
+            from = to;
+        }
+        blocks
+    }
+}

@@ -1,0 +1,156 @@
+//! Energy lost: what the home's own baseline says it would have used, less what was counted.
+//!
+//! `expected = level of the day type x exp(elasticity x peers' index of the day) x smear`, fitted on the whole days of the
+//! year before the onset; `smear` makes the sum over the baseline come out right (a median is below the mean). Lost =
+//! sum over the whole days from the onset of `max(0, expected - actual)`. The band comes from the baseline's own errors: the
+//! 10th and 90th percentile of actual / expected over stretches of 28 days (7 where there are few) scale the expectation.
+
+use std::ops::Range;
+
+use crate::change_point::elasticity;
+use crate::levels::{Levels, median, quantile};
+use crate::model::MICRO;
+use crate::peers::YEAR_DAYS;
+
+/// Whole days before the onset that an expectation needs.
+const MIN_DAYS: usize = 14;
+
+/// Days of a stretch that the band is taken from; the shorter where there are fewer than [`STRETCHES`].
+const STRETCH_DAYS: (usize, usize) = (28, 7);
+
+/// Stretches that a band needs.
+const STRETCHES: usize = 4;
+
+/// Band where the baseline is too short for one of its own.
+const WIDE_BAND: (f64, f64) = (0.7, 1.3);
+
+/// Days of a month, on average.
+const MONTH_DAYS: f64 = 30.4375;
+
+/// Energy lost at one stay, 10^-6 kWh.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Expected over the whole days from the onset.
+    pub expected_micro: i64,
+    /// Counted on the same days.
+    pub actual_micro: i64,
+    /// Sum of max(0, expected - actual) by day.
+    pub lost_micro: i64,
+    /// The same with the expectation at its 10th percentile.
+    pub lost_p10_micro: i64,
+    /// The same with the expectation at its 90th percentile.
+    pub lost_p90_micro: i64,
+}
+
+/// First day that counts when the loss is capped at `months` back from `last_day`.
+#[must_use]
+pub fn first_billable_day(last_day: i32, months: u32) -> i32 {
+    last_day.saturating_sub((f64::from(months) * MONTH_DAYS).round() as i32) + 1
+}
+
+/// Loss over the whole days in `days`, by the baseline of the year before `onset`; `None` without a baseline.
+#[must_use]
+pub fn loss(levels: &Levels, onset: i32, days: Range<i32>, register: bool) -> Option<Loss> {
+    let expectation = Expectation::fit(levels, onset, register)?;
+    let mut loss = Loss::default();
+    for position in levels.positions(days) {
+        let expected = expectation.kwh(levels, position);
+        let actual = micro(levels.kwh[position]);
+        let short = |kwh: f64| micro(kwh).saturating_sub(actual).max(0);
+        loss.expected_micro = loss.expected_micro.saturating_add(micro(expected));
+        loss.actual_micro = loss.actual_micro.saturating_add(actual);
+        loss.lost_micro = loss.lost_micro.saturating_add(short(expected));
+        let (low, high) = expectation.band;
+        loss.lost_p10_micro = loss.lost_p10_micro.saturating_add(short(expected * low));
+        loss.lost_p90_micro = loss.lost_p90_micro.saturating_add(short(expected * high));
+    }
+    Some(loss)
+}
+
+fn micro(kwh: f64) -> i64 {
+    (kwh * MICRO as f64).round() as i64
+}
+
+/// The home's own baseline.
+#[derive(Debug)]
+struct Expectation {
+    elasticity: f64,
+    /// ln kWh a day: Monday to Friday, weekend.
+    level: [f64; 2],
+    smear: f64,
+    band: (f64, f64),
+}
+
+/// 0 from Monday to Friday, 1 on the weekend. 1970-01-01 was a Thursday.
+fn day_type(day: i32) -> usize {
+    usize::from((day + 3).rem_euclid(7) >= 5)
+}
+
+impl Expectation {
+    fn fit(levels: &Levels, onset: i32, register: bool) -> Option<Self> {
+        let before = levels.positions(onset.saturating_sub(YEAR_DAYS)..onset);
+        if before.len() < MIN_DAYS {
+            return None;
+        }
+        let blocks: Vec<_> = levels
+            .blocks(register)
+            .into_iter()
+            .filter(|block| block.last_day < onset && block.first_day >= onset.saturating_sub(YEAR_DAYS))
+            .collect();
+        let b = if levels.has_peers {
+            elasticity(&blocks)
+        } else {
+            0.0
+        };
+        let mut expectation = Self {
+            elasticity: b,
+            level: [0.0; 2],
+            smear: 1.0,
+            band: WIDE_BAND,
+        };
+        let adjusted = |position: usize| levels.ln_kwh(position) - b * index(levels, position);
+        let overall = median(&mut before.clone().map(adjusted).collect::<Vec<_>>())?;
+        for (kind, level) in expectation.level.iter_mut().enumerate() {
+            let mut days: Vec<f64> = before
+                .clone()
+                .filter(|&position| day_type(levels.day[position]) == kind)
+                .map(adjusted)
+                .collect();
+            *level = median(&mut days).unwrap_or(overall);
+        }
+        let sum = |range: Range<usize>, kwh: &dyn Fn(usize) -> f64| range.map(kwh).sum::<f64>();
+        let expected = |position: usize| expectation.kwh(levels, position);
+        let smear = sum(before.clone(), &|position| levels.kwh[position]) / sum(before.clone(), &expected);
+        // A few feasts are no reason to expect one every day.
+        let smear = smear.clamp(0.5, 2.0);
+        let ratios = |stretch: usize| -> Vec<f64> {
+            let ends = (before.start + stretch..=before.end).step_by(stretch);
+            ends.map(|end| {
+                let days = end - stretch..end;
+                sum(days.clone(), &|position| levels.kwh[position]) / (smear * sum(days, &expected))
+            })
+            .collect()
+        };
+        let mut errors = ratios(STRETCH_DAYS.0);
+        if errors.len() < STRETCHES {
+            errors = ratios(STRETCH_DAYS.1);
+        }
+        if errors.len() >= STRETCHES
+            && let (Some(low), Some(high)) = (quantile(&mut errors.clone(), 0.1), quantile(&mut errors, 0.9))
+        {
+            expectation.band = (low.min(1.0), high.max(1.0));
+        }
+        expectation.smear = smear;
+        Some(expectation)
+    }
+
+    fn kwh(&self, levels: &Levels, position: usize) -> f64 {
+        let level = self.level[day_type(levels.day[position])];
+        (level + self.elasticity * index(levels, position)).exp() * self.smear
+    }
+}
+
+fn index(levels: &Levels, position: usize) -> f64 {
+    let index = levels.index[position];
+    if index.is_finite() { index } else { 0.0 }
+}

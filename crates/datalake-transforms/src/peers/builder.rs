@@ -1,0 +1,335 @@
+//! The first pass over the series: counting.
+
+use std::collections::BTreeMap;
+
+use super::histogram::Scale;
+use super::{DayIndex, PeerGroup, Peers, YEAR_DAYS};
+use crate::levels::{intervals_of_a_day, median, whole_day_kwh};
+use crate::registry::{Component, Registry};
+use crate::series::{DaySeries, SeriesBlock};
+use crate::stays::{Stay, rows_of, stays};
+
+/// A day's kWh against the own median: 1/16 to 16 times.
+const DAY_SCALE: Scale = Scale { half_octaves: 4 };
+
+/// Mean kWh a day: 2^-12 to 2^12.
+const MEAN_SCALE: Scale = Scale { half_octaves: 12 };
+
+/// Whole days that a stay needs to be counted.
+const MIN_DAYS: usize = 28;
+
+const NONE: u32 = u32::MAX;
+
+/// (interval seconds, 0 for registers; rate class or device type, empty where unknown)
+type GroupKey = (u32, String);
+
+/// Counts of one group.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Counts {
+    members: u64,
+    means: Vec<u32>,
+    first_day: i32,
+    days: Vec<DayCounts>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct DayCounts {
+    /// Empty until the first value.
+    histogram: Vec<u32>,
+    present: u32,
+    silent: u32,
+}
+
+impl Counts {
+    fn day(&mut self, day: i32) -> &mut DayCounts {
+        if self.days.is_empty() {
+            self.first_day = day;
+        }
+        if day < self.first_day {
+            let missing = (self.first_day - day) as usize;
+            self.days
+                .splice(0..0, std::iter::repeat_n(DayCounts::default(), missing));
+            self.first_day = day;
+        }
+        let position = (day - self.first_day) as usize;
+        if position >= self.days.len() {
+            self.days.resize(position + 1, DayCounts::default());
+        }
+        &mut self.days[position]
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.members += other.members;
+        add_counts(&mut self.means, &other.means);
+        for (offset, theirs) in other.days.iter().enumerate() {
+            if theirs.present == 0 {
+                continue;
+            }
+            let mine = self.day(other.first_day + offset as i32);
+            mine.present += theirs.present;
+            mine.silent += theirs.silent;
+            add_counts(&mut mine.histogram, &theirs.histogram);
+        }
+    }
+
+    fn finish(&self, name: String, min_peers: u32) -> PeerGroup {
+        let large = self.members >= u64::from(min_peers);
+        let mut index = DayIndex {
+            first_day: self.first_day,
+            ..DayIndex::default()
+        };
+        for day in &self.days {
+            let (n, log2) = DAY_SCALE.median(&day.histogram);
+            let ln = log2.filter(|_| n >= u64::from(min_peers));
+            index
+                .ln
+                .push(ln.map_or(f32::NAN, |log2| (log2 * std::f64::consts::LN_2) as f32));
+            let known = day.present >= min_peers;
+            index.silent.push(if known {
+                (f64::from(day.silent) / f64::from(day.present)) as f32
+            } else {
+                f32::NAN
+            });
+        }
+        let centre = MEAN_SCALE.median(&self.means).1.filter(|_| large);
+        let spread = centre.and_then(|centre| MEAN_SCALE.mad(&self.means, centre));
+        PeerGroup {
+            name,
+            members: self.members,
+            index: large.then_some(index),
+            ln_mean_median: centre.map(|log2| log2 * std::f64::consts::LN_2),
+            ln_mean_spread: spread.unwrap_or(0.0) * 1.4826 * std::f64::consts::LN_2,
+        }
+    }
+}
+
+fn add_counts(mine: &mut Vec<u32>, theirs: &[u32]) {
+    if mine.len() < theirs.len() {
+        mine.resize(theirs.len(), 0);
+    }
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        *mine += theirs;
+    }
+}
+
+/// Counts what the peers did; see the module's page.
+#[derive(Debug, Clone)]
+pub struct PeerBuilder {
+    keys: Vec<GroupKey>,
+    counts: Vec<Counts>,
+    group_of: Vec<u32>,
+    transformer_of: Vec<u32>,
+    transformer_members: Vec<u32>,
+    transformer_silent: BTreeMap<(u32, i32), u32>,
+}
+
+impl PeerBuilder {
+    /// Nothing counted yet. Builders of one registry can be merged.
+    #[must_use]
+    pub fn new(registry: &Registry) -> Self {
+        let mut by_key: BTreeMap<GroupKey, u32> = BTreeMap::new();
+        for component in &registry.components {
+            if let Some(key) = group_key(component, registry) {
+                by_key.insert(key, 0);
+            }
+        }
+        for (position, group) in by_key.values_mut().enumerate() {
+            *group = position as u32;
+        }
+        let group_of = registry
+            .components
+            .iter()
+            .map(|component| group_key(component, registry).map_or(NONE, |key| by_key[&key]))
+            .collect();
+        let mut transformers: BTreeMap<&str, u32> = BTreeMap::new();
+        for service_point in &registry.service_points {
+            if let Some(id) = &service_point.transformer_id {
+                transformers.insert(id, 0);
+            }
+        }
+        for (position, transformer) in transformers.values_mut().enumerate() {
+            *transformer = position as u32;
+        }
+        let transformer_of = registry
+            .service_points
+            .iter()
+            .map(|place| {
+                place
+                    .transformer_id
+                    .as_deref()
+                    .map_or(NONE, |id| transformers[id])
+            })
+            .collect();
+        Self {
+            counts: vec![Counts::default(); by_key.len()],
+            keys: by_key.into_keys().collect(),
+            group_of,
+            transformer_of,
+            transformer_members: vec![0; transformers.len()],
+            transformer_silent: BTreeMap::new(),
+        }
+    }
+
+    /// Counts all components of a block; every component is to be observed once, with all its days.
+    pub fn observe(&mut self, block: &SeriesBlock, registry: &Registry) {
+        for position in block.range() {
+            self.observe_series(&block.series(position), registry);
+        }
+    }
+
+    /// Counts one component.
+    pub fn observe_series(&mut self, series: &DaySeries<'_>, registry: &Registry) {
+        let Some(component) = registry.components.get(series.component as usize) else {
+            return;
+        };
+        let group = self.group_of[series.component as usize];
+        if group == NONE {
+            return;
+        }
+        let intervals = intervals_of_a_day(component);
+        for stay in stays(component) {
+            self.observe_stay(series, &stay, intervals, group);
+        }
+    }
+
+    fn observe_stay(&mut self, series: &DaySeries<'_>, stay: &Stay, intervals: u16, group: u32) {
+        let whole = stay.first_whole_day()..stay.removal_day();
+        let days: Vec<(i32, f64)> = rows_of(stay, series.day)
+            .filter(|&row| whole.contains(&series.day[row]))
+            .filter_map(|row| Some((series.day[row], whole_day_kwh(series, row, intervals)?)))
+            .collect();
+        let (Some(&(first, _)), Some(&(last, _))) = (days.first(), days.last()) else {
+            return;
+        };
+        let transformer = stay
+            .service_point
+            .and_then(|place| self.transformer_of.get(place as usize).copied())
+            .unwrap_or(NONE);
+        let counts = &mut self.counts[group as usize];
+
+        let recent = days.partition_point(|&(day, _)| day <= last - YEAR_DAYS);
+        let mut kwh: Vec<f64> = days[recent..].iter().map(|&(_, kwh)| kwh).collect();
+        let mean = kwh.iter().sum::<f64>() / kwh.len() as f64;
+        let usual = median(&mut kwh).unwrap_or(0.0);
+        let counted = days.len() >= MIN_DAYS && usual > 0.0;
+        if counted {
+            counts.members += 1;
+            add_one(&mut counts.means, MEAN_SCALE, mean);
+        }
+        let mut next = days.iter().peekable();
+        for day in first..=last {
+            let kwh = next.next_if(|&&(at, _)| at == day).map(|&(_, kwh)| kwh);
+            let silent = kwh.is_none_or(|kwh| kwh <= 0.0);
+            let slot = counts.day(day);
+            slot.present += 1;
+            slot.silent += u32::from(silent);
+            if let Some(kwh) = kwh.filter(|_| counted) {
+                add_one(&mut slot.histogram, DAY_SCALE, kwh / usual);
+            }
+            if silent && transformer != NONE {
+                *self.transformer_silent.entry((transformer, day)).or_insert(0) += 1;
+            }
+        }
+        if transformer != NONE {
+            self.transformer_members[transformer as usize] += 1;
+        }
+    }
+
+    /// Adds what another builder of the same registry counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            mine.add(theirs);
+        }
+        add_counts(&mut self.transformer_members, &other.transformer_members);
+        for (&key, &silent) in &other.transformer_silent {
+            *self.transformer_silent.entry(key).or_insert(0) += silent;
+        }
+    }
+
+    /// The index of every group; groups of fewer than `min_peers` stays lean on the wider ones.
+    #[must_use]
+    pub fn finish(self, min_peers: u32) -> Peers {
+        let min_peers = min_peers.max(1);
+        let mut wide: BTreeMap<u32, Counts> = BTreeMap::new();
+        let mut all = Counts::default();
+        for ((interval, _), counts) in self.keys.iter().zip(&self.counts) {
+            wide.entry(*interval).or_default().add(counts);
+            all.add(counts);
+        }
+        let large = |counts: &Counts| counts.members >= u64::from(min_peers);
+        // Narrow groups keep their positions; the wider ones follow.
+        let mut groups: Vec<PeerGroup> = Vec::with_capacity(self.keys.len() + wide.len() + 1);
+        for (key, counts) in self.keys.iter().zip(&self.counts) {
+            groups.push(counts.finish(group_name(key.0, &key.1), min_peers));
+        }
+        let mut wide_position: BTreeMap<u32, usize> = BTreeMap::new();
+        for (&interval, counts) in &wide {
+            wide_position.insert(interval, groups.len());
+            groups.push(counts.finish(group_name(interval, ""), min_peers));
+        }
+        let all_position = groups.len();
+        groups.push(all.finish("kWh".to_owned(), min_peers));
+        let used: Vec<u32> = self
+            .keys
+            .iter()
+            .zip(&self.counts)
+            .map(|((interval, _), counts)| {
+                let position = wide_position[interval];
+                if large(counts) {
+                    None
+                } else if large(&wide[interval]) {
+                    Some(position as u32)
+                } else {
+                    Some(all_position as u32)
+                }
+            })
+            .enumerate()
+            .map(|(narrow, wider)| wider.unwrap_or(narrow as u32))
+            .collect();
+        Peers {
+            groups,
+            group_of: self
+                .group_of
+                .iter()
+                .map(|&group| if group == NONE { NONE } else { used[group as usize] })
+                .collect(),
+            transformer_of: self.transformer_of,
+            transformer_members: self.transformer_members,
+            transformer_silent: self.transformer_silent,
+        }
+    }
+}
+
+fn add_one(counts: &mut Vec<u32>, scale: Scale, ratio: f64) {
+    if counts.is_empty() {
+        counts.resize(scale.bins(), 0);
+    }
+    counts[scale.bin(ratio)] += 1;
+}
+
+/// The group by what is known today: the service point where the component hangs, or hung last.
+fn group_key(component: &Component, registry: &Registry) -> Option<GroupKey> {
+    if !component.is_delivered() {
+        return None;
+    }
+    let class = component
+        .last_service_point()
+        .and_then(|place| registry.service_points.get(place as usize))
+        .and_then(|place| place.rate_class.clone())
+        .or_else(|| component.device_type.clone())
+        .unwrap_or_default();
+    Some((component.interval_seconds().unwrap_or(0), class))
+}
+
+fn group_name(interval: u32, class: &str) -> String {
+    let mut name = if interval == 0 {
+        "kWh/register".to_owned()
+    } else {
+        format!("kWh/{interval}s")
+    };
+    if !class.is_empty() {
+        name.push('/');
+        name.push_str(class);
+    }
+    name
+}

@@ -1,0 +1,132 @@
+//! Integer histograms of logarithms: counts add up in any order, so a median of them never depends on how the
+//! work was shared out.
+
+/// Bins per octave: a bin is 4.4 % wide, and the median is interpolated inside it.
+const BINS_PER_OCTAVE: i32 = 16;
+
+/// A histogram of log2 values between `-half` and `+half` octaves; what lies outside counts in the end bins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    /// Octaves on each side of zero.
+    pub(super) half_octaves: i32,
+}
+
+impl Scale {
+    /// Bins of a histogram on this scale.
+    #[must_use]
+    pub(super) const fn bins(self) -> usize {
+        (2 * self.half_octaves * BINS_PER_OCTAVE) as usize
+    }
+
+    /// Bin of a positive ratio; zero and less fall into the first.
+    #[must_use]
+    pub(super) fn bin(self, ratio: f64) -> usize {
+        if ratio <= 0.0 {
+            return 0;
+        }
+        let position = (ratio.log2() + f64::from(self.half_octaves)) * f64::from(BINS_PER_OCTAVE);
+        (position.floor().max(0.0) as usize).min(self.bins() - 1)
+    }
+
+    /// log2 at a position measured in bins from the left end.
+    fn log2_at(self, position: f64) -> f64 {
+        position / f64::from(BINS_PER_OCTAVE) - f64::from(self.half_octaves)
+    }
+
+    /// Number of values counted and their median as log2, interpolated inside its bin; `None` if empty.
+    #[must_use]
+    pub(super) fn median(self, counts: &[u32]) -> (u64, Option<f64>) {
+        let total: u64 = counts.iter().map(|&n| u64::from(n)).sum();
+        if total == 0 {
+            return (0, None);
+        }
+        let half = total as f64 / 2.0;
+        let mut below = 0_u64;
+        for (bin, &n) in counts.iter().enumerate() {
+            let upto = below + u64::from(n);
+            if n > 0 && upto as f64 >= half {
+                let inside = (half - below as f64) / f64::from(n);
+                return (total, Some(self.log2_at(bin as f64 + inside)));
+            }
+            below = upto;
+        }
+        (total, None)
+    }
+
+    /// Median of the absolute deviations (log2) from `centre`, each value taken at the middle of its bin.
+    #[must_use]
+    pub(super) fn mad(self, counts: &[u32], centre: f64) -> Option<f64> {
+        let mut deviations: Vec<(f64, u32)> = counts
+            .iter()
+            .enumerate()
+            .filter(|&(_, &n)| n > 0)
+            .map(|(bin, &n)| ((self.log2_at(bin as f64 + 0.5) - centre).abs(), n))
+            .collect();
+        deviations.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let total: u64 = deviations.iter().map(|&(_, n)| u64::from(n)).sum();
+        let mut seen = 0;
+        for (deviation, n) in deviations {
+            seen += u64::from(n);
+            if 2 * seen >= total {
+                return Some(deviation);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    const SCALE: Scale = Scale { half_octaves: 4 };
+
+    fn count(values: &[f64]) -> Vec<u32> {
+        let mut counts = vec![0; SCALE.bins()];
+        for &value in values {
+            counts[SCALE.bin(value)] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn bins_by_hand() {
+        assert_eq!(SCALE.bins(), 128);
+        assert_eq!(SCALE.bin(1.0), 64);
+        assert_eq!(SCALE.bin(2.0), 80);
+        assert_eq!(SCALE.bin(0.5), 48);
+        assert_eq!((SCALE.bin(0.0), SCALE.bin(-3.0), SCALE.bin(1e-9)), (0, 0, 0));
+        assert_eq!(SCALE.bin(1e9), 127);
+    }
+
+    #[test]
+    fn median_and_mad_by_hand() {
+        assert_eq!(SCALE.median(&count(&[])), (0, None));
+        // Four values in bin 64: half of them lie below the middle of the bin, log2 = 0.5 / 16.
+        let (n, median) = SCALE.median(&count(&[1.0; 4]));
+        assert_eq!((n, median), (4, Some(0.5 / 16.0)));
+        // Deviations of 1/2, 1, 1, 1, 8 from 1: the middle one of five is none at all.
+        let counts = count(&[0.5, 1.0, 1.0, 1.0, 8.0]);
+        let centre = SCALE.median(&counts).1.unwrap();
+        assert!(SCALE.mad(&counts, centre).unwrap() < 1.0 / 16.0);
+        // Spread evenly over -2, -1, 0, 1, 2 octaves: the median deviation is one octave.
+        let counts = count(&[0.25, 0.5, 1.0, 2.0, 4.0]);
+        let centre = SCALE.median(&counts).1.unwrap();
+        assert!((SCALE.mad(&counts, centre).unwrap() - 1.0).abs() < 1.0 / 16.0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_median_is_within_a_bin_of_the_exact_one(mut values in prop::collection::vec(0.07_f64..15.0, 1..60)) {
+            let (_, median) = SCALE.median(&count(&values));
+            values.sort_by(f64::total_cmp);
+            let lower = values[(values.len() - 1) / 2].log2();
+            let upper = values[values.len() / 2].log2();
+            let bin = 1.0 / f64::from(BINS_PER_OCTAVE) + 1e-9;
+            let median = median.unwrap();
+            prop_assert!(median >= lower - bin && median <= upper + bin, "{lower} {median} {upper}");
+        }
+    }
+}

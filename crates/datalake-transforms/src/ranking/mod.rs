@@ -1,0 +1,109 @@
+//! Ranking: from the evidence of stays to one score for each service point, cases and their explanation.
+//!
+//! A rule contributes `weight x strength x factors of its suppressors`; a miss contributes `near_miss_share` of that. Of several
+//! stays at a service point the greatest contribution of each rule counts. Contributions join by noisy-or,
+//! `1 - product(1 - c)`. A service point is a case if its hits alone reach `case_threshold`; the others stay below it, however
+//! many near misses they have.
+
+mod cases;
+mod explain;
+mod score;
+
+pub use cases::{CASES_SCHEMA, CASES_TABLE, SCORES_SCHEMA, SCORES_TABLE, case_id};
+pub use explain::{Explanation, RuleExplanation, StayExplanation};
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+
+use crate::error::TransformError;
+use crate::judge::StayEvidence;
+use crate::loss::Loss;
+use crate::peers::Peers;
+use crate::registry::Registry;
+use crate::rules::{Rule, RuleConfig};
+
+/// What the whole run found.
+#[derive(Debug, Clone)]
+pub struct Assessment {
+    /// `theft_cases`, by rank; schema [`CASES_SCHEMA`].
+    pub cases: RecordBatch,
+    /// `theft_scores`, by rank; schema [`SCORES_SCHEMA`].
+    pub scores: RecordBatch,
+    evidence: Vec<StayEvidence>,
+    /// By rank.
+    subjects: Vec<Subject>,
+}
+
+/// What is scored: a service point, or a component that was never installed anywhere.
+#[derive(Debug, Clone)]
+struct Subject {
+    /// Its stays in `evidence`.
+    stays: Range<usize>,
+    score: f64,
+    is_case: bool,
+    /// Hits that count, strongest first.
+    reasons: Vec<Reason>,
+    /// Position in `evidence` of the stay with the strongest evidence.
+    strongest: usize,
+    /// Over the stays that hits rest on; `None` where nothing is known of it.
+    loss: Option<Loss>,
+}
+
+/// A hit that counts for a service point.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Reason {
+    /// Position in `evidence`.
+    stay: usize,
+    rule: Rule,
+    contribution: f64,
+}
+
+/// Scores all service points, ranks them and opens the cases. The order of `evidence` does not matter.
+pub fn assemble(
+    evidence: Vec<StayEvidence>,
+    registry: &Registry,
+    peers: &Peers,
+    config: &RuleConfig,
+) -> Result<Assessment, TransformError> {
+    let (evidence, subjects) = score::score(evidence, registry, config);
+    let tables = cases::Tables {
+        evidence: &evidence,
+        subjects: &subjects,
+        registry,
+        peers,
+        config,
+    };
+    Ok(Assessment {
+        cases: tables.cases()?,
+        scores: tables.scores()?,
+        evidence,
+        subjects,
+    })
+}
+
+impl Assessment {
+    /// Why a service point has the score it has; `None` for one without data. `id` is a service point's, or a
+    /// component's for one that was never installed.
+    #[must_use]
+    pub fn explain(
+        &self,
+        id: &str,
+        registry: &Registry,
+        peers: &Peers,
+        config: &RuleConfig,
+    ) -> Option<Explanation> {
+        let position = self.subjects.iter().position(|subject| {
+            let stay = &self.evidence[subject.strongest];
+            score::subject_id(stay, registry) == id
+        })?;
+        Some(explain::explain(
+            &self.evidence,
+            &self.subjects[position],
+            position,
+            registry,
+            peers,
+            config,
+        ))
+    }
+}

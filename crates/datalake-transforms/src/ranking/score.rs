@@ -1,0 +1,268 @@
+//! Scores: what every rule contributes, and what they come to.
+
+use super::{Reason, Subject};
+use crate::judge::StayEvidence;
+use crate::loss::Loss;
+use crate::registry::Registry;
+use crate::rules::drop_after_exchange;
+use crate::rules::{Rule, RuleConfig, RuleEvidence, Verdict};
+use crate::suppressors::{Suppression, Suppressor};
+
+/// How far below the threshold the scores of those that are no case end.
+const BELOW_THRESHOLD: f64 = 0.01;
+
+/// A successor that reads so much of the level before the onset goes on as before.
+const CONTINUITY: std::ops::RangeInclusive<f64> = 0.8..=1.6;
+
+/// Days from the end of a hit to the exchange that ended it.
+const EXCHANGE_DAYS: i32 = 60;
+
+/// The id that a subject is known by: the service point's, else the component's.
+pub(super) fn subject_id<'a>(stay: &StayEvidence, registry: &'a Registry) -> &'a str {
+    match stay.service_point {
+        Some(place) => &registry.service_points[place as usize].id,
+        None => &registry.components[stay.component as usize].id,
+    }
+}
+
+/// What is left of a rule's strength after the suppressors of its stay.
+pub(super) fn factor(stay: &StayEvidence, rule: Rule) -> f64 {
+    stay.suppressions
+        .iter()
+        .filter(|suppression| suppression.rule == rule)
+        .map(|suppression| f64::from(suppression.factor))
+        .product()
+}
+
+/// What a rule contributes to the score, before it joins the others.
+pub(super) fn contribution(stay: &StayEvidence, rule: &RuleEvidence, config: &RuleConfig) -> f64 {
+    let share = match rule.verdict {
+        Verdict::Hit => 1.0,
+        Verdict::Miss => config.near_miss_share,
+        Verdict::NotJudged(_) => 0.0,
+    };
+    share * config.weight(rule.rule) * f64::from(rule.strength) * factor(stay, rule.rule)
+}
+
+/// Groups the stays by service point, compares meters that followed each other, scores and ranks.
+pub(super) fn score(
+    mut evidence: Vec<StayEvidence>,
+    registry: &Registry,
+    config: &RuleConfig,
+) -> (Vec<StayEvidence>, Vec<Subject>) {
+    evidence.sort_by_key(|stay| {
+        let place = stay.service_point.map_or(u64::MAX, u64::from);
+        (place, stay.component, stay.first_day)
+    });
+    let mut subjects = Vec::new();
+    let mut start = 0;
+    while start < evidence.len() {
+        let first = &evidence[start];
+        let same = |stay: &StayEvidence| {
+            stay.service_point == first.service_point
+                && (stay.service_point.is_some() || stay.component == first.component)
+        };
+        let end = start + evidence[start..].iter().take_while(|stay| same(stay)).count();
+        compare_meters(&mut evidence[start..end], registry, config);
+        subjects.push(subject(&evidence, start..end, config));
+        start = end;
+    }
+    subjects.sort_by(|a, b| {
+        let lost = |subject: &Subject| subject.loss.map_or(-1, |loss| loss.lost_micro);
+        b.score
+            .total_cmp(&a.score)
+            .then_with(|| lost(b).cmp(&lost(a)))
+            .then_with(|| {
+                let id = |subject: &Subject| subject_id(&evidence[subject.strongest], registry);
+                id(a).cmp(id(b))
+            })
+    });
+    (evidence, subjects)
+}
+
+/// Adds `DROP_AFTER_EXCHANGE` to every stay, and to the old meter the suppressor of an exchange with continuity.
+fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &RuleConfig) {
+    let device = |stay: &StayEvidence| registry.components[stay.component as usize].device_id.as_deref();
+    let found: Vec<(Option<usize>, RuleEvidence)> = stays
+        .iter()
+        .map(|new| {
+            // The channel of the old meter that counted most; meters side by side are no exchange.
+            let old = (0..stays.len())
+                .filter(|&position| {
+                    let old = &stays[position];
+                    let other = device(old).is_none() || device(old) != device(new);
+                    other
+                        && old
+                            .edges
+                            .zip(new.edges)
+                            .is_some_and(|(old, new)| old.replaced_by(&new))
+                })
+                .max_by(|&a, &b| {
+                    let tail = |position: usize| stays[position].edges.map_or(f32::MIN, |edges| edges.tail);
+                    tail(a).total_cmp(&tail(b)).then(b.cmp(&a))
+                });
+            let edges = old.and_then(|old| stays[old].edges);
+            let rule =
+                drop_after_exchange::judge(edges.as_ref(), new.edges.as_ref(), &config.drop_after_exchange);
+            (old, rule)
+        })
+        .collect();
+    for (new, (old, rule)) in found.into_iter().enumerate() {
+        stays[new].rules.push(rule);
+        if let Some(old) = old {
+            continue_as_before(stays, old, new, config);
+        }
+    }
+    for stay in stays {
+        stay.rules.sort_by_key(|rule| rule.rule);
+    }
+}
+
+/// A fault of the old meter that the new one mended speaks against theft.
+fn continue_as_before(stays: &mut [StayEvidence], old: usize, new: usize, config: &RuleConfig) {
+    let Some((before, after)) = stays[old].edges.zip(stays[new].edges) else {
+        return;
+    };
+    let ratio = f64::from(after.head - before.head).exp();
+    if !CONTINUITY.contains(&ratio) {
+        return;
+    }
+    let factor = config.suppressors.factor(Suppressor::ExchangeWithContinuity) as f32;
+    let hits: Vec<Rule> = stays[old]
+        .rules
+        .iter()
+        .filter(|rule| {
+            matches!(
+                rule.rule,
+                Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::Flatline
+            ) && rule.is_hit()
+                && after.days.0 - rule.end_day <= EXCHANGE_DAYS
+        })
+        .map(|rule| rule.rule)
+        .collect();
+    for rule in hits {
+        stays[old].suppressions.push(Suppression {
+            suppressor: Suppressor::ExchangeWithContinuity,
+            rule,
+            factor,
+            measured: ratio as f32,
+        });
+    }
+}
+
+fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &RuleConfig) -> Subject {
+    let mut best_hit: [Option<Reason>; Rule::ALL.len()] = [None; Rule::ALL.len()];
+    let mut best_miss = [0.0_f64; Rule::ALL.len()];
+    for position in stays.clone() {
+        let stay = &evidence[position];
+        for rule in &stay.rules {
+            let contribution = contribution(stay, rule, config);
+            let slot = rule.rule as usize;
+            if rule.is_hit() {
+                if contribution > 0.0 && best_hit[slot].is_none_or(|best| contribution > best.contribution) {
+                    best_hit[slot] = Some(Reason {
+                        stay: position,
+                        rule: rule.rule,
+                        contribution,
+                    });
+                }
+            } else {
+                best_miss[slot] = best_miss[slot].max(contribution);
+            }
+        }
+    }
+    let mut reasons: Vec<Reason> = best_hit.into_iter().flatten().collect();
+    let absent = |parts: &mut dyn Iterator<Item = f64>| parts.map(|part| 1.0 - part).product::<f64>();
+    let without_hits = absent(&mut reasons.iter().map(|reason| reason.contribution));
+    let misses = (0..Rule::ALL.len()).filter(|&slot| best_hit[slot].is_none());
+    let without_misses = absent(&mut misses.map(|slot| best_miss[slot]));
+    let is_case = 1.0 - without_hits >= config.case_threshold;
+    let joined = 1.0 - without_hits * without_misses;
+    let score = if is_case {
+        joined
+    } else {
+        joined.min(config.case_threshold - BELOW_THRESHOLD)
+    };
+    reasons.sort_by(|a, b| {
+        b.contribution
+            .total_cmp(&a.contribution)
+            .then_with(|| a.rule.cmp(&b.rule))
+    });
+    let strongest = reasons.first().map_or_else(
+        || strongest_without_hits(evidence, stays.clone(), config),
+        |reason| reason.stay,
+    );
+    Subject {
+        loss: loss(evidence, &reasons, strongest),
+        stays,
+        // Six decimals: what stands in the table is what was ranked.
+        score: (score * 1e6).round() / 1e6,
+        is_case,
+        reasons,
+        strongest,
+    }
+}
+
+fn strongest_without_hits(
+    evidence: &[StayEvidence],
+    stays: std::ops::Range<usize>,
+    config: &RuleConfig,
+) -> usize {
+    let sum = |position: usize| -> f64 {
+        let stay = &evidence[position];
+        stay.rules
+            .iter()
+            .map(|rule| contribution(stay, rule, config))
+            .sum()
+    };
+    stays
+        .clone()
+        .max_by(|&a, &b| sum(a).total_cmp(&sum(b)).then(b.cmp(&a)))
+        .unwrap_or(stays.start)
+}
+
+/// Loss at the strongest stay: channels of one service point may count the same energy twice.
+fn loss(evidence: &[StayEvidence], reasons: &[Reason], strongest: usize) -> Option<Loss> {
+    let stay = &evidence[strongest];
+    let exchange = reasons
+        .iter()
+        .find(|reason| reason.rule == Rule::DropAfterExchange && reason.stay == strongest)
+        .and_then(|_| exchange_loss(stay));
+    let counted = |rule: Rule| {
+        reasons
+            .iter()
+            .any(|reason| reason.stay == strongest && reason.rule == rule)
+    };
+    let usage = counted(Rule::UsageNotInstalled) || counted(Rule::UsageDisconnected);
+    let mut loss = match (stay.loss, exchange) {
+        (Some(own), Some(exchange)) if exchange.lost_micro > own.lost_micro => exchange,
+        (Some(own), _) => own,
+        (None, Some(exchange)) => exchange,
+        (None, None) if usage => Loss::default(),
+        (None, None) => return None,
+    };
+    // Usage without a contract was counted, but under nobody's name: all of it is lost, and exactly known.
+    loss.expected_micro = loss.expected_micro.saturating_add(stay.usage_micro);
+    loss.lost_micro = loss.lost_micro.saturating_add(stay.usage_micro);
+    loss.lost_p10_micro = loss.lost_p10_micro.saturating_add(stay.usage_micro);
+    loss.lost_p90_micro = loss.lost_p90_micro.saturating_add(stay.usage_micro);
+    Some(loss)
+}
+
+/// Loss of a new meter by the level of the old one; the band is a quarter either way, for want of a better one.
+fn exchange_loss(stay: &StayEvidence) -> Option<Loss> {
+    let edges = stay.edges?;
+    let rule = stay
+        .rules
+        .iter()
+        .find(|rule| rule.rule == Rule::DropAfterExchange)?;
+    let expected = rule.kwh_micro.saturating_add(edges.kwh_micro);
+    let short = |expected: i64| expected.saturating_sub(edges.kwh_micro).max(0);
+    Some(Loss {
+        expected_micro: expected,
+        actual_micro: edges.kwh_micro,
+        lost_micro: rule.kwh_micro,
+        lost_p10_micro: short(expected / 4 * 3),
+        lost_p90_micro: short(expected / 4 * 5),
+    })
+}

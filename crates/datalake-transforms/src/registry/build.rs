@@ -1,0 +1,275 @@
+//! Building the registry from the dimension tables.
+
+use arrow::array::RecordBatch;
+use rayon::prelude::*;
+
+use super::config::{DeviceStatus, RegistryConfig, RegistryRules};
+use super::faults;
+use super::join::{Hub, Hubs, StayComponents, check_joinable, join};
+use super::notes::{Notes, Rejections};
+use super::overlaps::overlaps;
+use super::places::{Places, service_points};
+use super::stays::{Stay, positive, stays};
+use super::tables::{self, ComponentRow, DeviceRow};
+use super::types::component_type;
+use super::{Component, InstallPeriod, Registry};
+use crate::error::TransformError;
+use crate::findings::Findings;
+use crate::model::{ComponentType, MICRO};
+
+/// Registers with more digits would leave the range of 64-bit integers of 10^-6 units.
+const MAX_REGISTER_DIGITS: i64 = 12;
+
+/// The dimension tables, in the canonical columns, each as any number of batches in any order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RegistryInput<'a> {
+    /// Devices.
+    pub device: &'a [RecordBatch],
+    /// Channels of devices.
+    pub measuring_component: &'a [RecordBatch],
+    /// Stays of devices at service points, in legal time.
+    pub install_event: &'a [RecordBatch],
+    /// Which device a device configuration belongs to, where the lake has it.
+    pub device_config: Option<&'a [RecordBatch]>,
+    /// Connects and disconnects in legal time, where the lake has them.
+    pub on_off_history: Option<&'a [RecordBatch]>,
+    /// What is known of service points, where the lake has it.
+    pub service_point: Option<&'a [RecordBatch]>,
+}
+
+/// Joins the dimension tables.
+///
+/// Returns the registry, what was noticed, and the rows kept aside with the name of their table; each of these is in
+/// the findings too. Nothing depends on the order of batches and rows, but for the positions of rows kept aside.
+///
+/// # Errors
+/// A wrong config, a column that is missing or of another type than the canonical one, or tables that have no ids in
+/// common.
+pub fn build(
+    input: &RegistryInput<'_>,
+    config: &RegistryConfig,
+) -> Result<(Registry, Findings, Rejections), TransformError> {
+    let rules = config.validate()?;
+    let mut notes = Notes::default();
+    let devices = tables::devices(input.device, &mut notes)?;
+    let configs = match input.device_config {
+        Some(batches) => Some(tables::device_configs(batches, &mut notes)?),
+        None => None,
+    };
+    let rows = tables::components(input.measuring_component, &mut notes)?;
+    let mut events = tables::install_events(input.install_event, &mut notes)?;
+    let history = tables::switches(input.on_off_history.unwrap_or_default(), &rules, &mut notes)?;
+    let points = match input.service_point {
+        Some(batches) => Some(tables::service_points(batches, &mut notes)?),
+        None => None,
+    };
+
+    check_joinable(&rows, &events, configs.is_some(), &rules)?;
+    let hubs = Hubs::new(&devices, configs.as_deref(), &rules);
+    for config in configs.iter().flatten() {
+        if hubs.device(config.device_id).is_none() {
+            notes.add("device_config", faults::UNKNOWN_DEVICE, config.id);
+        }
+    }
+    let component_hubs: Vec<Hub<'_>> = rows
+        .iter()
+        .map(|row| {
+            hubs.resolve(
+                "measuring_component",
+                row.id,
+                row.device_config_id,
+                row.device_id,
+                &mut notes,
+            )
+        })
+        .collect();
+    for event in &mut events {
+        let hub = hubs.resolve(
+            "install_event",
+            event.id,
+            event.device_config_id,
+            event.device_id,
+            &mut notes,
+        );
+        (event.device_config_id, event.device_id) = (hub.config, hub.device);
+    }
+    let stays = stays(&events, &history, &rules, &mut notes);
+    let ids: Vec<&str> = rows.iter().map(|row| row.id).collect();
+    let joined = join(&stays, &ids, &component_hubs, &mut notes);
+    let places = Places::gather(&stays, &joined);
+
+    let mut channels = channels(&rows, &component_hubs, &hubs, &rules, &mut notes);
+    note_devices(&devices, &channels, &stays, &joined, &rules, &mut notes);
+    let overlaps = overlaps(&stays, &joined, &places, &channels, &mut notes);
+    let mut stays_of: Vec<(u32, u32)> = (0..stays.len())
+        .flat_map(|stay| {
+            joined
+                .of(stay)
+                .iter()
+                .map(move |&component| (component, stay as u32))
+        })
+        .collect();
+    // Stays are sorted by (start, event id), so this sorts each component's the same way.
+    stays_of.par_sort_unstable();
+    let ranges = ranges(&stays_of, channels.len());
+    for (channel, range) in channels.iter().zip(ranges.windows(2)) {
+        if range[0] == range[1] {
+            notes.add(
+                "measuring_component",
+                faults::WITHOUT_INSTALL_EVENT,
+                channel.row.id,
+            );
+        }
+    }
+    let components: Vec<Component> = channels
+        .par_iter_mut()
+        .zip(ranges.par_windows(2))
+        .map(|(channel, range)| component(channel, &stays_of[range[0]..range[1]], &stays, &places, &devices))
+        .collect();
+    let service_points = service_points(&places, points.as_deref(), &mut notes);
+
+    let mut registry = Registry::new(components, service_points);
+    registry.overlaps = overlaps;
+    let (findings, rejected) = notes.finish();
+    Ok((registry, findings, rejected))
+}
+
+/// A component before its stays are hung onto it.
+pub(super) struct Channel<'a> {
+    row: &'a ComponentRow<'a>,
+    device_id: Option<&'a str>,
+    /// Position in the device table.
+    device: Option<u32>,
+    pub(super) component_type: Option<ComponentType>,
+    multiplier_micro: i64,
+    register_digits: Option<u8>,
+}
+
+fn channels<'a>(
+    rows: &'a [ComponentRow<'a>],
+    component_hubs: &[Hub<'a>],
+    hubs: &Hubs<'a>,
+    rules: &RegistryRules,
+    notes: &mut Notes<'a>,
+) -> Vec<Channel<'a>> {
+    const TABLE: &str = "measuring_component";
+    rows.iter()
+        .zip(component_hubs)
+        .map(|(row, hub)| {
+            if hub.device.is_none() {
+                notes.add(TABLE, faults::COMPONENT_WITHOUT_DEVICE, row.id);
+            }
+            let multiplier_micro = positive(row.multiplier_micro).unwrap_or_else(|| {
+                notes.add(TABLE, faults::NON_POSITIVE_MULTIPLIER, row.id);
+                MICRO
+            });
+            let register_digits = row.register_digits.and_then(|digits| {
+                if (1..=MAX_REGISTER_DIGITS).contains(&digits) {
+                    return u8::try_from(digits).ok();
+                }
+                notes.add(TABLE, faults::INVALID_REGISTER_DIGITS, row.id);
+                None
+            });
+            Channel {
+                row,
+                device_id: hub.device,
+                device: hub.device.and_then(|device| hubs.device(device)),
+                component_type: component_type(row, rules, notes),
+                multiplier_micro,
+                register_digits,
+            }
+        })
+        .collect()
+}
+
+fn note_devices<'a>(
+    devices: &[DeviceRow<'a>],
+    channels: &[Channel<'a>],
+    stays: &[Stay<'a>],
+    joined: &StayComponents,
+    rules: &RegistryRules,
+    notes: &mut Notes<'a>,
+) {
+    const TABLE: &str = "device";
+    let mut has_component = vec![false; devices.len()];
+    for device in channels.iter().filter_map(|channel| channel.device) {
+        has_component[device as usize] = true;
+    }
+    let mut installed = vec![false; devices.len()];
+    let lasting = stays
+        .iter()
+        .enumerate()
+        .filter(|(_, stay)| stay.end == i64::MAX && !stay.end_unknown);
+    for (index, _) in lasting {
+        for &component in joined.of(index) {
+            if let Some(device) = channels[component as usize].device {
+                installed[device as usize] = true;
+            }
+        }
+    }
+    for (index, device) in devices.iter().enumerate() {
+        if !has_component[index] {
+            notes.add(TABLE, faults::DEVICE_WITHOUT_COMPONENT, device.id);
+        }
+        let Some(code) = device.status else { continue };
+        match rules.device_status.get(code) {
+            None => notes.add_code(TABLE, faults::UNMAPPED_DEVICE_STATUS, device.id, code),
+            Some(DeviceStatus::Retired) if installed[index] => {
+                notes.add(TABLE, faults::RETIRED_DEVICE_INSTALLED, device.id);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Where each component's part of the sorted pairs begins; one entry more than there are components.
+fn ranges(stays_of: &[(u32, u32)], components: usize) -> Vec<usize> {
+    let mut ranges = vec![0; components + 1];
+    for &(component, _) in stays_of {
+        ranges[component as usize + 1] += 1;
+    }
+    for index in 0..components {
+        ranges[index + 1] += ranges[index];
+    }
+    ranges
+}
+
+fn component(
+    channel: &mut Channel<'_>,
+    stays_of: &[(u32, u32)],
+    stays: &[Stay<'_>],
+    places: &Places<'_>,
+    devices: &[DeviceRow<'_>],
+) -> Component {
+    let own: Vec<&Stay<'_>> = stays_of.iter().map(|&(_, stay)| &stays[stay as usize]).collect();
+    let periods = own.iter().map(|stay| {
+        let end = if stay.end_unknown {
+            let next = own.partition_point(|other| other.start <= stay.start);
+            own.get(next).map_or(stay.end, |next| next.start)
+        } else {
+            stay.end
+        };
+        InstallPeriod {
+            event_id: stay.event_id.to_owned(),
+            service_point: places.of(stay),
+            start: stay.start,
+            end,
+            switches: stay.switches.clone(),
+            constant_micro: stay.constant_micro,
+            removal_recorded: stay.removal_recorded,
+        }
+    });
+    let device_type = channel
+        .device
+        .and_then(|device| devices[device as usize].device_type);
+    Component {
+        id: channel.row.id.to_owned(),
+        device_id: channel.device_id.map(str::to_owned),
+        device_type: device_type.map(str::to_owned),
+        component_type: channel.component_type.take(),
+        multiplier_micro: channel.multiplier_micro,
+        register_digits: channel.register_digits,
+        periods: periods.collect(),
+        block_ends: Vec::new(),
+    }
+}

@@ -1,0 +1,256 @@
+//! Joining components, devices and install events: on the device configuration where both sides have one, on the
+//! device otherwise.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use rayon::slice::ParallelSliceMut as _;
+
+use super::config::RegistryRules;
+use super::faults;
+use super::notes::Notes;
+use super::stays::Stay;
+use super::tables::{ComponentRow, DeviceConfigRow, DeviceRow, InstallEventRow};
+use crate::error::TransformError;
+
+/// Components times install events that one device can have. More share a placeholder such as `0` or `UNKNOWN`, which
+/// says nothing of what hangs where, and would make as many periods.
+const MAX_JOINED: usize = 65_536;
+
+/// Components by the id that they are joined on.
+struct Groups<'a> {
+    components: Vec<u32>,
+    /// Where each group lies in `components`.
+    ranges: Vec<Range<usize>>,
+    /// Install events of each group.
+    events: Vec<usize>,
+    by_id: HashMap<&'a str, usize>,
+}
+
+impl<'a> Groups<'a> {
+    fn new(pairs: impl Iterator<Item = (&'a str, u32)>) -> Self {
+        let mut pairs: Vec<(&str, u32)> = pairs.collect();
+        pairs.par_sort_unstable();
+        let mut ranges = Vec::new();
+        let mut by_id = HashMap::with_capacity(pairs.len());
+        let mut from = 0;
+        for group in pairs.chunk_by(|a, b| a.0 == b.0) {
+            by_id.insert(group[0].0, ranges.len());
+            ranges.push(from..from + group.len());
+            from += group.len();
+        }
+        let components = pairs.into_iter().map(|(_, component)| component).collect();
+        Self {
+            components,
+            events: vec![0; ranges.len()],
+            ranges,
+            by_id,
+        }
+    }
+
+    /// The group of an id, which gains one install event.
+    fn count(&mut self, id: Option<&str>) -> Option<usize> {
+        let group = *self.by_id.get(id?)?;
+        self.events[group] += 1;
+        Some(group)
+    }
+
+    /// Ascending.
+    fn components(&self, group: usize) -> &[u32] {
+        &self.components[self.ranges[group].clone()]
+    }
+
+    fn is_placeholder(&self, group: usize) -> bool {
+        self.ranges[group].len() * self.events[group] > MAX_JOINED
+    }
+}
+
+/// The devices and device configurations that the lake knows.
+pub(super) struct Hubs<'a> {
+    devices: HashMap<&'a str, u32>,
+    config_to_device: Option<HashMap<&'a str, &'a str>>,
+    config_is_device: bool,
+}
+
+/// The ids by which a component or an install event is joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hub<'a> {
+    pub(super) config: Option<&'a str>,
+    pub(super) device: Option<&'a str>,
+}
+
+impl<'a> Hubs<'a> {
+    pub(super) fn new(
+        devices: &[DeviceRow<'a>],
+        configs: Option<&[DeviceConfigRow<'a>]>,
+        rules: &RegistryRules,
+    ) -> Self {
+        Self {
+            devices: devices
+                .iter()
+                .enumerate()
+                .map(|(index, row)| (row.id, index as u32))
+                .collect(),
+            config_to_device: configs.map(|rows| rows.iter().map(|row| (row.id, row.device_id)).collect()),
+            config_is_device: rules.device_config_is_device,
+        }
+    }
+
+    /// Position of a device in the device table.
+    pub(super) fn device(&self, id: &str) -> Option<u32> {
+        self.devices.get(id).copied()
+    }
+
+    /// Completes what a row says of its device, and notes what contradicts.
+    pub(super) fn resolve(
+        &self,
+        table: &'static str,
+        id: &'a str,
+        config: Option<&'a str>,
+        device: Option<&'a str>,
+        notes: &mut Notes<'a>,
+    ) -> Hub<'a> {
+        let mut hub = Hub { config, device };
+        if let (Some(config), Some(map)) = (config, &self.config_to_device) {
+            match map.get(config) {
+                None => notes.add(table, faults::UNKNOWN_DEVICE_CONFIG, id),
+                Some(&mapped) => {
+                    if device.is_some_and(|device| device != mapped) {
+                        notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
+                    }
+                    hub.device = Some(mapped);
+                }
+            }
+        }
+        if self.config_is_device {
+            if let (Some(config), Some(device)) = (hub.config, hub.device)
+                && config != device
+                && self.config_to_device.is_none()
+            {
+                notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
+                hub.device = Some(config);
+            }
+            hub.device = hub.device.or(hub.config);
+            hub.config = hub.config.or(hub.device);
+        }
+        if hub
+            .device
+            .is_some_and(|device| !self.devices.contains_key(device))
+        {
+            notes.add(table, faults::UNKNOWN_DEVICE, id);
+        }
+        hub
+    }
+}
+
+/// Whether the tables can be joined at all; an error says what to set.
+pub(super) fn check_joinable(
+    components: &[ComponentRow<'_>],
+    events: &[InstallEventRow<'_>],
+    has_config_table: bool,
+    rules: &RegistryRules,
+) -> Result<(), TransformError> {
+    if has_config_table || rules.device_config_is_device {
+        return Ok(());
+    }
+    let refuse = |why: &str| {
+        Err(TransformError::Parameter {
+            name: "device_config_is_device".to_owned(),
+            value: "false".to_owned(),
+            why: format!(
+                "{why}; give a device_config table, or map `measuring_component.device_id`, or set \
+                 `device_config_is_device` to true if both ids are the same in this lake"
+            ),
+        })
+    };
+    if !components.is_empty() && components.iter().all(|row| row.device_id.is_none()) {
+        return refuse("measuring_component has no `device_id`, so its rows cannot be joined to devices");
+    }
+    let config_only = !events.is_empty() && events.iter().all(|row| row.device_id.is_none());
+    if config_only && !components.is_empty() && components.iter().all(|row| row.device_config_id.is_none()) {
+        return refuse(
+            "install_event has only `device_config_id` and measuring_component only `device_id`, so they cannot be \
+             joined",
+        );
+    }
+    Ok(())
+}
+
+/// The components of every stay: those of `stays[i]` are `components[offsets[i]..offsets[i + 1]]`, ascending.
+pub(super) struct StayComponents {
+    offsets: Vec<usize>,
+    components: Vec<u32>,
+}
+
+impl StayComponents {
+    pub(super) fn of(&self, stay: usize) -> &[u32] {
+        &self.components[self.offsets[stay]..self.offsets[stay + 1]]
+    }
+}
+
+/// Joins stays to the components whose hubs are given, in the order of dense indices.
+pub(super) fn join<'a>(
+    stays: &[Stay<'a>],
+    ids: &[&'a str],
+    hubs: &[Hub<'a>],
+    notes: &mut Notes<'a>,
+) -> StayComponents {
+    let keyed = |key: fn(&Hub<'a>) -> Option<&'a str>| {
+        Groups::new(
+            hubs.iter()
+                .zip(0_u32..)
+                .filter_map(move |(hub, index)| Some((key(hub)?, index))),
+        )
+    };
+    let mut groups = [
+        keyed(|hub| hub.config),
+        keyed(|hub| hub.device),
+        // For events that have a configuration: what they cannot reach by it.
+        keyed(|hub| if hub.config.is_none() { hub.device } else { None }),
+    ];
+    let found: Vec<[(usize, Option<usize>); 2]> = stays
+        .iter()
+        .map(|stay| {
+            let device = if stay.device_config_id.is_some() { 2 } else { 1 };
+            [(0, stay.device_config_id), (device, stay.device_id)]
+                .map(|(kind, id)| (kind, groups[kind].count(id)))
+        })
+        .collect();
+    note_placeholders(&groups, ids, notes);
+
+    let mut joined = StayComponents {
+        offsets: vec![0],
+        components: Vec::with_capacity(ids.len()),
+    };
+    for (stay, found) in stays.iter().zip(found) {
+        let from = joined.components.len();
+        for (kind, group) in found {
+            if let Some(group) = group.filter(|&group| !groups[kind].is_placeholder(group)) {
+                joined
+                    .components
+                    .extend_from_slice(groups[kind].components(group));
+            }
+        }
+        joined.components[from..].sort_unstable();
+        if joined.components.len() == from {
+            notes.add("install_event", faults::WITHOUT_COMPONENT, stay.event_id);
+        }
+        joined.offsets.push(joined.components.len());
+    }
+    joined
+}
+
+/// Each component of a placeholder is noted once.
+fn note_placeholders<'a>(groups: &[Groups<'a>], ids: &[&'a str], notes: &mut Notes<'a>) {
+    let mut noted = vec![false; ids.len()];
+    for groups in groups {
+        for group in (0..groups.ranges.len()).filter(|&group| groups.is_placeholder(group)) {
+            for &component in groups.components(group) {
+                noted[component as usize] = true;
+            }
+        }
+    }
+    for (&id, _) in ids.iter().zip(noted).filter(|(_, noted)| *noted) {
+        notes.add("measuring_component", faults::PLACEHOLDER_DEVICE, id);
+    }
+}

@@ -1,0 +1,425 @@
+//! The rows of the dimension tables, read, sorted by id and freed of duplicates.
+//!
+//! Each row type orders by its id first, then by what makes a row newer, then by the rest of its content. So the last
+//! of the rows with one id is the one to keep, and neither files nor row order can change which it is.
+
+use arrow::array::RecordBatch;
+use rayon::slice::ParallelSliceMut as _;
+
+use super::columns::Columns;
+use super::config::{OnOff, RegistryRules};
+use super::faults;
+use super::notes::{Notes, Origin};
+use crate::error::TransformError;
+
+/// 0001-01-01 and 2201-01-01 in microseconds: install times lie between.
+const FIRST_MICRO: i64 = -62_135_596_800_000_000;
+const LAST_MICRO: i64 = 7_289_654_400_000_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DeviceRow<'a> {
+    pub(super) id: &'a str,
+    pub(super) status: Option<&'a str>,
+    pub(super) device_type: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DeviceConfigRow<'a> {
+    pub(super) id: &'a str,
+    pub(super) device_id: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ComponentRow<'a> {
+    pub(super) id: &'a str,
+    pub(super) device_config_id: Option<&'a str>,
+    pub(super) device_id: Option<&'a str>,
+    pub(super) component_type: Option<&'a str>,
+    pub(super) uom: Option<&'a str>,
+    pub(super) direction: Option<&'a str>,
+    pub(super) kind: Option<&'a str>,
+    pub(super) interval_seconds: Option<i64>,
+    pub(super) multiplier_micro: Option<i64>,
+    pub(super) register_digits: Option<i64>,
+}
+
+/// Times are legal, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct InstallEventRow<'a> {
+    pub(super) id: &'a str,
+    pub(super) status_updated_at: Option<i64>,
+    pub(super) removed_at: Option<i64>,
+    pub(super) installed_at: i64,
+    pub(super) status: Option<&'a str>,
+    pub(super) service_point_id: &'a str,
+    pub(super) device_config_id: Option<&'a str>,
+    pub(super) device_id: Option<&'a str>,
+    pub(super) constant_micro: Option<i64>,
+}
+
+/// The time is legal, in microseconds. The whole row is the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SwitchRow<'a> {
+    pub(super) event_id: &'a str,
+    pub(super) at: i64,
+    pub(super) on: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ServicePointRow<'a> {
+    pub(super) id: &'a str,
+    pub(super) premise_id: Option<&'a str>,
+    pub(super) rate_class: Option<&'a str>,
+    pub(super) transformer_id: Option<&'a str>,
+}
+
+pub(super) fn devices<'a>(
+    batches: &'a [RecordBatch],
+    notes: &mut Notes<'a>,
+) -> Result<Vec<DeviceRow<'a>>, TransformError> {
+    const TABLE: &str = "device";
+    let mut rows = Vec::new();
+    for (batch_index, batch) in batches.iter().enumerate() {
+        let columns = Columns::new(TABLE, batch);
+        columns.require(&["device_id"])?;
+        let id = columns.text("device_id")?;
+        let (status, device_type) = (columns.text("status")?, columns.text("device_type")?);
+        for row in 0..batch.num_rows() {
+            let origin = Origin {
+                table: TABLE,
+                batch: batch_index,
+                row,
+            };
+            let Some(id) = id.get(row) else {
+                notes.reject(origin, faults::KEY_MISSING, "device_id", String::new(), None);
+                continue;
+            };
+            rows.push(DeviceRow {
+                id,
+                status: status.get(row),
+                device_type: device_type.get(row),
+            });
+        }
+    }
+    keep_last(&mut rows, TABLE, |row| row.id, notes);
+    Ok(rows)
+}
+
+pub(super) fn device_configs<'a>(
+    batches: &'a [RecordBatch],
+    notes: &mut Notes<'a>,
+) -> Result<Vec<DeviceConfigRow<'a>>, TransformError> {
+    const TABLE: &str = "device_config";
+    let mut rows = Vec::new();
+    for (batch_index, batch) in batches.iter().enumerate() {
+        let columns = Columns::new(TABLE, batch);
+        columns.require(&["device_config_id", "device_id"])?;
+        let (id, device_id) = (columns.text("device_config_id")?, columns.text("device_id")?);
+        for row in 0..batch.num_rows() {
+            let origin = Origin {
+                table: TABLE,
+                batch: batch_index,
+                row,
+            };
+            match (id.get(row), device_id.get(row)) {
+                (Some(id), Some(device_id)) => rows.push(DeviceConfigRow { id, device_id }),
+                (None, _) => {
+                    notes.reject(
+                        origin,
+                        faults::KEY_MISSING,
+                        "device_config_id",
+                        String::new(),
+                        None,
+                    );
+                }
+                (id, None) => notes.reject(origin, faults::KEY_MISSING, "device_id", String::new(), id),
+            }
+        }
+    }
+    keep_last(&mut rows, TABLE, |row| row.id, notes);
+    Ok(rows)
+}
+
+pub(super) fn components<'a>(
+    batches: &'a [RecordBatch],
+    notes: &mut Notes<'a>,
+) -> Result<Vec<ComponentRow<'a>>, TransformError> {
+    const TABLE: &str = "measuring_component";
+    let mut rows = Vec::new();
+    for (batch_index, batch) in batches.iter().enumerate() {
+        let columns = Columns::new(TABLE, batch);
+        columns.require(&["measuring_component_id"])?;
+        let id = columns.text("measuring_component_id")?;
+        let (device_config_id, device_id) = (columns.text("device_config_id")?, columns.text("device_id")?);
+        let component_type = columns.text("component_type")?;
+        let (uom, direction) = (columns.text("uom")?, columns.text("direction")?);
+        let (kind, interval_seconds) = (columns.text("kind")?, columns.integer("interval_seconds")?);
+        let multiplier_micro = columns.integer("multiplier_micro")?;
+        let register_digits = columns.integer("register_digits")?;
+        for row in 0..batch.num_rows() {
+            let origin = Origin {
+                table: TABLE,
+                batch: batch_index,
+                row,
+            };
+            let Some(id) = id.get(row) else {
+                notes.reject(
+                    origin,
+                    faults::KEY_MISSING,
+                    "measuring_component_id",
+                    String::new(),
+                    None,
+                );
+                continue;
+            };
+            rows.push(ComponentRow {
+                id,
+                device_config_id: device_config_id.get(row),
+                device_id: device_id.get(row),
+                component_type: component_type.get(row),
+                uom: uom.get(row),
+                direction: direction.get(row),
+                kind: kind.get(row),
+                interval_seconds: interval_seconds.get(row),
+                multiplier_micro: multiplier_micro.get(row),
+                register_digits: register_digits.get(row),
+            });
+        }
+    }
+    keep_last(&mut rows, TABLE, |row| row.id, notes);
+    Ok(rows)
+}
+
+pub(super) fn install_events<'a>(
+    batches: &'a [RecordBatch],
+    notes: &mut Notes<'a>,
+) -> Result<Vec<InstallEventRow<'a>>, TransformError> {
+    const TABLE: &str = "install_event";
+    let mut rows = Vec::new();
+    for (batch_index, batch) in batches.iter().enumerate() {
+        let columns = Columns::new(TABLE, batch);
+        columns.require(&["install_event_id", "service_point_id", "installed_at"])?;
+        let (id, service_point_id) = (
+            columns.text("install_event_id")?,
+            columns.text("service_point_id")?,
+        );
+        let (device_config_id, device_id) = (columns.text("device_config_id")?, columns.text("device_id")?);
+        let (installed_at, removed_at) = (columns.time("installed_at")?, columns.time("removed_at")?);
+        let (status, status_updated_at) = (columns.text("status")?, columns.time("status_updated_at")?);
+        let constant_micro = columns.integer("install_constant_micro")?;
+        for row in 0..batch.num_rows() {
+            let origin = Origin {
+                table: TABLE,
+                batch: batch_index,
+                row,
+            };
+            let mut reject = |fault, column, value, key| notes.reject(origin, fault, column, value, key);
+            let Some(id) = id.get(row) else {
+                reject(faults::KEY_MISSING, "install_event_id", String::new(), None);
+                continue;
+            };
+            let (device_config_id, device_id) = (device_config_id.get(row), device_id.get(row));
+            if device_config_id.is_none() && device_id.is_none() {
+                reject(
+                    faults::DEVICE_MISSING,
+                    "device_config_id",
+                    String::new(),
+                    Some(id),
+                );
+                continue;
+            }
+            let Some(service_point_id) = service_point_id.get(row) else {
+                reject(
+                    faults::SERVICE_POINT_MISSING,
+                    "service_point_id",
+                    String::new(),
+                    Some(id),
+                );
+                continue;
+            };
+            let Some(installed_at) = installed_at.get(row) else {
+                reject(
+                    faults::INSTALL_TIME_MISSING,
+                    "installed_at",
+                    String::new(),
+                    Some(id),
+                );
+                continue;
+            };
+            if !(FIRST_MICRO..LAST_MICRO).contains(&installed_at) {
+                let shown = show_time(installed_at);
+                reject(faults::INSTALL_TIME_OUT_OF_RANGE, "installed_at", shown, Some(id));
+                continue;
+            }
+            let mut removed_at = removed_at.get(row);
+            if let Some(removed) = removed_at.filter(|&removed| removed < installed_at) {
+                reject(
+                    faults::REMOVED_BEFORE_INSTALLED,
+                    "removed_at",
+                    show_time(removed),
+                    Some(id),
+                );
+                continue;
+            }
+            if removed_at.is_some_and(|removed| removed >= LAST_MICRO) {
+                notes.add(TABLE, faults::OPEN_END_DATE, id);
+                removed_at = None;
+            }
+            rows.push(InstallEventRow {
+                id,
+                status_updated_at: status_updated_at.get(row),
+                removed_at,
+                installed_at,
+                status: status.get(row),
+                service_point_id,
+                device_config_id,
+                device_id,
+                constant_micro: constant_micro.get(row),
+            });
+        }
+    }
+    keep_last(&mut rows, TABLE, |row| row.id, notes);
+    Ok(rows)
+}
+
+/// Sorted by (install event, time); of on and off at one moment, on is kept.
+pub(super) fn switches<'a>(
+    batches: &'a [RecordBatch],
+    rules: &RegistryRules,
+    notes: &mut Notes<'a>,
+) -> Result<Vec<SwitchRow<'a>>, TransformError> {
+    const TABLE: &str = "on_off_history";
+    let mut rows = Vec::new();
+    for (batch_index, batch) in batches.iter().enumerate() {
+        let columns = Columns::new(TABLE, batch);
+        columns.require(&["install_event_id", "at", "state"])?;
+        let event_id = columns.text("install_event_id")?;
+        let (at, state) = (columns.time("at")?, columns.text("state")?);
+        for row in 0..batch.num_rows() {
+            let origin = Origin {
+                table: TABLE,
+                batch: batch_index,
+                row,
+            };
+            let Some(event_id) = event_id.get(row) else {
+                notes.reject(
+                    origin,
+                    faults::KEY_MISSING,
+                    "install_event_id",
+                    String::new(),
+                    None,
+                );
+                continue;
+            };
+            let time = at.get(row);
+            let Some(at) = time.filter(|at| (FIRST_MICRO..LAST_MICRO).contains(at)) else {
+                let shown = time.map(show_time).unwrap_or_default();
+                notes.reject(origin, faults::SWITCH_TIME_MISSING, "at", shown, Some(event_id));
+                continue;
+            };
+            let code = state.get(row).unwrap_or("");
+            let Some(state) = rules.on_off_state.get(code) else {
+                notes.reject(
+                    origin,
+                    faults::UNMAPPED_STATE,
+                    "state",
+                    code.to_owned(),
+                    Some(event_id),
+                );
+                continue;
+            };
+            rows.push(SwitchRow {
+                event_id,
+                at,
+                on: state == OnOff::On,
+            });
+        }
+    }
+    rows.par_sort_unstable();
+    rows.dedup_by(|row, kept| {
+        if row != kept {
+            return false;
+        }
+        notes.add(TABLE, faults::DUPLICATE_ROW, row.event_id);
+        true
+    });
+    rows.dedup_by(|row, kept| {
+        if (row.event_id, row.at) != (kept.event_id, kept.at) {
+            return false;
+        }
+        notes.add(TABLE, faults::CONTRADICTING_SWITCH, row.event_id);
+        kept.on = true;
+        true
+    });
+    Ok(rows)
+}
+
+pub(super) fn service_points<'a>(
+    batches: &'a [RecordBatch],
+    notes: &mut Notes<'a>,
+) -> Result<Vec<ServicePointRow<'a>>, TransformError> {
+    const TABLE: &str = "service_point";
+    let mut rows = Vec::new();
+    for (batch_index, batch) in batches.iter().enumerate() {
+        let columns = Columns::new(TABLE, batch);
+        columns.require(&["service_point_id"])?;
+        let (id, premise_id) = (columns.text("service_point_id")?, columns.text("premise_id")?);
+        let (rate_class, transformer_id) = (columns.text("rate_class")?, columns.text("transformer_id")?);
+        for row in 0..batch.num_rows() {
+            let origin = Origin {
+                table: TABLE,
+                batch: batch_index,
+                row,
+            };
+            let Some(id) = id.get(row) else {
+                notes.reject(
+                    origin,
+                    faults::KEY_MISSING,
+                    "service_point_id",
+                    String::new(),
+                    None,
+                );
+                continue;
+            };
+            rows.push(ServicePointRow {
+                id,
+                premise_id: premise_id.get(row),
+                rate_class: rate_class.get(row),
+                transformer_id: transformer_id.get(row),
+            });
+        }
+    }
+    keep_last(&mut rows, TABLE, |row| row.id, notes);
+    Ok(rows)
+}
+
+/// Sorts, and keeps the last of the rows with one id.
+fn keep_last<'a, T: Ord + Copy + Send>(
+    rows: &mut Vec<T>,
+    table: &'static str,
+    id: impl Fn(&T) -> &'a str,
+    notes: &mut Notes<'a>,
+) {
+    rows.par_sort_unstable();
+    rows.dedup_by(|row, kept| {
+        if id(row) != id(kept) {
+            return false;
+        }
+        let fault = if row == kept {
+            faults::DUPLICATE_ROW
+        } else {
+            faults::CONTRADICTING_DUPLICATE
+        };
+        notes.add(table, fault, id(row));
+        *kept = *row;
+        true
+    });
+}
+
+/// A naive time as text, for the table of rejected rows.
+fn show_time(micro: i64) -> String {
+    jiff::Timestamp::from_microsecond(micro).map_or_else(
+        |_| format!("{micro} us"),
+        |time| time.to_string().trim_end_matches('Z').replace('T', " "),
+    )
+}

@@ -1,0 +1,430 @@
+//! Resolving: measurement rows with ids and times become rows with dense indices and positions in a day.
+//!
+//! A row's day is the day of its interval's *start*, `measured_at - interval_seconds`, on the measurement clock,
+//! and its slot the start's second of the day divided by the interval length. Ids, condition codes and use flags
+//! are looked up once per dictionary entry; the pass over the rows does arithmetic only.
+
+mod columns;
+mod config;
+mod dictionary;
+mod index;
+pub mod reason;
+mod register_rows;
+mod rows;
+mod slot;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use jiff::Timestamp;
+
+use self::columns::{Columns, TABLE, Text, item};
+use self::dictionary::PerEntry;
+use self::index::{Entry, Expected, Index, class};
+use crate::error::{Rejection, TransformError};
+use crate::findings::{Finding, Findings, Severity};
+use crate::measured::{Mark, Measured, VALUE_LIMIT_MICRO, order_key};
+use crate::model::{Condition, DAY_SECONDS};
+use crate::registry::{Coverage, Registry};
+
+pub use config::ResolveConfig;
+pub use register_rows::{
+    RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch, sort_register_rows,
+};
+pub use rows::{ResolvedRow, ResolvedRows, rows_from_batch, rows_to_batch};
+pub use slot::MIN_INTERVAL_SECONDS;
+
+/// Longest period of a register that is believed, in days.
+pub const MAX_PERIOD_DAYS: i64 = 400;
+
+const MICROS: i64 = 1_000_000;
+
+/// Turns batches of measurements into rows that a day grid or the register periods take.
+///
+/// One resolver serves one thread; [`Resolver::fork`] gives another one that shares the index of components.
+#[derive(Debug)]
+pub struct Resolver<'r> {
+    config: Arc<ResolveConfig>,
+    index: Arc<Index<'r>>,
+    components: PerEntry<Entry>,
+    conditions: PerEntry<Mark>,
+    use_flags: PerEntry<bool>,
+    marks: Vec<Mark>,
+    tallies: Tallies,
+}
+
+/// What is counted on the way and becomes findings.
+#[derive(Debug, Default)]
+struct Tallies {
+    /// Rows whose combined multiplier differs, and the least of them: component, `measured_at`.
+    multiplier_differs: u64,
+    multiplier_example: Option<(u32, i64)>,
+    /// Rows whose condition code is in no range, and the least code.
+    unknown_condition: u64,
+    unknown_condition_example: Option<String>,
+}
+
+impl<'r> Resolver<'r> {
+    /// A resolver for the components of `registry`.
+    ///
+    /// Fails where a component type of kWh has an interval length that does not divide a day.
+    pub fn new(registry: &'r Registry, config: ResolveConfig) -> Result<Self, TransformError> {
+        Ok(Self::with(Arc::new(config), Arc::new(Index::new(registry)?)))
+    }
+
+    /// Another resolver with the same registry and config, for another thread.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self::with(Arc::clone(&self.config), Arc::clone(&self.index))
+    }
+
+    fn with(config: Arc<ResolveConfig>, index: Arc<Index<'r>>) -> Self {
+        Self {
+            config,
+            index,
+            components: PerEntry::default(),
+            conditions: PerEntry::default(),
+            use_flags: PerEntry::default(),
+            marks: Vec::new(),
+            tallies: Tallies::default(),
+        }
+    }
+
+    /// Appends the rows of a batch to `out`, and counts those that go nowhere.
+    ///
+    /// The batch has the canonical columns of measurements; see the crate's data model. A row must be resolved
+    /// once only, or it is counted twice.
+    pub fn resolve(&mut self, batch: &RecordBatch, out: &mut ResolvedRows) -> Result<(), TransformError> {
+        let columns = Columns::of(batch)?;
+        self.mark_rows(&columns, batch.num_rows());
+        let index = &*self.index;
+        let entries = self
+            .components
+            .map(columns.component.values, |id| index.entry(id));
+        out.counts.read += batch.num_rows() as u64;
+        out.rows.reserve(batch.num_rows());
+
+        let component_keys = columns.component.keys;
+        let times = columns.measured_at.values();
+        let values = columns.value.values();
+        let keys_null = component_keys.null_count() > 0 || columns.measured_at.null_count() > 0;
+        let values_null = columns.value.null_count() > 0;
+        let updated_null = columns.updated_at.is_some_and(|c| c.null_count() > 0);
+        let mut not_energy = 0_u64;
+
+        for (row, (key, mark)) in component_keys.values().iter().zip(&self.marks).enumerate() {
+            if keys_null {
+                if component_keys.is_null(row) {
+                    reject(
+                        out,
+                        row,
+                        reason::KEY_MISSING,
+                        "measuring_component_id",
+                        String::new(),
+                    );
+                    continue;
+                }
+                if columns.measured_at.is_null(row) {
+                    reject(out, row, reason::KEY_MISSING, "measured_at", String::new());
+                    continue;
+                }
+            }
+            let entry = entries[*key as usize];
+            let Some(length) = index.lengths.get(usize::from(entry.class)) else {
+                if entry.class == class::NOT_ENERGY {
+                    not_energy += 1;
+                } else if entry.class == class::SCALAR {
+                    push_register_row(&columns, row, entry.component, *mark, out);
+                } else {
+                    reject_component(&columns, row, entry.class, out);
+                }
+                continue;
+            };
+            let (day, slot) = match length.position(times[row]) {
+                Ok(position) => position,
+                Err(why) => {
+                    reject(out, row, why, "measured_at", time_text(times[row]));
+                    continue;
+                }
+            };
+            let measured = if values_null && columns.value.is_null(row) {
+                if !mark.may_lack_value() {
+                    reject(out, row, reason::VALUE_MISSING, "value", String::new());
+                    continue;
+                }
+                Measured::without_value(*mark)
+            } else {
+                let value = values[row];
+                if value.unsigned_abs() >= VALUE_LIMIT_MICRO as u64 {
+                    reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
+                    continue;
+                }
+                Measured::new(*mark, value)
+            };
+            let updated = match columns.updated_at {
+                None => 0,
+                Some(column) if updated_null => order_key(item(Some(column), row)),
+                Some(column) => order_key(Some(column.values()[row])),
+            };
+            let version = match columns.version {
+                None => 0,
+                column => order_key(item(column, row)),
+            };
+            out.rows.push(ResolvedRow {
+                component: entry.component,
+                day,
+                slot,
+                measured,
+                updated,
+                version,
+            });
+        }
+        out.counts.add_out_of_scope(reason::NOT_ENERGY, not_energy);
+        out.batches += 1;
+        check_multipliers(&columns, entries, index, &mut self.tallies);
+        Ok(())
+    }
+
+    /// What was noticed since the last call.
+    #[must_use]
+    pub fn take_findings(&mut self) -> Findings {
+        let tallies = std::mem::take(&mut self.tallies);
+        let mut findings = Findings::default();
+        if let Some((component, at)) = tallies.multiplier_example {
+            let id = &self.index.registry.components[component as usize].id;
+            findings.merge_one(Finding {
+                table: TABLE.to_owned(),
+                code: "combined_multiplier_differs".to_owned(),
+                severity: Severity::Warning,
+                rows: tallies.multiplier_differs,
+                example_key: format!("{id} at {}", time_text(at)),
+                message:
+                    "the combined multiplier is not the component's multiplier times the install constant; \
+                          the value was used as it is"
+                        .to_owned(),
+            });
+        }
+        if let Some(code) = tallies.unknown_condition_example {
+            let treated = if self.config.unknown_condition_is_actual {
+                "actual"
+            } else {
+                "not actual"
+            };
+            findings.merge_one(Finding {
+                table: TABLE.to_owned(),
+                code: "unknown_condition_code".to_owned(),
+                severity: Severity::Note,
+                rows: tallies.unknown_condition,
+                example_key: code,
+                message: format!("the condition code is in no range of the config; treated as {treated}"),
+            });
+        }
+        findings
+    }
+
+    /// Condition and use of every row, into `self.marks`.
+    fn mark_rows(&mut self, columns: &Columns<'_>, rows: usize) {
+        const UNKNOWN: Mark = Mark::new(Condition::Unknown, true);
+        self.marks.clear();
+        self.marks.resize(rows, UNKNOWN);
+        let config = &*self.config;
+        if let Some(text) = columns.condition {
+            let by_entry = self.conditions.map(text.values, |code| {
+                Mark::new(config.conditions.classify(code), true)
+            });
+            for_each_key(text, &mut self.marks, |mark, entry| *mark = by_entry[entry]);
+            if by_entry.contains(&UNKNOWN) {
+                self.tallies.count_unknown_conditions(text, by_entry, UNKNOWN);
+            }
+        }
+        if let Some(text) = columns.use_flag {
+            let unusable = self.use_flags.map(text.values, |flag| {
+                flag.is_some_and(|flag| config.is_unusable(flag))
+            });
+            if unusable.contains(&true) {
+                for_each_key(text, &mut self.marks, |mark, entry| {
+                    if unusable[entry] {
+                        *mark = mark.forbidden();
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Calls `apply` with the mark and the dictionary entry of each row that has one.
+fn for_each_key(text: Text<'_>, marks: &mut [Mark], mut apply: impl FnMut(&mut Mark, usize)) {
+    let keys = text.keys;
+    if keys.null_count() == 0 {
+        for (mark, key) in marks.iter_mut().zip(keys.values()) {
+            apply(mark, *key as usize);
+        }
+    } else {
+        for (row, mark) in marks.iter_mut().enumerate() {
+            if keys.is_valid(row) {
+                apply(mark, keys.value(row) as usize);
+            }
+        }
+    }
+}
+
+impl Tallies {
+    fn count_unknown_conditions(&mut self, text: Text<'_>, by_entry: &[Mark], unknown: Mark) {
+        let mut rows = vec![0_u64; by_entry.len()];
+        for key in text.keys.iter().flatten() {
+            rows[key as usize] += 1;
+        }
+        for (entry, rows) in rows.into_iter().enumerate() {
+            // A null entry is no code.
+            if rows == 0 || by_entry[entry] != unknown || text.values.is_null(entry) {
+                continue;
+            }
+            self.unknown_condition += rows;
+            let code = text.values.value(entry).trim();
+            if self
+                .unknown_condition_example
+                .as_deref()
+                .is_none_or(|least| code < least)
+            {
+                self.unknown_condition_example = Some(code.to_owned());
+            }
+        }
+    }
+}
+
+/// Compares the rows' combined multipliers with those of the registry; a difference of 10^-6 is rounding.
+fn check_multipliers(columns: &Columns<'_>, entries: &[Entry], index: &Index<'_>, tallies: &mut Tallies) {
+    let Some(given) = columns.combined_multiplier else {
+        return;
+    };
+    for (row, key) in columns.component.keys.iter().enumerate() {
+        let Some(key) = key else { continue };
+        let entry = entries[key as usize];
+        if (entry.class >= class::SPECIAL && entry.class != class::SCALAR) || given.is_null(row) {
+            continue;
+        }
+        let at = columns.measured_at.value(row);
+        let expected = match index.multipliers[entry.component as usize] {
+            Expected::Nothing => None,
+            Expected::Always(multiplier) => Some(multiplier),
+            Expected::ByPeriod => multiplier_at(index, entry, at),
+        };
+        let given = given.value(row);
+        if expected.is_some_and(|expected| expected.abs_diff(given) > 1) {
+            tallies.multiplier_differs += 1;
+            let example = (entry.component, at);
+            tallies.multiplier_example = Some(
+                tallies
+                    .multiplier_example
+                    .map_or(example, |least| least.min(example)),
+            );
+        }
+    }
+}
+
+/// The multiplier of the install period that covers the end of an interval.
+fn multiplier_at(index: &Index<'_>, entry: Entry, at_micros: i64) -> Option<i64> {
+    let component = &index.registry.components[entry.component as usize];
+    let end = at_micros.div_euclid(MICROS);
+    match component.coverage(end - 1, end) {
+        Coverage::On(period) | Coverage::Off(period) => component
+            .periods
+            .get(period as usize)
+            .map(|period| component.expected_multiplier_micro(period)),
+        Coverage::Cut | Coverage::Uninstalled => None,
+    }
+}
+
+fn push_register_row(columns: &Columns<'_>, row: usize, component: u32, mark: Mark, out: &mut ResolvedRows) {
+    let at = columns.measured_at.value(row);
+    if at <= 0 || at as u64 > slot::LAST_MEASURED_AT_MICROS {
+        return reject(
+            out,
+            row,
+            reason::MEASURED_AT_OUT_OF_RANGE,
+            "measured_at",
+            time_text(at),
+        );
+    }
+    let measured_at = at.div_euclid(MICROS);
+    let period_start = item(columns.period_start, row).map(|start| start.div_euclid(MICROS));
+    if let Some(start) = period_start {
+        let why = if start >= measured_at {
+            Some(reason::PERIOD_NOT_POSITIVE)
+        } else if i128::from(measured_at) - i128::from(start) > i128::from(MAX_PERIOD_DAYS * DAY_SECONDS) {
+            Some(reason::PERIOD_TOO_LONG)
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let start = columns.period_start.map_or(0, |column| column.value(row));
+            return reject(out, row, why, "period_start", time_text(start));
+        }
+    }
+    let reading_micro = item(columns.reading, row);
+    let measured = match item(Some(columns.value), row) {
+        Some(value) if value.unsigned_abs() >= VALUE_LIMIT_MICRO as u64 => {
+            return reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
+        }
+        Some(value) => Measured::new(mark, value),
+        None if reading_micro.is_some() || mark.may_lack_value() => Measured::without_value(mark),
+        None => return reject(out, row, reason::VALUE_MISSING, "value", String::new()),
+    };
+    out.register_rows.push(RegisterRow {
+        component,
+        measured_at,
+        updated: order_key(item(columns.updated_at, row)),
+        version: order_key(item(columns.version, row)),
+        measured,
+        period_start,
+        reading_micro,
+        previous_reading_micro: item(columns.previous_reading, row),
+        combined_multiplier_micro: item(columns.combined_multiplier, row),
+    });
+}
+
+#[cold]
+fn reject_component(columns: &Columns<'_>, row: usize, found: u8, out: &mut ResolvedRows) {
+    let key = columns.component.keys.value(row) as usize;
+    let id = if columns.component.values.is_null(key) {
+        ""
+    } else {
+        columns.component.values.value(key).trim()
+    };
+    let why = match found {
+        class::UNMAPPED => reason::UNMAPPED_COMPONENT_TYPE,
+        class::NULL => reason::KEY_MISSING,
+        _ => reason::UNKNOWN_COMPONENT,
+    };
+    reject(out, row, why, "measuring_component_id", id.to_owned());
+}
+
+#[cold]
+fn reject(out: &mut ResolvedRows, row: usize, reason: &'static str, column: &'static str, value: String) {
+    out.counts.add_rejected(reason, 1);
+    out.rejections.push(Rejection {
+        batch: out.batches,
+        row,
+        reason,
+        column,
+        value,
+    });
+}
+
+/// A naive time as text, or the bare number where it is beyond all calendars.
+pub(crate) fn time_text(micros: i64) -> String {
+    match Timestamp::from_microsecond(micros) {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
+        Err(_) => format!("{micros} microseconds since 1970"),
+    }
+}
+
+/// A number of 10^-6 units as a decimal.
+fn micro_text(value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let size = value.unsigned_abs();
+    format!("{sign}{}.{:06}", size / MICROS as u64, size % MICROS as u64)
+}
+
+#[cfg(test)]
+mod tests;

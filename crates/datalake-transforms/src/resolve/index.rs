@@ -1,0 +1,130 @@
+//! From component ids to dense indices, built once and shared by all resolvers.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use super::slot::IntervalLength;
+use crate::error::TransformError;
+use crate::model::Kind;
+use crate::registry::{Component, Registry};
+
+/// Seeded alike in every run; nothing iterates over the map.
+type FixedHasher = BuildHasherDefault<DefaultHasher>;
+
+/// What becomes of the rows of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Dense index; 0 where the class has none.
+    pub(super) component: u32,
+    /// Below [`class::SPECIAL`] a position in [`Index::lengths`], else one of the constants.
+    pub(super) class: u8,
+}
+
+/// Classes of rows that do not go the straight way.
+pub(super) mod class {
+    pub(crate) const SPECIAL: u8 = 250;
+    pub(crate) const SCALAR: u8 = 250;
+    pub(crate) const NOT_ENERGY: u8 = 251;
+    pub(crate) const UNMAPPED: u8 = 252;
+    pub(crate) const UNKNOWN: u8 = 253;
+    pub(crate) const NULL: u8 = 254;
+}
+
+/// What a row's combined multiplier is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// The component was never installed: its install constant is unknown.
+    Nothing,
+    /// All its install periods agree.
+    Always(i64),
+    /// It depends on the period.
+    ByPeriod,
+}
+
+#[derive(Debug)]
+pub(super) struct Index<'r> {
+    pub(super) registry: &'r Registry,
+    pub(super) lengths: Vec<IntervalLength>,
+    /// By dense index.
+    pub(super) multipliers: Vec<Expected>,
+    by_id: HashMap<&'r str, Entry, FixedHasher>,
+}
+
+impl<'r> Index<'r> {
+    pub(super) fn new(registry: &'r Registry) -> Result<Self, TransformError> {
+        let mut seconds: Vec<u32> = registry
+            .components
+            .iter()
+            .filter(|c| c.is_energy())
+            .filter_map(Component::interval_seconds)
+            .collect();
+        seconds.sort_unstable();
+        seconds.dedup();
+        // At most 46 lengths divide a day and pass the check, so a class fits into a byte.
+        let lengths = seconds
+            .iter()
+            .map(|s| IntervalLength::new(*s))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut by_id = HashMap::with_capacity_and_hasher(registry.components.len(), FixedHasher::default());
+        for (position, component) in registry.components.iter().enumerate() {
+            let class = match (&component.component_type, component.interval_seconds()) {
+                (None, _) => class::UNMAPPED,
+                (Some(_), _) if !component.is_energy() => class::NOT_ENERGY,
+                (Some(_), Some(length)) => seconds.binary_search(&length).unwrap_or_default() as u8,
+                (Some(t), None) if t.kind == Kind::Scalar => class::SCALAR,
+                (Some(_), None) => {
+                    return Err(TransformError::Parameter {
+                        name: "interval_seconds".to_owned(),
+                        value: "absent".to_owned(),
+                        why: format!("the type of interval component {} needs one", component.id),
+                    });
+                }
+            };
+            let index = u32::try_from(position).map_err(|_| TransformError::Parameter {
+                name: "measuring_component".to_owned(),
+                value: format!("{} rows", registry.components.len()),
+                why: "more components than 32 bits can count".to_owned(),
+            })?;
+            by_id.insert(
+                component.id.as_str(),
+                Entry {
+                    component: index,
+                    class,
+                },
+            );
+        }
+        let multipliers = registry.components.iter().map(expected).collect();
+        Ok(Self {
+            registry,
+            lengths,
+            multipliers,
+            by_id,
+        })
+    }
+
+    /// What becomes of the rows of an id, which may be padded with blanks.
+    pub(super) fn entry(&self, id: Option<&str>) -> Entry {
+        match id.map(str::trim) {
+            None | Some("") => Entry {
+                component: 0,
+                class: class::NULL,
+            },
+            Some(id) => self.by_id.get(id).copied().unwrap_or(Entry {
+                component: 0,
+                class: class::UNKNOWN,
+            }),
+        }
+    }
+}
+
+fn expected(component: &Component) -> Expected {
+    let mut multipliers = component
+        .periods
+        .iter()
+        .map(|period| component.expected_multiplier_micro(period));
+    match multipliers.next() {
+        None => Expected::Nothing,
+        Some(first) if multipliers.all(|other| other == first) => Expected::Always(first),
+        Some(_) => Expected::ByPeriod,
+    }
+}

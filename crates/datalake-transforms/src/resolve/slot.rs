@@ -1,0 +1,119 @@
+//! From a time to a position in a day, without a division by a length that only the registry knows.
+
+use super::reason;
+use crate::error::TransformError;
+use crate::model::DAY_SECONDS;
+
+/// Shortest interval, seconds; with it a day has at most 288 slots.
+pub const MIN_INTERVAL_SECONDS: u32 = 300;
+
+/// 2201-01-01 00:00, in 10^-6 seconds since 1970: the last moment that may end an interval.
+pub(super) const LAST_MEASURED_AT_MICROS: u64 = 7_289_654_400_000_000;
+
+const MICROS: u64 = 1_000_000;
+const DAY: u64 = DAY_SECONDS as u64;
+/// With 40 bits the product of a second of the day and the reciprocal is exact: `86_400 x 86_400 < 2^40`.
+const RECIPROCAL_BITS: u32 = 40;
+
+/// An interval length, and its reciprocal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct IntervalLength {
+    pub(super) seconds: u64,
+    reciprocal: u64,
+}
+
+impl IntervalLength {
+    /// The length must divide a day, and be at least [`MIN_INTERVAL_SECONDS`].
+    pub(super) fn new(seconds: u32) -> Result<Self, TransformError> {
+        let day = DAY_SECONDS as u32;
+        if !(MIN_INTERVAL_SECONDS..=day).contains(&seconds) || !day.is_multiple_of(seconds) {
+            return Err(TransformError::Parameter {
+                name: "interval_seconds".to_owned(),
+                value: seconds.to_string(),
+                why: format!("must divide {day} and be at least {MIN_INTERVAL_SECONDS}"),
+            });
+        }
+        let seconds = u64::from(seconds);
+        Ok(Self {
+            seconds,
+            reciprocal: (1_u64 << RECIPROCAL_BITS).div_ceil(seconds),
+        })
+    }
+
+    /// Day and slot of the interval that ends at `measured_at` (10^-6 seconds since 1970), or the reason why
+    /// it has none.
+    #[inline]
+    pub(super) fn position(self, measured_at: i64) -> Result<(i32, u16), &'static str> {
+        // A negative time becomes a huge one.
+        let at = measured_at as u64;
+        let second = at / MICROS;
+        if at > LAST_MEASURED_AT_MICROS || second < self.seconds {
+            return Err(reason::MEASURED_AT_OUT_OF_RANGE);
+        }
+        let start = second - self.seconds;
+        let day = start / DAY;
+        let in_day = start - day * DAY;
+        let slot = (in_day * self.reciprocal) >> RECIPROCAL_BITS;
+        if slot * self.seconds != in_day || second * MICROS != at {
+            return Err(reason::OFF_GRID);
+        }
+        Ok((day as i32, slot as u16))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn micros(text: &str) -> i64 {
+        let at: jiff::civil::DateTime = text.parse().unwrap();
+        at.to_zoned(jiff::tz::TimeZone::UTC)
+            .unwrap()
+            .timestamp()
+            .as_microsecond()
+    }
+
+    #[test]
+    fn an_interval_belongs_to_the_day_of_its_start() {
+        let half_hour = IntervalLength::new(1800).unwrap();
+        let day = IntervalLength::new(86_400).unwrap();
+        // 2024-01-01 is day 19,723.
+        for (at, expected) in [
+            ("2024-01-01T00:30:00", Ok((19_723, 0))),
+            ("2024-01-02T00:00:00", Ok((19_723, 47))),
+            ("2024-01-02T00:15:00", Err(reason::OFF_GRID)),
+            ("2024-01-02T00:00:01", Err(reason::OFF_GRID)),
+            ("2024-01-02T00:00:00.000001", Err(reason::OFF_GRID)),
+            ("1970-01-01T00:30:00", Ok((0, 0))),
+            ("1970-01-01T00:00:00", Err(reason::MEASURED_AT_OUT_OF_RANGE)),
+            ("1969-12-31T00:00:00", Err(reason::MEASURED_AT_OUT_OF_RANGE)),
+            ("2201-01-01T00:00:00", Ok((84_370, 47))),
+            ("2201-01-01T00:30:00", Err(reason::MEASURED_AT_OUT_OF_RANGE)),
+        ] {
+            assert_eq!(half_hour.position(micros(at)), expected, "{at}");
+        }
+        assert_eq!(day.position(micros("2024-01-02T00:00:00")), Ok((19_723, 0)));
+        assert_eq!(day.position(micros("2024-01-02T12:00:00")), Err(reason::OFF_GRID));
+        assert_eq!(day.position(i64::MIN), Err(reason::MEASURED_AT_OUT_OF_RANGE));
+        assert_eq!(day.position(i64::MAX), Err(reason::MEASURED_AT_OUT_OF_RANGE));
+    }
+
+    #[test]
+    fn the_reciprocal_divides_every_second_of_a_day_by_every_length() {
+        for seconds in (MIN_INTERVAL_SECONDS..=86_400).filter(|s| 86_400 % s == 0) {
+            let length = IntervalLength::new(seconds).unwrap();
+            for second in 0..86_400_u64 {
+                let quotient = (second * length.reciprocal) >> RECIPROCAL_BITS;
+                assert_eq!(quotient, second / u64::from(seconds), "{second} / {seconds}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_lengths_are_refused() {
+        for seconds in [0, 60, 299, 301, 7000, 86_401, 172_800] {
+            assert!(IntervalLength::new(seconds).is_err(), "{seconds}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Thresholds of all rules: serde, JSON schema, defaults and validation.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Rule;
+use super::drop_after_exchange::DropAfterExchangeConfig;
+use super::flatline::FlatlineConfig;
+use super::overlapping_install::OverlappingInstallConfig;
+use super::peer_low::PeerLowConfig;
+use super::prolonged_estimation::ProlongedEstimationConfig;
+use super::reverse_flow::ReverseFlowConfig;
+use super::sustained_drop::SustainedDropConfig;
+use super::usage_disconnected::UsageDisconnectedConfig;
+use super::usage_not_installed::UsageNotInstalledConfig;
+use super::zero_while_on::ZeroWhileOnConfig;
+use crate::error::TransformError;
+use crate::suppressors::SuppressorConfig;
+
+/// Thresholds and weights of the rules, the suppressors and the score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuleConfig {
+    /// A service point whose score from hits reaches this is a case, 0..1.
+    pub case_threshold: f64,
+    /// What a near miss counts of what a hit would, 0..1; near misses order the scores and never open a case.
+    pub near_miss_share: f64,
+    /// Peer groups of fewer stays lean on the wider group.
+    pub min_peers: u32,
+    /// Whole days before a change that a rule needs to trust the level before; fewer make it a new install.
+    pub baseline_days: u32,
+    /// Energy lost is counted for at most so many months back from the last day.
+    pub back_billing_months: u32,
+    /// Price of a kWh, for `lost_amount`; absent: no amount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tariff_per_kwh: Option<f64>,
+    /// Usage while no install event covers it.
+    pub usage_not_installed: UsageNotInstalledConfig,
+    /// Usage while installed but off.
+    pub usage_disconnected: UsageDisconnectedConfig,
+    /// Actual zeros while installed and on.
+    pub zero_while_on: ZeroWhileOnConfig,
+    /// The level falls and stays down.
+    pub sustained_drop: SustainedDropConfig,
+    /// One value repeated.
+    pub flatline: FlatlineConfig,
+    /// Negative energy without a channel for it.
+    pub reverse_flow: ReverseFlowConfig,
+    /// Install events that contradict each other.
+    pub overlapping_install: OverlappingInstallConfig,
+    /// A new meter reads far less than the one before.
+    pub drop_after_exchange: DropAfterExchangeConfig,
+    /// Nothing actual for long.
+    pub prolonged_estimation: ProlongedEstimationConfig,
+    /// Far below the peer group.
+    pub peer_low: PeerLowConfig,
+    /// Reasons that explain a hit without theft.
+    pub suppressors: SuppressorConfig,
+}
+
+impl Default for RuleConfig {
+    fn default() -> Self {
+        Self {
+            case_threshold: 0.5,
+            near_miss_share: 0.5,
+            min_peers: 20,
+            baseline_days: 60,
+            back_billing_months: 12,
+            tariff_per_kwh: None,
+            usage_not_installed: UsageNotInstalledConfig::default(),
+            usage_disconnected: UsageDisconnectedConfig::default(),
+            zero_while_on: ZeroWhileOnConfig::default(),
+            sustained_drop: SustainedDropConfig::default(),
+            flatline: FlatlineConfig::default(),
+            reverse_flow: ReverseFlowConfig::default(),
+            overlapping_install: OverlappingInstallConfig::default(),
+            drop_after_exchange: DropAfterExchangeConfig::default(),
+            prolonged_estimation: ProlongedEstimationConfig::default(),
+            peer_low: PeerLowConfig::default(),
+            suppressors: SuppressorConfig::default(),
+        }
+    }
+}
+
+impl RuleConfig {
+    /// Weight of a rule in the score.
+    #[must_use]
+    pub fn weight(&self, rule: Rule) -> f64 {
+        match rule {
+            Rule::UsageNotInstalled => self.usage_not_installed.weight,
+            Rule::UsageDisconnected => self.usage_disconnected.weight,
+            Rule::ZeroWhileOn => self.zero_while_on.weight,
+            Rule::SustainedDrop => self.sustained_drop.weight,
+            Rule::Flatline => self.flatline.weight,
+            Rule::ReverseFlow => self.reverse_flow.weight,
+            Rule::OverlappingInstall => self.overlapping_install.weight,
+            Rule::DropAfterExchange => self.drop_after_exchange.weight,
+            Rule::ProlongedEstimation => self.prolonged_estimation.weight,
+            Rule::PeerLow => self.peer_low.weight,
+        }
+    }
+
+    /// Refuses what makes no sense, naming the parameter, its value and what is allowed.
+    pub fn validate(&self) -> Result<(), TransformError> {
+        for rule in Rule::ALL {
+            let name = format!("{}.weight", rule.code().to_ascii_lowercase());
+            within(&name, self.weight(rule), 0.0, 1.0)?;
+        }
+        within("case_threshold", self.case_threshold, 0.05, 1.0)?;
+        within("near_miss_share", self.near_miss_share, 0.0, 1.0)?;
+        whole("min_peers", self.min_peers, 3, 1_000_000)?;
+        whole("baseline_days", self.baseline_days, 14, 365)?;
+        whole("back_billing_months", self.back_billing_months, 1, 240)?;
+        if let Some(tariff) = self.tariff_per_kwh {
+            within("tariff_per_kwh", tariff, 0.0, 1_000_000.0)?;
+        }
+        self.usage_not_installed.validate()?;
+        self.usage_disconnected.validate()?;
+        self.zero_while_on.validate()?;
+        self.sustained_drop.validate()?;
+        self.flatline.validate()?;
+        self.reverse_flow.validate()?;
+        self.drop_after_exchange.validate()?;
+        self.prolonged_estimation.validate()?;
+        self.peer_low.validate()?;
+        self.suppressors.validate()
+    }
+}
+
+/// Refuses a number outside `low..=high`, and NaN.
+pub(crate) fn within(name: &str, value: f64, low: f64, high: f64) -> Result<(), TransformError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(TransformError::Parameter {
+        name: format!("rules.{name}"),
+        value: value.to_string(),
+        why: format!("must be a number from {low} to {high}"),
+    })
+}
+
+/// Refuses a whole number outside `low..=high`.
+pub(crate) fn whole(name: &str, value: u32, low: u32, high: u32) -> Result<(), TransformError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(TransformError::Parameter {
+        name: format!("rules.{name}"),
+        value: value.to_string(),
+        why: format!("must be a whole number from {low} to {high}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_survive_json() {
+        let config = RuleConfig::default();
+        config.validate().unwrap();
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<RuleConfig>(&json).unwrap(), config);
+        assert_eq!(serde_json::from_str::<RuleConfig>("{}").unwrap(), config);
+    }
+
+    #[test]
+    fn defaults_of_the_detections() {
+        let config = RuleConfig::default();
+        assert!((config.usage_not_installed.min_kwh_per_day - 0.1).abs() < 1e-12);
+        assert!((config.usage_disconnected.min_kwh_per_day - 0.2).abs() < 1e-12);
+        assert_eq!(config.usage_not_installed.min_days, 2);
+        assert_eq!(config.usage_disconnected.min_days, 2);
+        assert_eq!(config.zero_while_on.min_days, 14);
+        assert!((config.zero_while_on.min_baseline_kwh_per_day - 1.0).abs() < 1e-12);
+        assert!((config.sustained_drop.max_ratio - 0.6).abs() < 1e-12);
+        assert_eq!(config.sustained_drop.min_days, 21);
+        assert_eq!(config.flatline.min_equal_intervals, 24);
+        assert!((config.flatline.max_day_variation - 0.02).abs() < 1e-12);
+        assert_eq!(config.reverse_flow.min_days, 2);
+        assert!((config.drop_after_exchange.max_ratio - 0.6).abs() < 1e-12);
+        assert_eq!(config.drop_after_exchange.min_days, 21);
+        assert_eq!(config.prolonged_estimation.min_days, 30);
+        assert!((config.peer_low.max_robust_z + 3.5).abs() < 1e-12);
+        assert_eq!(config.min_peers, 20);
+        assert_eq!(config.baseline_days, 60);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused() {
+        let error =
+            serde_json::from_str::<RuleConfig>(r#"{"sustained_drop": {"max_ration": 0.5}}"#).unwrap_err();
+        assert!(error.to_string().contains("max_ration"), "{error}");
+    }
+
+    #[test]
+    fn a_partial_section_keeps_the_other_defaults() {
+        let config: RuleConfig = serde_json::from_str(r#"{"usage_disconnected": {"weight": 0.5}}"#).unwrap();
+        assert!((config.usage_disconnected.min_kwh_per_day - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn messages_say_what_is_allowed() {
+        let mut config = RuleConfig::default();
+        config.sustained_drop.max_ratio = 1.5;
+        insta::assert_snapshot!(config.validate().unwrap_err(), @"parameter `rules.sustained_drop.max_ratio` is 1.5: must be a number from 0.05 to 0.95");
+        let mut config = RuleConfig::default();
+        config.zero_while_on.min_days = 0;
+        insta::assert_snapshot!(config.validate().unwrap_err(), @"parameter `rules.zero_while_on.min_days` is 0: must be a whole number from 1 to 3650");
+        let mut config = RuleConfig::default();
+        config.peer_low.weight = f64::NAN;
+        insta::assert_snapshot!(config.validate().unwrap_err(), @"parameter `rules.peer_low.weight` is NaN: must be a number from 0 to 1");
+        let mut config = RuleConfig::default();
+        config.min_peers = 2;
+        insta::assert_snapshot!(config.validate().unwrap_err(), @"parameter `rules.min_peers` is 2: must be a whole number from 3 to 1000000");
+    }
+}

@@ -1,0 +1,41 @@
+//! What every rule is given: one stay, its rows and whole days, its peers and the thresholds.
+
+use std::ops::Range;
+
+use super::RuleConfig;
+use crate::levels::Levels;
+use crate::peers::{PeerGroup, Peers};
+use crate::registry::{Component, Registry};
+use crate::series::DaySeries;
+use crate::stays::Stay;
+
+/// One stay, ready to be judged.
+#[derive(Debug)]
+pub(crate) struct StayContext<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) component: &'a Component,
+    pub(crate) series: &'a DaySeries<'a>,
+    pub(crate) stay: &'a Stay,
+    /// Rows of the series that belong to the stay.
+    pub(crate) rows: Range<usize>,
+    /// Intervals of a whole day.
+    pub(crate) intervals: u16,
+    pub(crate) levels: &'a Levels,
+    pub(crate) peers: &'a Peers,
+    pub(crate) group: Option<&'a PeerGroup>,
+    /// Whether the service point has a channel for received energy at some time of the stay.
+    pub(crate) received: bool,
+    pub(crate) config: &'a RuleConfig,
+}
+
+impl StayContext<'_> {
+    /// Registers are read now and then: their days are shares of a period.
+    pub(crate) fn is_register(&self) -> bool {
+        self.component.interval_seconds().is_none()
+    }
+
+    /// Last day that has a row; rows are never empty.
+    pub(crate) fn last_day(&self) -> i32 {
+        self.series.day[self.rows.end - 1]
+    }
+}

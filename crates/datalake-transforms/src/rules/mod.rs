@@ -1,0 +1,207 @@
+//! Rules: what is judged of every stay, one file a rule.
+//!
+//! A rule yields [`RuleEvidence`] whether it hits or not, so that an explanation can show how near it came. Rules rest
+//! on usable intervals only; those about usage without a contract rest on actual intervals while off or uninstalled.
+
+mod config;
+mod context;
+pub mod drop_after_exchange;
+pub mod flatline;
+pub mod overlapping_install;
+pub mod peer_low;
+pub mod prolonged_estimation;
+pub mod reverse_flow;
+pub mod sustained_drop;
+#[cfg(test)]
+pub(crate) mod testing;
+mod usage;
+pub mod usage_disconnected;
+pub mod usage_not_installed;
+pub mod zero_while_on;
+
+pub use config::RuleConfig;
+pub(crate) use context::StayContext;
+
+/// The rules, in the order in which explanations show them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Rule {
+    /// See [`usage_not_installed`].
+    UsageNotInstalled,
+    /// See [`usage_disconnected`].
+    UsageDisconnected,
+    /// See [`zero_while_on`].
+    ZeroWhileOn,
+    /// See [`sustained_drop`].
+    SustainedDrop,
+    /// See [`flatline`].
+    Flatline,
+    /// See [`reverse_flow`].
+    ReverseFlow,
+    /// See [`overlapping_install`].
+    OverlappingInstall,
+    /// See [`drop_after_exchange`].
+    DropAfterExchange,
+    /// See [`prolonged_estimation`].
+    ProlongedEstimation,
+    /// See [`peer_low`].
+    PeerLow,
+}
+
+impl Rule {
+    /// All rules.
+    pub const ALL: [Self; 10] = [
+        Self::UsageNotInstalled,
+        Self::UsageDisconnected,
+        Self::ZeroWhileOn,
+        Self::SustainedDrop,
+        Self::Flatline,
+        Self::ReverseFlow,
+        Self::OverlappingInstall,
+        Self::DropAfterExchange,
+        Self::ProlongedEstimation,
+        Self::PeerLow,
+    ];
+
+    /// The code in `reasons` and `reason_codes`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UsageNotInstalled => "USAGE_NOT_INSTALLED",
+            Self::UsageDisconnected => "USAGE_DISCONNECTED",
+            Self::ZeroWhileOn => "ZERO_WHILE_ON",
+            Self::SustainedDrop => "SUSTAINED_DROP",
+            Self::Flatline => "FLATLINE",
+            Self::ReverseFlow => "REVERSE_FLOW",
+            Self::OverlappingInstall => "OVERLAPPING_INSTALL",
+            Self::DropAfterExchange => "DROP_AFTER_EXCHANGE",
+            Self::ProlongedEstimation => "PROLONGED_ESTIMATION",
+            Self::PeerLow => "PEER_LOW",
+        }
+    }
+
+    /// What `value` and `threshold` measure, and how a hit compares them.
+    #[must_use]
+    pub fn measure(self) -> Measure {
+        match self {
+            Self::UsageNotInstalled | Self::UsageDisconnected => Measure::at_least("days with usage"),
+            Self::ZeroWhileOn => Measure::at_least("days at zero"),
+            Self::SustainedDrop => Measure::at_most("of the level before"),
+            Self::Flatline => Measure::at_least("flat days"),
+            Self::ReverseFlow => Measure::at_least("days with negative energy"),
+            Self::OverlappingInstall => Measure::at_least("days of contradicting install events"),
+            Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
+            Self::ProlongedEstimation => Measure::at_least("days without an actual value"),
+            Self::PeerLow => Measure::at_most("robust z among the peers"),
+        }
+    }
+}
+
+/// What a rule's value measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measure {
+    /// Unit, as text after the number.
+    pub unit: &'static str,
+    /// Whether a hit lies at or above the threshold; else at or below.
+    pub hit_is_above: bool,
+}
+
+impl Measure {
+    const fn at_least(unit: &'static str) -> Self {
+        Self {
+            unit,
+            hit_is_above: true,
+        }
+    }
+
+    const fn at_most(unit: &'static str) -> Self {
+        Self {
+            unit,
+            hit_is_above: false,
+        }
+    }
+}
+
+/// What came of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its condition holds.
+    Hit,
+    /// It does not.
+    Miss,
+    /// There was nothing to judge by.
+    NotJudged(Gap),
+}
+
+/// Why a rule could not be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// Too few whole days, before or after.
+    TooFewDays,
+    /// Too few peers.
+    TooFewPeers,
+    /// Nothing else hung at the service point before.
+    NoPredecessor,
+    /// A channel for received energy explains negative values.
+    ReceivedChannel,
+}
+
+impl Gap {
+    /// As text.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::TooFewDays => "too few whole days",
+            Self::TooFewPeers => "too few peers",
+            Self::NoPredecessor => "no meter hung there before",
+            Self::ReceivedChannel => "the service point has a channel for received energy",
+        }
+    }
+}
+
+/// What one rule found at one stay.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RuleEvidence {
+    /// Which rule.
+    pub rule: Rule,
+    /// Hit, miss or not judged.
+    pub verdict: Verdict,
+    /// The measured value, see [`Rule::measure`]; NaN where there is none.
+    pub value: f32,
+    /// What a hit needs.
+    pub threshold: f32,
+    /// First day (since 1970-01-01) of what was found; meaningful for hits.
+    pub onset_day: i32,
+    /// Last day of it, included.
+    pub end_day: i32,
+    /// 0..1. Of a hit: how sure. Of a miss: how near it came.
+    pub strength: f32,
+    /// Energy at stake, 10^-6 kWh.
+    pub kwh_micro: i64,
+}
+
+impl RuleEvidence {
+    pub(crate) fn not_judged(rule: Rule, gap: Gap, threshold: f64) -> Self {
+        Self {
+            rule,
+            verdict: Verdict::NotJudged(gap),
+            value: f32::NAN,
+            threshold: threshold as f32,
+            onset_day: 0,
+            end_day: 0,
+            strength: 0.0,
+            kwh_micro: 0,
+        }
+    }
+
+    /// Whether the rule's condition holds.
+    #[must_use]
+    pub fn is_hit(&self) -> bool {
+        self.verdict == Verdict::Hit
+    }
+}
+
+/// 0 at or below `from`, 1 at or above `to`, straight in between; `from > to` turns it round.
+pub(crate) fn ramp(x: f64, from: f64, to: f64) -> f64 {
+    ((x - from) / (to - from)).clamp(0.0, 1.0)
+}

@@ -1,0 +1,66 @@
+//! `OVERLAPPING_INSTALL`: install events that contradict each other: one device at two places, or two devices at one.
+//!
+//! The registry finds them; this rule lays them at the door of the service points concerned. Mostly it is
+//! paperwork, and a place may well have two meters: by its weight it never opens a case alone.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Rule, RuleEvidence, StayContext, Verdict};
+use crate::model::DAY_SECONDS;
+use crate::registry::OverlapKind;
+
+/// Weight of `OVERLAPPING_INSTALL`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OverlappingInstallConfig {
+    /// Weight in the score, 0..1; from `case_threshold` on it opens cases alone.
+    pub weight: f64,
+}
+
+impl Default for OverlappingInstallConfig {
+    fn default() -> Self {
+        Self { weight: 0.3 }
+    }
+}
+
+pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
+    let component = context.series.component;
+    let overlaps = &context.registry.overlaps;
+    let first = overlaps.partition_point(|overlap| overlap.component < component);
+    let last_day = context.last_day();
+    let mut days = 0_i64;
+    let mut span = (i32::MAX, i32::MIN);
+    let mut strength = 0.0_f32;
+    for overlap in overlaps[first..]
+        .iter()
+        .take_while(|overlap| overlap.component == component)
+    {
+        let (place, other) = overlap.service_points;
+        if context.stay.service_point != Some(place) && context.stay.service_point != Some(other) {
+            continue;
+        }
+        let from = overlap.from.div_euclid(DAY_SECONDS);
+        let to = (overlap.to - 1).div_euclid(DAY_SECONDS).min(i64::from(last_day));
+        if to < from {
+            continue;
+        }
+        days = days.max(to - from + 1);
+        span = (span.0.min(from as i32), span.1.max(to as i32));
+        strength = strength.max(match overlap.kind {
+            OverlapKind::DeviceAtTwoPlaces => 1.0,
+            OverlapKind::TwoDevicesAtOnePlace => 0.5,
+        });
+    }
+    let hit = days > 0;
+    RuleEvidence {
+        rule: Rule::OverlappingInstall,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: days as f32,
+        threshold: 1.0,
+        onset_day: if hit { span.0 } else { 0 },
+        end_day: if hit { span.1 } else { 0 },
+        strength,
+        kwh_micro: 0,
+    }
+}

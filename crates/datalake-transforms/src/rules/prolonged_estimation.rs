@@ -1,0 +1,80 @@
+//! `PROLONGED_ESTIMATION`: nothing actual for long, while estimates keep coming.
+//!
+//! A stretch runs from one usable day to the next and counts in calendar days; half of its days must have an estimated or missing row, so
+//! that a mere gap in the delivery is not taken for estimation. No case rests on it alone: it says what is
+//! not known.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config::whole;
+use super::{Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::error::TransformError;
+
+/// Days without an actual value that make a hit as sure as it gets.
+const SURE_DAYS: f64 = 180.0;
+
+/// Thresholds of `PROLONGED_ESTIMATION`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProlongedEstimationConfig {
+    /// A hit needs more days without an actual value.
+    pub min_days: u32,
+    /// Weight in the score, 0..1; from `case_threshold` on it opens cases alone.
+    pub weight: f64,
+}
+
+impl Default for ProlongedEstimationConfig {
+    fn default() -> Self {
+        Self {
+            min_days: 30,
+            weight: 0.2,
+        }
+    }
+}
+
+impl ProlongedEstimationConfig {
+    pub(super) fn validate(&self) -> Result<(), TransformError> {
+        whole("prolonged_estimation.min_days", self.min_days, 1, 3650)
+    }
+}
+
+pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
+    let config = &context.config.prolonged_estimation;
+    let series = context.series;
+    let threshold = f64::from(config.min_days);
+    let mut longest = (0_i32, 0_i32, 0_i32);
+    let mut open: Option<(i32, i32, i32)> = None;
+    for row in context.rows.clone() {
+        let day = series.day[row];
+        if series.actual[row] > 0 || series.usable[row] > 0 {
+            open = None;
+            continue;
+        }
+        let estimated = i32::from(series.estimated[row] > 0 || series.missing[row] > 0);
+        let (first, _, count) = open.unwrap_or((day, day, 0));
+        let stretch = (first, day, count + estimated);
+        open = Some(stretch);
+        let days = day - first + 1;
+        if 2 * stretch.2 >= days && days > longest.0 {
+            longest = (days, first, day);
+        }
+    }
+    let days = f64::from(longest.0);
+    let hit = days > threshold;
+    let strength = if hit {
+        0.5 + 0.5 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0))
+    } else {
+        0.3 * days / threshold
+    };
+    RuleEvidence {
+        rule: Rule::ProlongedEstimation,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: days as f32,
+        threshold: threshold as f32,
+        onset_day: longest.1,
+        end_day: longest.2,
+        strength: strength as f32,
+        kwh_micro: 0,
+    }
+}

@@ -1,0 +1,132 @@
+//! Collating: batches of day profiles in any order become one block, sorted by component and day.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::Int64Type;
+
+use super::SeriesBlock;
+use crate::day_profile::{DayProfile, DayProfileBuilder, HOURS, SCHEMA, UNKNOWN_HOUR, column, hours_array};
+use crate::error::TransformError;
+
+/// Columns whose nulls read as 0 in [`super::DaySeries`].
+const NULL_IS_ZERO: [usize; 4] = [column::KWH, column::NIGHT_KWH, column::MIN_KWH, column::MAX_KWH];
+
+/// All rows of the batches, sorted by component and day; rows of one component and day are added up.
+///
+/// The batches have the schema of [`crate::day_profile::SCHEMA`], and come in any order.
+pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    // Component and day in one number that sorts like the pair.
+    let mut keys: Vec<(u64, u32, u32)> = Vec::with_capacity(rows);
+    for (position, batch) in batches.iter().enumerate() {
+        column::check(batch)?;
+        let pairs = column::components(batch).iter().zip(column::days(batch));
+        keys.extend(pairs.enumerate().map(|(row, (component, day))| {
+            let day = (*day as u32) ^ (1 << 31);
+            (
+                u64::from(*component) << 32 | u64::from(day),
+                position as u32,
+                row as u32,
+            )
+        }));
+    }
+    keys.sort_unstable();
+    let repeated = keys.windows(2).any(|pair| pair[0].0 == pair[1].0);
+    let batch = if batches.is_empty() {
+        RecordBatch::new_empty(SCHEMA.clone())
+    } else if repeated {
+        add_repeated(batches, &keys)?
+    } else {
+        let order: Vec<(usize, usize)> = keys
+            .iter()
+            .map(|(_, batch, row)| (*batch as usize, *row as usize))
+            .collect();
+        tidy(&interleave_record_batch(
+            &batches.iter().collect::<Vec<_>>(),
+            &order,
+        )?)?
+    };
+    let mut components = Vec::new();
+    let mut offsets = vec![0];
+    for run in column::components(&batch).chunk_by(|a, b| a == b) {
+        components.push(run[0]);
+        offsets.push(offsets[offsets.len() - 1] + run.len());
+    }
+    Ok(SeriesBlock {
+        batch,
+        components,
+        offsets,
+    })
+}
+
+/// Row by row, for the rare input in which a pair of component and day occurs twice. Adding is commutative, so
+/// the order within a pair does not show.
+fn add_repeated(batches: &[RecordBatch], keys: &[(u64, u32, u32)]) -> Result<RecordBatch, TransformError> {
+    let mut rows = DayProfileBuilder::with_capacity(keys.len());
+    for pair in keys.chunk_by(|a, b| a.0 == b.0) {
+        let mut parts = pair
+            .iter()
+            .map(|(_, batch, row)| DayProfile::read(&batches[*batch as usize], *row as usize));
+        if let Some(mut sum) = parts.next() {
+            for part in parts {
+                sum.add(&part)?;
+            }
+            rows.push(&sum);
+        }
+    }
+    rows.finish()
+}
+
+/// The same rows under the table's own schema, with fixed values below nulls: a reader of files may leave
+/// anything there.
+fn tidy(batch: &RecordBatch) -> Result<RecordBatch, TransformError> {
+    let mut columns = batch.columns().to_vec();
+    for position in NULL_IS_ZERO {
+        columns[position] = zero_below_nulls(columns[position].as_primitive::<Int64Type>());
+    }
+    columns[column::HOURLY_KWH] = tidy_hours(batch)?;
+    Ok(RecordBatch::try_new(SCHEMA.clone(), columns)?)
+}
+
+fn zero_below_nulls(energy: &Int64Array) -> ArrayRef {
+    let Some(nulls) = energy.nulls().filter(|nulls| nulls.null_count() > 0) else {
+        return Arc::new(energy.clone());
+    };
+    let values: Vec<i64> = energy
+        .values()
+        .iter()
+        .zip(nulls.iter())
+        .map(|(kwh, known)| if known { *kwh } else { 0 })
+        .collect();
+    Arc::new(Int64Array::new(values.into(), Some(nulls.clone())))
+}
+
+fn tidy_hours(batch: &RecordBatch) -> Result<ArrayRef, TransformError> {
+    let lists = batch.column(column::HOURLY_KWH).as_fixed_size_list();
+    let known: Vec<bool> = (0..lists.len()).map(|row| lists.is_valid(row)).collect();
+    if !known.contains(&true) {
+        return hours_array(Vec::new(), &known);
+    }
+    let items = lists.values().as_primitive::<Int64Type>();
+    let mut hours = Vec::with_capacity(lists.len() * HOURS);
+    for (row, known) in known.iter().enumerate() {
+        let first = lists.value_offset(row) as usize;
+        let values = &items.values()[first..first + HOURS];
+        match items.nulls() {
+            _ if !known => hours.extend([UNKNOWN_HOUR; HOURS]),
+            None => hours.extend_from_slice(values),
+            Some(nulls) => hours.extend(
+                values
+                    .iter()
+                    .zip(first..)
+                    .map(|(kwh, item)| if nulls.is_valid(item) { *kwh } else { UNKNOWN_HOUR }),
+            ),
+        }
+    }
+    hours_array(hours, &known)
+}
+
+#[cfg(test)]
+mod tests;
