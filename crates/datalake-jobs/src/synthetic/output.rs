@@ -129,8 +129,8 @@ fn json(array: &dyn Array, row: usize, text: &str) -> String {
 mod tests {
     use super::super::day::Row;
     use super::super::measurements::Encoder;
-    use super::super::names::Preset;
     use super::*;
+    use datalake_deps::lake::Preset;
     use datalake_transforms::model::Condition;
     use insta::assert_snapshot;
 

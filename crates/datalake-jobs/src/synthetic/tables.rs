@@ -13,10 +13,11 @@ use rand::RngExt;
 use super::component_type;
 use super::home::Schedule;
 use super::ids::{Entity, id};
-use super::names::Preset;
 use super::random::{Purpose, stream};
 use super::site::{Disconnection, Meter, Site};
 use super::world::{SITES_A_TRANSFORMER, World};
+use datalake_deps::lake::Preset;
+use datalake_transforms::model::Direction;
 
 /// Share of honest removals whose status nobody changed.
 const FORGOTTEN_STATUS: f64 = 0.02;
@@ -24,22 +25,24 @@ const FORGOTTEN_STATUS: f64 = 0.02;
 /// Columns under construction.
 struct Columns {
     preset: Preset,
+    table: &'static str,
     fields: Vec<Field>,
     arrays: Vec<ArrayRef>,
 }
 
 impl Columns {
-    fn new(preset: Preset) -> Self {
+    fn new(preset: Preset, table: &'static str) -> Self {
         Self {
             preset,
+            table,
             fields: Vec::new(),
             arrays: Vec::new(),
         }
     }
 
-    fn add(mut self, name: &str, array: ArrayRef) -> Self {
+    fn add(mut self, name: &'static str, array: ArrayRef) -> Self {
         self.fields.push(Field::new(
-            self.preset.column(name),
+            self.preset.source_name(self.table, name),
             array.data_type().clone(),
             true,
         ));
@@ -47,17 +50,17 @@ impl Columns {
         self
     }
 
-    fn text(self, name: &str, values: impl IntoIterator<Item = String>) -> Self {
+    fn text(self, name: &'static str, values: impl IntoIterator<Item = String>) -> Self {
         self.add(name, Arc::new(StringArray::from_iter_values(values)))
     }
 
-    fn times(self, name: &str, seconds: impl IntoIterator<Item = Option<i64>>) -> Self {
+    fn times(self, name: &'static str, seconds: impl IntoIterator<Item = Option<i64>>) -> Self {
         let micros: TimestampMicrosecondArray =
             seconds.into_iter().map(|s| s.map(|s| s * 1_000_000)).collect();
         self.add(name, Arc::new(micros))
     }
 
-    fn decimals(self, name: &str, values: impl IntoIterator<Item = i64>) -> Result<Self, ArrowError> {
+    fn decimals(self, name: &'static str, values: impl IntoIterator<Item = i64>) -> Result<Self, ArrowError> {
         let array = Decimal128Array::from_iter_values(values.into_iter().map(|v| i128::from(v) * 1_000_000));
         Ok(self.add(name, Arc::new(array.with_precision_and_scale(16, 6)?)))
     }
@@ -88,7 +91,7 @@ pub(crate) fn tables(
     let of = |entity, number| id(preset, entity, number);
     let numbers = || meters.iter().map(|(_, m)| m.device);
 
-    let device = Columns::new(preset)
+    let device = Columns::new(preset, "device")
         .text("device_id", numbers().map(|n| of(Entity::Device, n)))
         .text(
             "device_type",
@@ -115,7 +118,7 @@ pub(crate) fn tables(
             numbers().map(|n| format!("SN{:09}", u64::from(n) * 7 + 3)),
         )
         .finish()?;
-    let device_config = Columns::new(preset)
+    let device_config = Columns::new(preset, "device_config")
         .text("device_config_id", numbers().map(|n| of(Entity::DeviceConfig, n)))
         .text("device_id", numbers().map(|n| of(Entity::Device, n)))
         .finish()?;
@@ -125,7 +128,7 @@ pub(crate) fn tables(
         .filter(|(site, _)| !site.orphan)
         .flat_map(|(site, meter)| components(site, meter, interval_seconds))
         .collect();
-    let measuring_component = Columns::new(preset)
+    let measuring_component = Columns::new(preset, "measuring_component")
         .text(
             "measuring_component_id",
             components.iter().map(|c| of(Entity::Component, c.number)),
@@ -144,7 +147,7 @@ pub(crate) fn tables(
 
     let legal = |at: Option<i64>| at.map(|at| world.clock.legal(at));
     let states: Vec<(&str, Option<i64>)> = meters.iter().map(|(s, m)| state(world.seed, s, m)).collect();
-    let install_event = Columns::new(preset)
+    let install_event = Columns::new(preset, "install_event")
         .text("install_event_id", numbers().map(|n| of(Entity::InstallEvent, n)))
         .text("device_config_id", numbers().map(|n| of(Entity::DeviceConfig, n)))
         .text(
@@ -162,7 +165,7 @@ pub(crate) fn tables(
         .finish()?;
 
     let switches = switches(&meters, preset);
-    let on_off_history = Columns::new(preset)
+    let on_off_history = Columns::new(preset, "on_off_history")
         .text(
             "install_event_id",
             switches.iter().map(|(n, _, _)| of(Entity::InstallEvent, *n)),
@@ -172,7 +175,7 @@ pub(crate) fn tables(
         .finish()?;
 
     let places: Vec<(f64, f64)> = world.sites.iter().map(|s| place(world.seed, s)).collect();
-    let service_point = Columns::new(preset)
+    let service_point = Columns::new(preset, "service_point")
         .text(
             "service_point_id",
             world.sites.iter().map(|s| of(Entity::ServicePoint, s.number)),
@@ -201,7 +204,7 @@ pub(crate) fn tables(
 
     let days = || world.calendar.iter().map(|today| today.day);
     let degrees = days().map(|day| (world.weather.temperature(day) * 10.0).round() / 10.0);
-    let temperature = Columns::new(preset)
+    let temperature = Columns::new(preset, "temperature")
         .add("date", Arc::new(Date32Array::from_iter_values(days())))
         .add(
             "degrees_celsius",
@@ -221,12 +224,12 @@ pub(crate) fn tables(
 }
 
 fn components(site: &Site, meter: &Meter, interval_seconds: u32) -> Vec<Component> {
-    let direction = |delivered| {
+    let interval = |direction| {
         if site.unmapped {
             return format!("E-KWH-{interval_seconds}-SITE");
         }
         // Options with other intervals were refused.
-        component_type::code(interval_seconds, delivered).unwrap_or_default()
+        component_type::code(interval_seconds, direction).unwrap_or_default()
     };
     let component = |number, code, digits| Component {
         number,
@@ -235,8 +238,11 @@ fn components(site: &Site, meter: &Meter, interval_seconds: u32) -> Vec<Componen
         digits,
     };
     let c = meter.components;
-    let mut found = vec![component(c.delivered, direction(true), None)];
-    found.extend(c.received.map(|n| component(n, direction(false), None)));
+    let mut found = vec![component(c.delivered, interval(Direction::Delivered), None)];
+    found.extend(
+        c.received
+            .map(|n| component(n, interval(Direction::Received), None)),
+    );
     found.extend(c.register.map(|n| {
         component(
             n,

@@ -4,21 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use clap::Parser;
 use datalake_deps::diagnostic::Diagnostic;
 use datalake_deps::exit_code::ExitCode;
+use datalake_deps::session::StopFlag;
 
-use super::columns::{column, text};
-use super::files::{FileBatches, parquet_files};
+use super::files::each_batch;
 use super::truth::Truth;
 use super::*;
-
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    args: Args,
-}
 
 /// Arguments as a user types them; 20 days from the first of March 2024, two months.
 fn args(output: &Path, more: &str) -> Args {
@@ -26,7 +20,11 @@ fn args(output: &Path, more: &str) -> Args {
         "synthetic-lake --output {} --first-day 2024-03-20 {more}",
         output.display()
     );
-    Cli::try_parse_from(line.split_whitespace()).unwrap().args
+    Args::try_parse_from(line.split_whitespace()).unwrap()
+}
+
+fn run_now(args: &Args) -> Result<Summary, ToolError> {
+    run(args, &StopFlag::default())
 }
 
 const CLEAN: &str = "--duplicate-share 0 --correction-share 0 --gap-share 0 --estimated-share 0 --missing-share 0 \
@@ -48,97 +46,73 @@ struct Measured {
 /// Rows of `measurements`, sorted.
 fn measurements(lake: &Path) -> Vec<Measured> {
     let mut rows = Vec::new();
-    for file in parquet_files(&lake.join("measurements")).unwrap() {
-        for batch in FileBatches::open(&file).unwrap() {
-            let batch = batch.unwrap();
-            let micros = |name: &str| -> Option<ArrayRef> {
-                names::position(&batch.schema(), name)?;
-                let to = DataType::Timestamp(TimeUnit::Microsecond, None);
-                Some(column(&batch, &file, name, &to).unwrap())
-            };
-            let decimal = |name: &str| -> Option<ArrayRef> {
-                names::position(&batch.schema(), name)?;
-                Some(column(&batch, &file, name, &DataType::Decimal128(16, 6)).unwrap())
-            };
-            let time = |a: &Option<ArrayRef>, i: usize| {
-                let a = a.as_ref()?.as_primitive::<TimestampMicrosecondType>();
-                a.is_valid(i).then(|| a.value(i) / 1_000_000)
-            };
-            let micro = |a: &Option<ArrayRef>, i: usize| {
-                let a = a.as_ref()?.as_primitive::<Decimal128Type>();
-                a.is_valid(i).then(|| a.value(i) as i64)
-            };
-            let (at, updated, since) = (
-                micros("measured_at"),
-                micros("updated_at"),
-                micros("period_start"),
-            );
-            let (value, reading) = (decimal("value"), decimal("reading"));
-            let (id, code) = (
-                text(&batch, &file, "measuring_component_id").unwrap(),
-                text(&batch, &file, "condition_code").unwrap(),
-            );
-            let flag = column(&batch, &file, "use_flag", &DataType::Utf8).unwrap();
-            let flag = flag.as_string::<i32>();
-            let version = column(&batch, &file, "version", &DataType::Int64).unwrap();
-            let version = version.as_primitive::<Int64Type>();
-            for i in 0..batch.num_rows() {
-                rows.push(Measured {
-                    component: id.value(i).to_owned(),
-                    at: time(&at, i).unwrap(),
-                    micro: micro(&value, i),
-                    code: code.value(i).to_owned(),
-                    flag: flag.is_valid(i).then(|| flag.value(i).to_owned()),
-                    updated: time(&updated, i).unwrap(),
-                    version: version.value(i),
-                    reading: micro(&reading, i),
-                    since: time(&since, i),
-                });
-            }
-        }
-    }
+    let time = |a: &Option<ArrayRef>, i: usize| {
+        let a = a.as_ref()?.as_primitive::<TimestampMicrosecondType>();
+        a.is_valid(i).then(|| a.value(i) / 1_000_000)
+    };
+    let micro = |a: &Option<ArrayRef>, i: usize| {
+        let a = a.as_ref()?.as_primitive::<Decimal128Type>();
+        a.is_valid(i).then(|| a.value(i) as i64)
+    };
+    each_batch(&lake.join("measurements"), "measurements", |batch| {
+        let (at, updated, since) = (
+            batch.moments("measured_at")?,
+            batch.moments("updated_at")?,
+            batch.moments("period_start")?,
+        );
+        let decimals = |name| batch.optional(name, &DataType::Decimal128(16, 6));
+        let (value, reading) = (decimals("value")?, decimals("reading")?);
+        let (id, code) = (
+            batch.text("measuring_component_id")?,
+            batch.text("condition_code")?,
+        );
+        let flag = batch.column("use_flag", &DataType::Utf8)?;
+        let flag = flag.as_string::<i32>();
+        let version = batch.column("version", &DataType::Int64)?;
+        let version = version.as_primitive::<Int64Type>();
+        rows.extend((0..batch.rows()).map(|i| Measured {
+            component: id.value(i).to_owned(),
+            at: time(&at, i).unwrap(),
+            micro: micro(&value, i),
+            code: code.value(i).to_owned(),
+            flag: flag.is_valid(i).then(|| flag.value(i).to_owned()),
+            updated: time(&updated, i).unwrap(),
+            version: version.value(i),
+            reading: micro(&reading, i),
+            since: time(&since, i),
+        }));
+        Ok(())
+    })
+    .unwrap();
     rows.sort();
     rows
 }
 
 /// A text column of a table.
-fn texts(lake: &Path, table: &str, name: &str) -> Vec<String> {
+fn texts(lake: &Path, table: &'static str, name: &'static str) -> Vec<String> {
     let mut values = Vec::new();
-    for file in parquet_files(&lake.join(table)).unwrap() {
-        for batch in FileBatches::open(&file).unwrap() {
-            let batch = batch.unwrap();
-            values.extend(
-                text(&batch, &file, name)
-                    .unwrap()
-                    .iter()
-                    .map(|v| v.unwrap().to_owned()),
-            );
-        }
-    }
+    each_batch(&lake.join(table), table, |batch| {
+        values.extend(batch.text(name)?.iter().flatten().map(str::to_owned));
+        Ok(())
+    })
+    .unwrap();
     values
 }
 
 /// A column of moments of a table, seconds.
-fn moments(lake: &Path, table: &str, name: &str) -> Vec<Option<i64>> {
+fn moments(lake: &Path, table: &'static str, name: &'static str) -> Vec<Option<i64>> {
     let mut values = Vec::new();
-    for file in parquet_files(&lake.join(table)).unwrap() {
-        for batch in FileBatches::open(&file).unwrap() {
-            let batch = batch.unwrap();
-            let array = column(
-                &batch,
-                &file,
-                name,
-                &DataType::Timestamp(TimeUnit::Microsecond, None),
-            )
-            .unwrap();
-            values.extend(
-                array
-                    .as_primitive::<TimestampMicrosecondType>()
-                    .iter()
-                    .map(|v| v.map(|v| v / 1_000_000)),
-            );
-        }
-    }
+    each_batch(&lake.join(table), table, |batch| {
+        let array = batch.moments(name)?.unwrap();
+        values.extend(
+            array
+                .as_primitive::<TimestampMicrosecondType>()
+                .iter()
+                .map(|v| v.map(|v| v / 1_000_000)),
+        );
+        Ok(())
+    })
+    .unwrap();
     values
 }
 
@@ -243,7 +217,7 @@ fn a_seed_makes_one_lake_whatever_the_number_of_threads() {
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(|| run(&args)).unwrap();
+        pool.install(|| run_now(&args)).unwrap();
         all_bytes(&lake)
     };
     let first = make("a", 5, 1);
@@ -257,7 +231,7 @@ fn layouts_spread_the_same_rows() {
     let make = |layout: &str| {
         let lake = folder.path().join(layout.replace([' ', '-'], "_"));
         let more = format!("--service-points 40 --days 16 --register-share 0.5 --layout {layout}");
-        let summary = run(&args(&lake, &more)).unwrap();
+        let summary = run_now(&args(&lake, &more)).unwrap();
         let rows = measurements(&lake);
         assert_eq!(summary.rows, rows.len() as u64);
         let files: Vec<_> = all_bytes(&lake)
@@ -293,7 +267,7 @@ fn a_clean_lake_has_every_row_once_and_its_registers_agree() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake");
     let more = "--service-points 30 --days 45 --theft-share 0 --hard-negative-share 0 --register-share 1";
-    run(&args(&lake, &format!("{more} {CLEAN}"))).unwrap();
+    run_now(&args(&lake, &format!("{more} {CLEAN}"))).unwrap();
     let rows = measurements(&lake);
     assert!(
         rows.iter()
@@ -342,7 +316,7 @@ fn a_clean_lake_has_every_row_once_and_its_registers_agree() {
 fn thefts_leave_their_traces() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake");
-    run(&args(
+    run_now(&args(
         &lake,
         &format!("--service-points 50 --days 60 --theft-share 1 --hard-negative-share 0 {CLEAN}"),
     ))
@@ -405,7 +379,7 @@ fn honest_oddities_leave_theirs() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake");
     let more = "--service-points 75 --days 90 --theft-share 0 --hard-negative-share 1 --seed 4";
-    run(&args(&lake, &format!("{more} {CLEAN}"))).unwrap();
+    run_now(&args(&lake, &format!("{more} {CLEAN}"))).unwrap();
     let points = joined(&lake);
     let kinds: BTreeSet<_> = points.iter().map(|p| p.truth.kind.as_str()).collect();
     assert!(
@@ -466,7 +440,7 @@ fn faults_arrive_as_asked() {
         let lake = folder.path().join(preset);
         let more = "--service-points 40 --days 10 --theft-share 0 --hard-negative-share 0 --missing-share 0.05 \
                     --padded-share 0.1 --do-not-use-share 0.05 --orphan-share 0.2 --unmapped-share 0.2";
-        run(&args(&lake, &format!("{more} --preset {preset}"))).unwrap();
+        run_now(&args(&lake, &format!("{more} --preset {preset}"))).unwrap();
         let rows = measurements(&lake);
         let known: BTreeSet<_> = texts(&lake, "measuring_component", "measuring_component_id")
             .into_iter()
@@ -495,7 +469,7 @@ fn every_interval_makes_a_lake() {
     for interval in [300_u32, 600, 900, 3_600, 86_400] {
         let lake = folder.path().join(interval.to_string());
         let more = format!("--service-points 25 --days 10 --interval-seconds {interval} --theft-share 0.7");
-        run(&args(
+        run_now(&args(
             &lake,
             &format!("{more} --voltage-share 0.2 --hard-negative-share 0.2 {CLEAN}"),
         ))
@@ -513,7 +487,7 @@ fn every_interval_makes_a_lake() {
 fn the_lake_of_a_seed_stays_what_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake");
-    let summary = run(&args(
+    let summary = run_now(&args(
         &lake,
         "--service-points 50 --days 30 --theft-share 0.2 --seed 42",
     ))
@@ -533,7 +507,7 @@ fn what_cannot_be_made_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake");
     let told = |more: &str| {
-        let error = run(&args(&lake, &format!("--service-points 5 --days 3 {more}"))).unwrap_err();
+        let error = run_now(&args(&lake, &format!("--service-points 5 --days 3 {more}"))).unwrap_err();
         (error.exit_code(), error.to_string())
     };
     for (more, part) in [
@@ -559,4 +533,18 @@ fn what_cannot_be_made_is_told() {
         1,
         "nothing half-made is left"
     );
+}
+
+#[test]
+fn a_stopped_run_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = StopFlag::default();
+    stop.request();
+    let error = run(
+        &args(&folder.path().join("lake"), "--service-points 5 --days 3"),
+        &stop,
+    )
+    .unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::TryAgain);
+    assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
 }
