@@ -67,7 +67,7 @@ fn rewrite_batch(batch: &TableBatch<'_>, injected: &Injected) -> Result<(RecordB
     }
     let mut columns = batch.batch.columns().to_vec();
     let value = batch.required("value")?;
-    let mask = BooleanArray::from_iter(new.iter().map(|v| Some(v.is_some())));
+    let mask = new.iter().map(|v| Some(v.is_some())).collect::<BooleanArray>();
     let decimals: ArrayRef = Arc::new(
         Decimal128Array::from(new)
             .with_precision_and_scale(38, 6)

@@ -108,8 +108,8 @@ fn read_file(file: &Path, components: &[&str], stop: &StopFlag) -> Result<Vec<(u
             }
             let updated = updated
                 .as_ref()
-                .map(|a| a.as_primitive::<TimestampMicrosecondType>());
-            let version = version.as_ref().map(|a| a.as_primitive::<Int64Type>());
+                .map(AsArray::as_primitive::<TimestampMicrosecondType>);
+            let version = version.as_ref().map(AsArray::as_primitive::<Int64Type>);
             found.push((
                 component,
                 Row {
@@ -179,8 +179,9 @@ fn attack(
         let slot_of = |at: i64| ((at - interval).rem_euclid(86_400) / interval) as usize;
         // Slots without a row stand at the day's mean, so that they do not drag it.
         let mut values = vec![mean; slots];
-        rows.iter()
-            .for_each(|(at, micro)| values[slot_of(*at)] = *micro as f64 / 1e6);
+        for (at, micro) in rows {
+            values[slot_of(*at)] = *micro as f64 / 1e6;
+        }
         let mut donated: Vec<f64> = Vec::new();
         if let Some(donor) = donor {
             // Where the smaller customer has no row, a third of the own value stands in.

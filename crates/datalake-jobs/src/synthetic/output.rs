@@ -1,5 +1,6 @@
 //! One table file in any of the formats.
 
+use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -92,7 +93,8 @@ impl TableFile {
                         let separator = if i == 0 { "" } else { "," };
                         let name = serde_json::Value::from(field.name().as_str());
                         let value = json(batch.column(i).as_ref(), row, &column.value(row).to_string());
-                        line.push_str(&format!("{separator}{name}:{value}"));
+                        // Writing to a String cannot fail.
+                        let _ = write!(line, "{separator}{name}:{value}");
                     }
                     line.push_str("}\n");
                     writer.write_all(line.as_bytes())?;

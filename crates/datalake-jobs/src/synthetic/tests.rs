@@ -116,12 +116,15 @@ fn moments(lake: &Path, table: &'static str, name: &'static str) -> Vec<Option<i
     values
 }
 
+/// Moment and 10^-6 kWh of each row, ascending.
+type Rows = Vec<(i64, i64)>;
+
 /// One service point of a lake, joined by hand.
 struct Joined {
     truth: Truth,
-    /// Per install event: removal, status, and rows of the delivered components: moment and 10^-6 kWh.
-    meters: Vec<(Option<i64>, String, Vec<(i64, i64)>)>,
-    received: Vec<(i64, i64)>,
+    /// Per install event: removal, status, and rows of the delivered component.
+    meters: Vec<(Option<i64>, String, Rows)>,
+    received: Rows,
 }
 
 impl Joined {
@@ -137,14 +140,14 @@ impl Joined {
 }
 
 fn joined(lake: &Path) -> Vec<Joined> {
-    let mut by_component: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+    let mut by_component: BTreeMap<String, Rows> = BTreeMap::new();
     for row in measurements(lake) {
         by_component
             .entry(row.component)
             .or_default()
             .push((row.at, row.micro.unwrap_or(0)));
     }
-    let mut of_config: BTreeMap<String, (Vec<(i64, i64)>, Vec<(i64, i64)>)> = BTreeMap::new();
+    let mut of_config: BTreeMap<String, (Rows, Rows)> = BTreeMap::new();
     let ids = texts(lake, "measuring_component", "measuring_component_id");
     let configs = texts(lake, "measuring_component", "device_config_id");
     for ((id, config), code) in
