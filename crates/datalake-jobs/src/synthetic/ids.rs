@@ -1,6 +1,6 @@
 //! Ids as the presets' systems write them: text with leading zeros.
 
-use super::names::Preset;
+use datalake_deps::lake::Preset;
 
 /// Kinds of entities that carry ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

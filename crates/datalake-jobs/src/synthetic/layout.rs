@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use datalake_deps::session::StopFlag;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -100,7 +101,13 @@ pub(crate) struct Made {
 }
 
 /// Writes all files of the table `measurements` into a folder.
-pub(crate) fn make(world: &World, args: &Args, encoder: &Encoder, folder: &Path) -> Result<Made, ToolError> {
+pub(crate) fn make(
+    world: &World,
+    args: &Args,
+    encoder: &Encoder,
+    folder: &Path,
+    stop: &StopFlag,
+) -> Result<Made, ToolError> {
     let readings = Readings::take(world);
     let maker = Maker {
         world,
@@ -109,6 +116,7 @@ pub(crate) fn make(world: &World, args: &Args, encoder: &Encoder, folder: &Path)
         encoder,
         format: args.format,
         folder,
+        stop,
     };
     let made = units(args, world.first_day, world.sites.len())
         .par_iter()
@@ -134,6 +142,7 @@ struct Maker<'a> {
     encoder: &'a Encoder,
     format: Format,
     folder: &'a Path,
+    stop: &'a StopFlag,
 }
 
 impl Maker<'_> {
@@ -148,6 +157,7 @@ impl Maker<'_> {
         let mut rows = Vec::new();
         if unit.sorted {
             for site in unit.sites.clone() {
+                self.stop.check()?;
                 rows.clear();
                 unit.days
                     .clone()
@@ -161,6 +171,7 @@ impl Maker<'_> {
             let blocks = unit.sites.len().div_ceil(SITES_A_BLOCK).max(1);
             for day in unit.days.clone() {
                 for block in 0..blocks {
+                    self.stop.check()?;
                     rows.clear();
                     unit.sites
                         .clone()

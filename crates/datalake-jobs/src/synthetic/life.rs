@@ -5,7 +5,7 @@ use clap::builder::PossibleValue;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::home::Demands;
+use super::home::{Appliance, Demands};
 use super::load::Circumstances;
 use super::random::{Purpose, between, days_between, mixed, unit};
 
@@ -91,10 +91,13 @@ impl LifeKind {
         let none = Demands::default();
         match self {
             Self::HeatingSwitched => Demands {
-                heating: true,
+                appliance: Some(Appliance::ElectricHeating),
                 ..none
             },
-            Self::CarRemoved => Demands { car: true, ..none },
+            Self::CarRemoved => Demands {
+                appliance: Some(Appliance::Car),
+                ..none
+            },
             Self::SolarInstall => Demands {
                 household: true,
                 no_solar: true,

@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 use datalake_transforms::model::Condition;
 
 use super::day::Row;
-use super::names::Preset;
+use datalake_deps::lake::Preset;
 
 /// Turns rows into batches: the schema and the ids, made once.
 pub(crate) struct Encoder {
@@ -42,7 +42,9 @@ impl Encoder {
         }
         let fields: Vec<Field> = columns
             .into_iter()
-            .map(|(name, data_type, nullable)| Field::new(preset.column(name), data_type, nullable))
+            .map(|(name, data_type, nullable)| {
+                Field::new(preset.source_name("measurements", name), data_type, nullable)
+            })
             .collect();
         Self {
             schema: Arc::new(Schema::new(fields)),

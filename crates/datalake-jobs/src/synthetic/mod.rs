@@ -12,18 +12,18 @@
 pub mod attack;
 pub(crate) mod clock;
 pub(crate) mod columns;
-pub mod component_type;
+mod component_type;
 mod day;
 pub mod dirt;
 pub mod error;
-pub mod files;
+pub(crate) mod files;
 mod home;
 mod ids;
 mod layout;
 pub mod life;
 mod load;
 mod measurements;
-pub mod names;
+pub(crate) mod names;
 pub mod options;
 mod output;
 pub(crate) mod random;
@@ -31,9 +31,15 @@ mod registers;
 mod site;
 mod tables;
 pub mod theft;
+pub(crate) mod tool;
 pub mod truth;
 mod weather;
 mod world;
+
+use std::ffi::OsString;
+
+use datalake_deps::exit_code::ExitCode;
+use datalake_deps::session::{SessionArgs, StopFlag};
 
 use error::ToolError;
 use files::Staging;
@@ -41,6 +47,7 @@ use ids::{Entity, id};
 use measurements::Encoder;
 pub use options::Args;
 use output::TableFile;
+use tool::Tool;
 use world::World;
 
 /// What was made.
@@ -56,8 +63,25 @@ pub struct Summary {
     pub thieves: usize,
 }
 
+impl Tool for Args {
+    const NAME: &'static str = "synthetic-lake";
+
+    fn session(&self) -> &SessionArgs {
+        &self.session
+    }
+
+    fn work(&self, stop: &StopFlag) -> Result<(), ToolError> {
+        run(self, stop).map(|_| ())
+    }
+}
+
+/// Runs the tool as its command line says, and returns how the process ends.
+pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    tool::main::<Args>(command_line)
+}
+
 /// Makes the lake beside its place and publishes it by one rename.
-pub fn run(args: &Args) -> Result<Summary, ToolError> {
+pub fn run(args: &Args, stop: &StopFlag) -> Result<Summary, ToolError> {
     args.check()?;
     let staging = Staging::new(&args.output)?;
     let root = staging.path();
@@ -77,7 +101,7 @@ pub fn run(args: &Args) -> Result<Summary, ToolError> {
         .map(|n| id(args.preset, Entity::Component, n))
         .collect();
     let encoder = Encoder::new(args.preset, args.register_share > 0.0, ids);
-    let made = layout::make(&world, args, &encoder, &root.join("measurements"))?;
+    let made = layout::make(&world, args, &encoder, &root.join("measurements"), stop)?;
     let truth = world.truth(&made.lost_micro, |n| id(args.preset, Entity::ServicePoint, n));
     truth::write(&root.join("truth").join("part-0.parquet"), &truth)?;
     let summary = Summary {

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{Parser, ValueEnum};
+use datalake_deps::session::SessionArgs;
 use jiff::civil::Date;
 
 use super::dirt::{Dirt, check_share};
 use super::error::ToolError;
 use super::life::LifeKind;
-use super::names::Preset;
 use super::theft::TheftKind;
+use datalake_deps::lake::Preset;
 
 /// How rows are spread over files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,7 +39,8 @@ pub enum Format {
 }
 
 /// Make a lake of synthetic meter data, with theft and with what looks like it.
-#[derive(Debug, Clone, ClapArgs)]
+#[derive(Debug, Clone, Parser)]
+#[command(name = "synthetic-lake", version)]
 pub struct Args {
     /// Folder of the lake; must be absent or empty.
     #[arg(long)]
@@ -58,8 +60,8 @@ pub struct Args {
     /// The same seed makes the same lake, whatever the number of threads.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Names of tables' columns.
-    #[arg(long, value_enum, default_value_t = Preset::Canonical)]
+    /// Column names: `canonical` or `oracle_mdm`.
+    #[arg(long, value_name = "NAME", default_value = "canonical", value_parser = super::names::preset)]
     pub preset: Preset,
     /// Share of the service points that steal.
     #[arg(long, default_value_t = 0.05)]
@@ -94,6 +96,9 @@ pub struct Args {
     /// How tables are written.
     #[arg(long, value_enum, default_value_t = Format::Parquet)]
     pub format: Format,
+    /// Session flags.
+    #[command(flatten)]
+    pub session: SessionArgs,
 }
 
 impl Args {
@@ -117,7 +122,12 @@ impl Args {
         bounded("--service-points", self.service_points, 1, 20_000_000)?;
         bounded("--days", self.days, 1, 7_320)?;
         bounded("--files-per-day", self.files_per_day, 1, 1_000)?;
-        if super::component_type::code(self.interval_seconds, true).is_none() {
+        if super::component_type::code(
+            self.interval_seconds,
+            datalake_transforms::model::Direction::Delivered,
+        )
+        .is_none()
+        {
             return Err(ToolError::Option {
                 option: "--interval-seconds",
                 value: self.interval_seconds.to_string(),

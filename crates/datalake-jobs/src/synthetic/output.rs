@@ -1,5 +1,6 @@
 //! One table file in any of the formats.
 
+use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -92,7 +93,8 @@ impl TableFile {
                         let separator = if i == 0 { "" } else { "," };
                         let name = serde_json::Value::from(field.name().as_str());
                         let value = json(batch.column(i).as_ref(), row, &column.value(row).to_string());
-                        line.push_str(&format!("{separator}{name}:{value}"));
+                        // Writing to a String cannot fail.
+                        let _ = write!(line, "{separator}{name}:{value}");
                     }
                     line.push_str("}\n");
                     writer.write_all(line.as_bytes())?;
@@ -129,8 +131,8 @@ fn json(array: &dyn Array, row: usize, text: &str) -> String {
 mod tests {
     use super::super::day::Row;
     use super::super::measurements::Encoder;
-    use super::super::names::Preset;
     use super::*;
+    use datalake_deps::lake::Preset;
     use datalake_transforms::model::Condition;
     use insta::assert_snapshot;
 
@@ -172,7 +174,12 @@ mod tests {
 
     #[test]
     fn csv() {
-        assert_snapshot!(written(Format::Csv, Preset::OracleMdm), @"");
+        assert_snapshot!(written(Format::Csv, Preset::OracleMdm), @r#"
+        MEASR_COMP_ID,MSRMT_DTTM,MSRMT_VAL,MSRMT_COND_FLG,MSRMT_USE_FLG,LAST_UPDATE_DTTM,VERSION,READING_VAL,PREV_MSRMT_DTTM
+        0007  ,2024-01-01 00:30:00,1.234000,501000,,2024-01-02 00:00:00,1,,
+        0007,2024-01-01 00:30:00,0.000000,201000,D101,2024-01-02 00:00:00,1,,
+        "a ""b"", c",2024-01-01 00:30:00,-0.000001,501000,,2024-01-02 00:00:00,1,-0.000005,1970-01-01 00:00:00
+        "#);
     }
 
     #[test]
@@ -182,6 +189,10 @@ mod tests {
             text.lines()
                 .all(|l| serde_json::from_str::<serde_json::Value>(l).unwrap().is_object())
         );
-        assert_snapshot!(text, @"");
+        assert_snapshot!(text, @r#"
+        {"measuring_component_id":"0007  ","measured_at":"2024-01-01 00:30:00","value":1.234000,"condition_code":"501000","use_flag":null,"updated_at":"2024-01-02 00:00:00","version":1,"reading":null,"period_start":null}
+        {"measuring_component_id":"0007","measured_at":"2024-01-01 00:30:00","value":null,"condition_code":"201000","use_flag":"D101","updated_at":"2024-01-02 00:00:00","version":1,"reading":null,"period_start":null}
+        {"measuring_component_id":"a \"b\", c","measured_at":"2024-01-01 00:30:00","value":-0.000001,"condition_code":"501000","use_flag":null,"updated_at":"2024-01-02 00:00:00","version":1,"reading":-0.000005,"period_start":"1970-01-01 00:00:00"}
+        "#);
     }
 }

@@ -13,10 +13,11 @@ use rand::RngExt;
 use super::component_type;
 use super::home::Schedule;
 use super::ids::{Entity, id};
-use super::names::Preset;
 use super::random::{Purpose, stream};
 use super::site::{Disconnection, Meter, Site};
 use super::world::{SITES_A_TRANSFORMER, World};
+use datalake_deps::lake::Preset;
+use datalake_transforms::model::Direction;
 
 /// Share of honest removals whose status nobody changed.
 const FORGOTTEN_STATUS: f64 = 0.02;
@@ -24,22 +25,24 @@ const FORGOTTEN_STATUS: f64 = 0.02;
 /// Columns under construction.
 struct Columns {
     preset: Preset,
+    table: &'static str,
     fields: Vec<Field>,
     arrays: Vec<ArrayRef>,
 }
 
 impl Columns {
-    fn new(preset: Preset) -> Self {
+    fn new(preset: Preset, table: &'static str) -> Self {
         Self {
             preset,
+            table,
             fields: Vec::new(),
             arrays: Vec::new(),
         }
     }
 
-    fn add(mut self, name: &str, array: ArrayRef) -> Self {
+    fn add(mut self, name: &'static str, array: ArrayRef) -> Self {
         self.fields.push(Field::new(
-            self.preset.column(name),
+            self.preset.source_name(self.table, name),
             array.data_type().clone(),
             true,
         ));
@@ -47,17 +50,17 @@ impl Columns {
         self
     }
 
-    fn text(self, name: &str, values: impl IntoIterator<Item = String>) -> Self {
+    fn text(self, name: &'static str, values: impl IntoIterator<Item = String>) -> Self {
         self.add(name, Arc::new(StringArray::from_iter_values(values)))
     }
 
-    fn times(self, name: &str, seconds: impl IntoIterator<Item = Option<i64>>) -> Self {
+    fn times(self, name: &'static str, seconds: impl IntoIterator<Item = Option<i64>>) -> Self {
         let micros: TimestampMicrosecondArray =
             seconds.into_iter().map(|s| s.map(|s| s * 1_000_000)).collect();
         self.add(name, Arc::new(micros))
     }
 
-    fn decimals(self, name: &str, values: impl IntoIterator<Item = i64>) -> Result<Self, ArrowError> {
+    fn decimals(self, name: &'static str, values: impl IntoIterator<Item = i64>) -> Result<Self, ArrowError> {
         let array = Decimal128Array::from_iter_values(values.into_iter().map(|v| i128::from(v) * 1_000_000));
         Ok(self.add(name, Arc::new(array.with_precision_and_scale(16, 6)?)))
     }
@@ -80,153 +83,194 @@ pub(crate) fn tables(
     preset: Preset,
     interval_seconds: u32,
 ) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
-    let meters: Vec<(&Site, &Meter)> = world
+    let meters = world
         .sites
         .iter()
-        .flat_map(|s| s.meters.iter().map(move |m| (s, m)))
-        .collect();
-    let of = |entity, number| id(preset, entity, number);
-    let numbers = || meters.iter().map(|(_, m)| m.device);
-
-    let device = Columns::new(preset)
-        .text("device_id", numbers().map(|n| of(Entity::Device, n)))
-        .text(
-            "device_type",
-            meters.iter().map(|(s, _)| device_type(s).to_owned()),
-        )
-        .text(
-            "status",
-            meters
-                .iter()
-                .map(|(_, m)| if m.removed.is_some() { "RETIRED" } else { "ACTIVE" }.to_owned()),
-        )
-        .text(
-            "manufacturer",
-            meters.iter().map(|(s, _)| format!("MFR{}", s.number % 3 + 1)),
-        )
-        .text(
-            "model",
-            meters
-                .iter()
-                .map(|(s, _)| format!("M{}", s.resolution_micro / 1_000)),
-        )
-        .text(
-            "serial_number",
-            numbers().map(|n| format!("SN{:09}", u64::from(n) * 7 + 3)),
-        )
-        .finish()?;
-    let device_config = Columns::new(preset)
-        .text("device_config_id", numbers().map(|n| of(Entity::DeviceConfig, n)))
-        .text("device_id", numbers().map(|n| of(Entity::Device, n)))
-        .finish()?;
-
-    let components: Vec<Component> = meters
-        .iter()
-        .filter(|(site, _)| !site.orphan)
-        .flat_map(|(site, meter)| components(site, meter, interval_seconds))
-        .collect();
-    let measuring_component = Columns::new(preset)
-        .text(
-            "measuring_component_id",
-            components.iter().map(|c| of(Entity::Component, c.number)),
-        )
-        .text(
-            "device_config_id",
-            components.iter().map(|c| of(Entity::DeviceConfig, c.device)),
-        )
-        .text("component_type", components.iter().map(|c| c.code.clone()))
-        .decimals("multiplier", components.iter().map(|_| 1))?
-        .add(
-            "register_digits",
-            Arc::new(components.iter().map(|c| c.digits).collect::<Int64Array>()),
-        )
-        .finish()?;
-
-    let legal = |at: Option<i64>| at.map(|at| world.clock.legal(at));
-    let states: Vec<(&str, Option<i64>)> = meters.iter().map(|(s, m)| state(world.seed, s, m)).collect();
-    let install_event = Columns::new(preset)
-        .text("install_event_id", numbers().map(|n| of(Entity::InstallEvent, n)))
-        .text("device_config_id", numbers().map(|n| of(Entity::DeviceConfig, n)))
-        .text(
-            "service_point_id",
-            meters.iter().map(|(s, _)| of(Entity::ServicePoint, s.number)),
-        )
-        .times(
-            "installed_at",
-            meters.iter().map(|(_, m)| legal(Some(m.installed))),
-        )
-        .times("removed_at", meters.iter().map(|(_, m)| legal(m.removed)))
-        .text("status", states.iter().map(|(state, _)| (*state).to_owned()))
-        .times("status_updated_at", states.iter().map(|(_, at)| legal(*at)))
-        .decimals("install_constant", meters.iter().map(|(s, _)| constant(s)))?
-        .finish()?;
-
-    let switches = switches(&meters, preset);
-    let on_off_history = Columns::new(preset)
-        .text(
-            "install_event_id",
-            switches.iter().map(|(n, _, _)| of(Entity::InstallEvent, *n)),
-        )
-        .times("at", switches.iter().map(|(_, at, _)| legal(Some(*at))))
-        .text("state", switches.iter().map(|(_, _, state)| (*state).to_owned()))
-        .finish()?;
-
-    let places: Vec<(f64, f64)> = world.sites.iter().map(|s| place(world.seed, s)).collect();
-    let service_point = Columns::new(preset)
-        .text(
-            "service_point_id",
-            world.sites.iter().map(|s| of(Entity::ServicePoint, s.number)),
-        )
-        .text(
-            "premise_id",
-            world.sites.iter().map(|s| of(Entity::Premise, s.number)),
-        )
-        .text("rate_class", world.sites.iter().map(|s| rate_class(s).to_owned()))
-        .text(
-            "transformer_id",
-            world
-                .sites
-                .iter()
-                .map(|s| of(Entity::Transformer, s.number / SITES_A_TRANSFORMER)),
-        )
-        .add(
-            "latitude",
-            Arc::new(Float64Array::from_iter_values(places.iter().map(|p| p.0))),
-        )
-        .add(
-            "longitude",
-            Arc::new(Float64Array::from_iter_values(places.iter().map(|p| p.1))),
-        )
-        .finish()?;
-
-    let days = || world.calendar.iter().map(|today| today.day);
-    let degrees = days().map(|day| (world.weather.temperature(day) * 10.0).round() / 10.0);
-    let temperature = Columns::new(preset)
-        .add("date", Arc::new(Date32Array::from_iter_values(days())))
-        .add(
-            "degrees_celsius",
-            Arc::new(Float64Array::from_iter_values(degrees)),
-        )
-        .finish()?;
-
+        .flat_map(|site| site.meters.iter().map(move |meter| (site, meter)));
+    let maker = Maker {
+        world,
+        preset,
+        interval_seconds,
+        meters: meters.collect(),
+    };
     Ok(vec![
-        ("device", device),
-        ("device_config", device_config),
-        ("measuring_component", measuring_component),
-        ("install_event", install_event),
-        ("on_off_history", on_off_history),
-        ("service_point", service_point),
-        ("temperature", temperature),
+        ("device", maker.device()?),
+        ("device_config", maker.device_config()?),
+        ("measuring_component", maker.measuring_component()?),
+        ("install_event", maker.install_event()?),
+        ("on_off_history", maker.on_off_history()?),
+        ("service_point", maker.service_point()?),
+        ("temperature", maker.temperature()?),
     ])
 }
 
+struct Maker<'a> {
+    world: &'a World,
+    preset: Preset,
+    interval_seconds: u32,
+    meters: Vec<(&'a Site, &'a Meter)>,
+}
+
+impl Maker<'_> {
+    fn id(&self, entity: Entity, number: u32) -> String {
+        id(self.preset, entity, number)
+    }
+
+    /// Ids of something that every meter has one of.
+    fn own(&self, entity: Entity) -> impl Iterator<Item = String> {
+        self.meters
+            .iter()
+            .map(move |(_, meter)| self.id(entity, meter.device))
+    }
+
+    /// A moment as the install events' clock shows it.
+    fn legal(&self, at: Option<i64>) -> Option<i64> {
+        at.map(|at| self.world.clock.legal(at))
+    }
+
+    fn device(&self) -> Result<RecordBatch, ArrowError> {
+        let meters = || self.meters.iter();
+        let status = |meter: &Meter| {
+            if meter.removed.is_some() {
+                "RETIRED"
+            } else {
+                "ACTIVE"
+            }
+        };
+        Columns::new(self.preset, "device")
+            .text("device_id", self.own(Entity::Device))
+            .text(
+                "device_type",
+                meters().map(|(site, _)| device_type(site).to_owned()),
+            )
+            .text("status", meters().map(|(_, meter)| status(meter).to_owned()))
+            .text(
+                "manufacturer",
+                meters().map(|(site, _)| format!("MFR{}", site.number % 3 + 1)),
+            )
+            .text(
+                "model",
+                meters().map(|(site, _)| format!("M{}", site.resolution_micro / 1_000)),
+            )
+            .text(
+                "serial_number",
+                meters().map(|(_, meter)| format!("SN{:09}", u64::from(meter.device) * 7 + 3)),
+            )
+            .finish()
+    }
+
+    fn device_config(&self) -> Result<RecordBatch, ArrowError> {
+        Columns::new(self.preset, "device_config")
+            .text("device_config_id", self.own(Entity::DeviceConfig))
+            .text("device_id", self.own(Entity::Device))
+            .finish()
+    }
+
+    fn measuring_component(&self) -> Result<RecordBatch, ArrowError> {
+        let known = self.meters.iter().filter(|(site, _)| !site.orphan);
+        let all: Vec<Component> = known
+            .flat_map(|(site, meter)| components(site, meter, self.interval_seconds))
+            .collect();
+        Columns::new(self.preset, "measuring_component")
+            .text(
+                "measuring_component_id",
+                all.iter().map(|c| self.id(Entity::Component, c.number)),
+            )
+            .text(
+                "device_config_id",
+                all.iter().map(|c| self.id(Entity::DeviceConfig, c.device)),
+            )
+            .text("component_type", all.iter().map(|c| c.code.clone()))
+            .decimals("multiplier", all.iter().map(|_| 1))?
+            .add(
+                "register_digits",
+                Arc::new(all.iter().map(|c| c.digits).collect::<Int64Array>()),
+            )
+            .finish()
+    }
+
+    fn install_event(&self) -> Result<RecordBatch, ArrowError> {
+        let meters = || self.meters.iter();
+        let states: Vec<_> = meters()
+            .map(|(site, meter)| state(self.world.seed, site, meter))
+            .collect();
+        Columns::new(self.preset, "install_event")
+            .text("install_event_id", self.own(Entity::InstallEvent))
+            .text("device_config_id", self.own(Entity::DeviceConfig))
+            .text(
+                "service_point_id",
+                meters().map(|(site, _)| self.id(Entity::ServicePoint, site.number)),
+            )
+            .times(
+                "installed_at",
+                meters().map(|(_, meter)| self.legal(Some(meter.installed))),
+            )
+            .times("removed_at", meters().map(|(_, meter)| self.legal(meter.removed)))
+            .text("status", states.iter().map(|(state, _)| (*state).to_owned()))
+            .times("status_updated_at", states.iter().map(|(_, at)| self.legal(*at)))
+            .decimals("install_constant", meters().map(|(site, _)| constant(site)))?
+            .finish()
+    }
+
+    fn on_off_history(&self) -> Result<RecordBatch, ArrowError> {
+        let rows = switches(&self.meters, self.preset);
+        Columns::new(self.preset, "on_off_history")
+            .text(
+                "install_event_id",
+                rows.iter()
+                    .map(|(number, _, _)| self.id(Entity::InstallEvent, *number)),
+            )
+            .times("at", rows.iter().map(|(_, at, _)| self.legal(Some(*at))))
+            .text("state", rows.iter().map(|(_, _, state)| (*state).to_owned()))
+            .finish()
+    }
+
+    fn service_point(&self) -> Result<RecordBatch, ArrowError> {
+        let sites = || self.world.sites.iter();
+        let places: Vec<_> = sites().map(|site| place(self.world.seed, site)).collect();
+        let transformer = |site: &Site| self.id(Entity::Transformer, site.number / SITES_A_TRANSFORMER);
+        Columns::new(self.preset, "service_point")
+            .text(
+                "service_point_id",
+                sites().map(|site| self.id(Entity::ServicePoint, site.number)),
+            )
+            .text(
+                "premise_id",
+                sites().map(|site| self.id(Entity::Premise, site.number)),
+            )
+            .text("rate_class", sites().map(|site| rate_class(site).to_owned()))
+            .text("transformer_id", sites().map(transformer))
+            .add(
+                "latitude",
+                Arc::new(Float64Array::from_iter_values(places.iter().map(|place| place.0))),
+            )
+            .add(
+                "longitude",
+                Arc::new(Float64Array::from_iter_values(places.iter().map(|place| place.1))),
+            )
+            .finish()
+    }
+
+    fn temperature(&self) -> Result<RecordBatch, ArrowError> {
+        let days = || self.world.calendar.iter().map(|today| today.day);
+        let degrees = days().map(|day| (self.world.weather.temperature(day) * 10.0).round() / 10.0);
+        Columns::new(self.preset, "temperature")
+            .add("date", Arc::new(Date32Array::from_iter_values(days())))
+            .add(
+                "degrees_celsius",
+                Arc::new(Float64Array::from_iter_values(degrees)),
+            )
+            .finish()
+    }
+}
+
 fn components(site: &Site, meter: &Meter, interval_seconds: u32) -> Vec<Component> {
-    let direction = |delivered| {
+    let interval = |direction| {
         if site.unmapped {
             return format!("E-KWH-{interval_seconds}-SITE");
         }
         // Options with other intervals were refused.
-        component_type::code(interval_seconds, delivered).unwrap_or_default()
+        component_type::code(interval_seconds, direction).unwrap_or_default()
     };
     let component = |number, code, digits| Component {
         number,
@@ -235,8 +279,11 @@ fn components(site: &Site, meter: &Meter, interval_seconds: u32) -> Vec<Componen
         digits,
     };
     let c = meter.components;
-    let mut found = vec![component(c.delivered, direction(true), None)];
-    found.extend(c.received.map(|n| component(n, direction(false), None)));
+    let mut found = vec![component(c.delivered, interval(Direction::Delivered), None)];
+    found.extend(
+        c.received
+            .map(|n| component(n, interval(Direction::Received), None)),
+    );
     found.extend(c.register.map(|n| {
         component(
             n,
