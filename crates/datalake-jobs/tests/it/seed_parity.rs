@@ -81,7 +81,7 @@ fn files_may_be_repeated() {
 fn a_job_without_a_config_says_so() {
     let folder = Folder::with_lake(&lake::files());
     let outcome = job(&folder.lake(), &folder.output()).run().ok();
-    assert!(outcome.stderr.contains("no config"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("config: none given"), "{}", outcome.stderr);
 }
 
 /// File, environment, flag: the later wins, and the record says where each value came from.
