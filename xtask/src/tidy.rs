@@ -162,7 +162,10 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         problems.extend(layering(member));
     }
     let text = readme::read(root)?;
-    let guides = text.clone() + &fs::read_to_string(root.join("ARCHITECTURE.md"))?;
+    let mut guides = text.clone();
+    for name in ["ARCHITECTURE.md", ".env.example"] {
+        guides += &fs::read_to_string(root.join(name)).unwrap_or_default();
+    }
     problems.extend(undocumented(&variables, &guides));
     problems.extend(
         readme::problems(&text, &metadata)
@@ -322,7 +325,7 @@ fn undocumented(variables: &[(String, String)], guides: &str) -> Vec<Problem> {
             Problem::new(
                 path,
                 0,
-                format!("`{name}` is in no guide: say in the README what it does"),
+                format!("`{name}` is in no guide: say in README.md or .env.example what it does"),
             )
         })
         .collect()

@@ -121,6 +121,6 @@ fn a_variable_must_be_in_a_guide() {
     );
     assert_eq!(
         lines(&undocumented(&variables, "nothing")),
-        ["error: a.rs: `DATALAKE_MASTER` is in no guide: say in the README what it does"]
+        ["error: a.rs: `DATALAKE_MASTER` is in no guide: say in README.md or .env.example what it does"]
     );
 }
