@@ -103,7 +103,8 @@ pub(crate) fn blocks(markdown: &str) -> Vec<Block> {
 fn commands<'a>(body: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut commands = Vec::new();
     let mut open = String::new();
-    for line in body.map(str::trim).filter(|line| !line.starts_with('#')) {
+    for line in body.filter(|line| !line.trim_start().starts_with('#')) {
+        let line = line.split(" #").next().unwrap_or(line).trim();
         if let Some(start) = line.strip_suffix('\\') {
             open.push_str(start);
         } else {
@@ -202,7 +203,7 @@ mod tests {
 cargo run --bin theft -- \\
     --lake data
 
-cargo test
+cargo test    # all of them
 ```
 ```rust
 cargo nonsense
