@@ -23,15 +23,14 @@ pub(crate) struct CsvFile<'a> {
 impl<'a> CsvFile<'a> {
     /// Opens a file and reads its header. `None`: the file is empty.
     pub(crate) fn open(plan: &'a TablePlan, file: &'a DataFile) -> Result<Option<Self>, LakeError> {
-        let stream = TextStream::open(&file.path, &plan.csv.encoding)?;
-        let mut records = CsvRecords::new(stream, &plan.csv)?;
-        let names = if plan.csv.header {
-            match read_header(&mut records, file)? {
+        let stream = TextStream::open(&file.path, plan.csv.encoding)?;
+        let mut records = CsvRecords::new(stream, &plan.csv);
+        let names = match &plan.csv.column_names {
+            Some(names) => names.clone(),
+            None => match read_header(&mut records, file)? {
                 Some(names) => names,
                 None => return Ok(None),
-            }
-        } else {
-            plan.csv.column_names.clone()
+            },
         };
         let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
         let sources = plan.resolve(file, &borrowed)?;
@@ -93,10 +92,12 @@ impl<'a> CsvFile<'a> {
             }
         }
         // No id, time, number or code has lines: a quote was lost, and they are records of their own.
-        let swallows_lines = |source: &Source| matches!(source, Source::Field(at) if records.bytes(*at).contains(&b'\n'));
+        let swallows_lines =
+            |source: &Source| matches!(source, Source::Field(at) if records.bytes(*at).contains(&b'\n'));
         if self.sources.iter().any(swallows_lines) {
             self.records.give_up();
-            self.builder.reject(line, RejectReason::BrokenQuote, None, self.records.raw());
+            self.builder
+                .reject(line, RejectReason::BrokenQuote, None, self.records.raw());
             return;
         }
         let nulls = &self.plan.csv.null_values;

@@ -49,7 +49,11 @@ const EXTENSIONS: [&str; 13] = [
 /// required or its path was configured.
 ///
 /// A folder without data files is a table that is not there.
-pub(crate) fn discover(root: &Path, spec: &TableSpec, config: &TableConfig) -> Result<Vec<DataFile>, LakeError> {
+pub(crate) fn discover(
+    root: &Path,
+    spec: &TableSpec,
+    config: &TableConfig,
+) -> Result<Vec<DataFile>, LakeError> {
     let (candidates, looked) = candidates(root, spec, config);
     let mut found: Vec<(PathBuf, Vec<DataFile>)> = Vec::new();
     for candidate in candidates {
@@ -66,7 +70,12 @@ pub(crate) fn discover(root: &Path, spec: &TableSpec, config: &TableConfig) -> R
             }
             let walk = Walk { root, spec, config };
             walk.folder(&candidate, &mut Vec::new(), 0, &mut files)?;
-            files.sort_by(|a, b| a.path.as_os_str().as_encoded_bytes().cmp(b.path.as_os_str().as_encoded_bytes()));
+            files.sort_by(|a, b| {
+                a.path
+                    .as_os_str()
+                    .as_encoded_bytes()
+                    .cmp(b.path.as_os_str().as_encoded_bytes())
+            });
         } else {
             let walk = Walk { root, spec, config };
             files.push(walk.file(candidate.clone(), &metadata, &[])?);
@@ -102,7 +111,9 @@ fn candidates(root: &Path, spec: &TableSpec, config: &TableConfig) -> (Vec<PathB
         format!("{}/", folder.display()),
         format!("{}.{{parquet,csv,json,ndjson,jsonl}}[.gz,.zst]", folder.display()),
     ];
-    let files = EXTENSIONS.iter().map(|ext| root.join(format!("{}.{ext}", spec.name)));
+    let files = EXTENSIONS
+        .iter()
+        .map(|ext| root.join(format!("{}.{ext}", spec.name)));
     (std::iter::once(folder).chain(files).collect(), looked)
 }
 
@@ -159,7 +170,9 @@ impl Walk<'_> {
         metadata: &std::fs::Metadata,
         partitions: &[(String, Option<String>)],
     ) -> Result<DataFile, LakeError> {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().to_ascii_lowercase());
         let format = name.as_deref().and_then(format_of).or(self.config.format);
         let Some(format) = format else {
             return Err(LakeError::FormatUnknown {
@@ -167,7 +180,11 @@ impl Walk<'_> {
                 file: path,
             });
         };
-        let relative = path.strip_prefix(self.root).unwrap_or(&path).to_string_lossy().into();
+        let relative = path
+            .strip_prefix(self.root)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into();
         Ok(DataFile {
             relative,
             format,
@@ -181,7 +198,9 @@ impl Walk<'_> {
 
 /// The format that a lower-case file name ends in.
 fn format_of(name: &str) -> Option<FileFormat> {
-    let plain = [".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix));
+    let plain = [".gz", ".zst"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix));
     let extension = plain.unwrap_or(name).rsplit_once('.')?.1;
     match extension {
         "parquet" if plain.is_none() => Some(FileFormat::Parquet),
@@ -247,7 +266,8 @@ mod tests {
     /// The message with the folder's changing name taken out.
     fn message(root: &tempfile::TempDir, config: &TableConfig) -> String {
         let error = discover(root.path(), &DEVICE, config).unwrap_err();
-        format!("{:?}\n{}", error.exit_code(), render(&error)).replace(&root.path().display().to_string(), "LAKE")
+        format!("{:?}\n{}", error.exit_code(), render(&error))
+            .replace(&root.path().display().to_string(), "LAKE")
     }
 
     #[test]
@@ -263,7 +283,12 @@ mod tests {
         ]);
         assert_eq!(
             names(&root, &TableConfig::default()),
-            ["device/B.snappy.parquet", "device/a.csv.gz", "device/a/z.JSONL", "device/b/part-1.parquet"]
+            [
+                "device/B.snappy.parquet",
+                "device/a.csv.gz",
+                "device/a/z.JSONL",
+                "device/b/part-1.parquet"
+            ]
         );
     }
 
@@ -284,13 +309,19 @@ mod tests {
 
     #[test]
     fn a_table_may_be_one_file_or_lie_elsewhere() {
-        assert_eq!(names(&lake(&["device.ndjson.zst"]), &TableConfig::default()), ["device.ndjson.zst"]);
+        assert_eq!(
+            names(&lake(&["device.ndjson.zst"]), &TableConfig::default()),
+            ["device.ndjson.zst"]
+        );
         let config = TableConfig {
             path: Some("export/D1_DVC".to_owned()),
             format: Some(FileFormat::Csv),
             ..TableConfig::default()
         };
-        assert_eq!(names(&lake(&["export/D1_DVC/000000_0"]), &config), ["export/D1_DVC/000000_0"]);
+        assert_eq!(
+            names(&lake(&["export/D1_DVC/000000_0"]), &config),
+            ["export/D1_DVC/000000_0"]
+        );
     }
 
     #[test]
@@ -301,7 +332,10 @@ mod tests {
         error: the table `device` is missing: looked for `LAKE/device/`, `LAKE/device.{parquet,csv,json,ndjson,jsonl}[.gz,.zst]`
         hint: put the table's files there, or say in the config's `tables.device.path` where they are
         ");
-        assert_eq!(discover(root.path(), &SERVICE_POINT, &TableConfig::default()).unwrap(), []);
+        assert_eq!(
+            discover(root.path(), &SERVICE_POINT, &TableConfig::default()).unwrap(),
+            []
+        );
         let config = TableConfig {
             path: Some("elsewhere".to_owned()),
             ..TableConfig::default()

@@ -47,7 +47,7 @@ const REMEMBERED_ROWS: u64 = 100;
 
 impl<'a> JsonFile<'a> {
     pub(crate) fn open(plan: &'a TablePlan, file: &'a DataFile) -> Result<Self, LakeError> {
-        let stream = TextStream::open(&file.path, "utf-8")?;
+        let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
         let mut names = Names::default();
         let mut sources = Vec::with_capacity(plan.columns.len());
         for (at, column) in plan.columns.iter().enumerate() {
@@ -124,11 +124,9 @@ impl<'a> JsonFile<'a> {
             return Ok(());
         };
         if self.line == 1 && text.trim_start().starts_with('[') {
-            return Err(LakeError::corrupt(
-                &self.file.path,
-                "JSON lines",
-                "it is one list; each object needs a line of its own, as `jq -c '.[]'` writes them",
-            ));
+            return Err(LakeError::JsonList {
+                file: self.file.path.clone(),
+            });
         }
         let mut deserializer = serde_json::Deserializer::from_str(text.trim());
         let remember = (self.rows < REMEMBERED_ROWS).then_some(&mut self.existing);

@@ -209,7 +209,7 @@ fn open(plan: &TablePlan, file: &DataFile) -> Result<(Option<ParquetFile>, bool)
             None => Ok((None, false)),
         },
         FileFormat::Json => {
-            let stream = TextStream::open(&file.path, "utf-8")?;
+            let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
             let has_rows = stream
                 .has_text()
                 .map_err(|error| super::csv_file::unreadable(file, error))?;

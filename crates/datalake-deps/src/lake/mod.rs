@@ -8,6 +8,7 @@ mod convert;
 mod csv_file;
 mod csv_records;
 mod decimal;
+mod dialect;
 mod discover;
 mod error;
 mod json_file;
