@@ -1,6 +1,7 @@
 //! The promises of the job that hold for every input; killed runs are in `kills`.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -93,7 +94,7 @@ fn rows_of_dimensions_may_come_in_any_order() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, max_shrink_iters: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// 1: the same bytes however rows are shuffled, cut into files, and repeated; a repeated row only counts as
     /// superseded.
@@ -104,8 +105,9 @@ proptest! {
         threads in 1_usize..4,
         repeat in any::<bool>(),
     ) {
+        static EXPECTED: OnceLock<BTreeMap<&'static str, Vec<u8>>> = OnceLock::new();
         let mut rows = clean_rows(&lake::files());
-        let expected = tables_of(&lake_of(&[(rows.clone(), Format::Csv)]), &[]);
+        let expected = EXPECTED.get_or_init(|| tables_of(&lake_of(&[(rows.clone(), Format::Csv)]), &[]));
         let once = rows.len();
         if repeat {
             rows.extend_from_within(..once / 3);
@@ -114,7 +116,7 @@ proptest! {
         let size = rows.len().div_ceil(formats.len());
         let parts: Vec<_> = rows.chunks(size).map(<[Row]>::to_vec).zip(formats.clone()).collect();
         let folder = lake_of(&parts);
-        assert_same(&expected, &tables_of(&folder, &["--conf", &format!("threads={threads}")]));
+        assert_same(expected, &tables_of(&folder, &["--conf", &format!("threads={threads}")]));
         let counts = &run_record(&folder.output())["rows"];
         prop_assert_eq!(counts["read"].as_u64(), Some(rows.len() as u64));
     }
@@ -136,7 +138,7 @@ fn a_second_run_leaves_every_byte() {
     let before = inodes(&folder);
 
     let second = folder.run(&[]).ok();
-    assert!(second.stderr.contains("unchanged"), "{}", second.stderr);
+    assert!(second.stdout.starts_with("unchanged"), "{}", second.stdout);
     assert_eq!(run_record(&folder.output())["status"], "unchanged");
     assert_eq!(before, inodes(&folder), "the table was written again");
     assert_same(&first, &published(&folder.output()));
