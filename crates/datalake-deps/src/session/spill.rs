@@ -79,7 +79,7 @@ fn remove_stale(base: &Path) {
         };
         if name.starts_with(PREFIX) {
             // Another user's file cannot be opened or its folder not removed: that is that user's business.
-            let lock = File::open(entry.path())
+            let lock = fs_err::File::open(entry.path())
                 .ok()
                 .filter(|file| file.try_lock().is_ok());
             if lock.is_some() {

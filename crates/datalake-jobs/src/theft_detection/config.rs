@@ -82,7 +82,7 @@ impl Default for RawConfig {
 
 /// A config that was found sound.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(super) struct Config {
     /// How the lake's tables look.
     pub lake: LakeConfig,
     /// How the dimension tables are joined.
@@ -127,7 +127,7 @@ impl RawConfig {
 }
 
 /// Checks every value; an error names the key, where its value came from, and what is allowed.
-pub fn validate(resolved: &Resolved<RawConfig>) -> Result<Config, ConfigError> {
+pub(super) fn validate(resolved: &Resolved<RawConfig>) -> Result<Config, ConfigError> {
     let raw = &resolved.value;
     if !(0.0..=1.0).contains(&raw.max_rejected_share) {
         let why = format!(

@@ -17,7 +17,7 @@ use super::error::JobError;
 use super::rejected::RejectedRow;
 
 /// The tables that the job reads: the four that it needs, then those that it uses where they are there.
-pub static TABLES: [&TableSpec; 7] = [
+pub(super) static TABLES: [&TableSpec; 7] = [
     &DEVICE,
     &MEASURING_COMPONENT,
     &MEASUREMENTS,
@@ -29,7 +29,7 @@ pub static TABLES: [&TableSpec; 7] = [
 
 /// One input file and what it looked like before it was read.
 #[derive(Debug, Clone)]
-pub struct InputFile {
+pub(super) struct InputFile {
     /// Table of the lake.
     pub table: &'static str,
     /// The file.
@@ -39,7 +39,7 @@ pub struct InputFile {
 }
 
 /// All files that the job reads, by table and path.
-pub fn inputs(lake: &Lake) -> Result<Vec<InputFile>, JobError> {
+pub(super) fn inputs(lake: &Lake) -> Result<Vec<InputFile>, JobError> {
     let mut files = Vec::new();
     for spec in TABLES {
         files.extend(lake.files(spec)?.into_iter().map(|file| (spec.name, file)));
@@ -59,7 +59,7 @@ pub fn inputs(lake: &Lake) -> Result<Vec<InputFile>, JobError> {
 
 /// One fingerprint of all inputs. Files count by their path within the lake, so a copied lake is the same lake.
 #[must_use]
-pub fn input_fingerprint(inputs: &[InputFile]) -> String {
+pub(super) fn input_fingerprint(inputs: &[InputFile]) -> String {
     let named: Vec<(String, &Fingerprint)> = inputs
         .iter()
         .map(|input| {
@@ -78,7 +78,7 @@ pub fn input_fingerprint(inputs: &[InputFile]) -> String {
 
 /// Rows of a dimension table.
 #[derive(Debug, Clone)]
-pub struct TableRows {
+pub(super) struct TableRows {
     /// The table.
     pub table: &'static str,
     /// Rows in its files.
@@ -89,7 +89,7 @@ pub struct TableRows {
 
 /// The dimension tables, joined.
 #[derive(Debug)]
-pub struct Dimensions {
+pub(super) struct Dimensions {
     /// What measurements are joined with.
     pub registry: Registry,
     /// What was noticed.
@@ -101,7 +101,7 @@ pub struct Dimensions {
 }
 
 /// Reads and joins everything but the measurements.
-pub fn dimensions(lake: &Lake, config: &Config) -> Result<Dimensions, JobError> {
+pub(super) fn dimensions(lake: &Lake, config: &Config) -> Result<Dimensions, JobError> {
     let specs: Vec<&'static TableSpec> = TABLES
         .into_iter()
         .filter(|spec| spec.name != MEASUREMENTS.name)
@@ -167,7 +167,7 @@ pub fn dimensions(lake: &Lake, config: &Config) -> Result<Dimensions, JobError> 
 }
 
 /// Plans the measurements; register columns are read only where a component is a register.
-pub fn plan_measurements(
+pub(super) fn plan_measurements(
     lake: &Lake,
     registry: &Registry,
     batch_rows: usize,

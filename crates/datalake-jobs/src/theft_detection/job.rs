@@ -22,10 +22,10 @@ use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
 use super::load::{self, Tables, findings_batch};
 use super::measure::{Measure, day_profiles};
-use super::profile_store::{ProfileStore, ranges};
+use super::profile_store::ProfileStore;
 use super::rejected::{self, RejectedRow};
 use super::summary;
-use super::transform::{Outcome, judge_all};
+use super::transform::{Outcome, Profiles, judge_all};
 
 /// Name of the job: in logs, in `run.json`, on the command line.
 pub const NAME: &str = "theft-detection";
@@ -304,13 +304,14 @@ impl Job<'_> {
         let rejected_rows = counts.rejected.values().sum();
         check_share("measurements", counts.read, rejected_rows, &rejected, config)?;
         session.check_stop()?;
-        let bar = log.progress_bar(
-            2 * ranges(registry.components.len() as u32).count() as u64,
-            "components",
-        );
-        let outcome = record.time("rules", || {
-            judge_all(&store, &registry, &config.rules, &|done| bar.inc(done))
-        });
+        let profiles = Profiles {
+            store: &store,
+            register_rows: &measured.register_rows,
+            registry: &registry,
+            conditions: &config.conditions,
+        };
+        let bar = log.progress_bar(2 * profiles.ranges().len() as u64, "components");
+        let outcome = record.time("rules", || judge_all(profiles, &config.rules, &|done| bar.inc(done)));
         bar.finish_and_clear();
         let mut findings = dimensions.findings;
         findings.merge(measured.findings);

@@ -10,7 +10,7 @@ use super::error::JobError;
 
 /// The tables of a run, named and in the order in which they are written.
 #[derive(Debug)]
-pub struct Tables {
+pub(super) struct Tables {
     /// Suspected service points, by rank.
     pub theft_cases: RecordBatch,
     /// All service points with data, by rank.
@@ -24,7 +24,7 @@ pub struct Tables {
 }
 
 /// Names of the tables.
-pub const TABLES: [&str; 5] = [
+pub(super) const TABLES: [&str; 5] = [
     "theft_cases",
     "theft_scores",
     "meter_features",
@@ -45,7 +45,7 @@ impl Tables {
 }
 
 /// Publishes all tables in one step, or none.
-pub fn publish(
+pub(super) fn publish(
     lock: &mut OutputLock<'_>,
     tables: &Tables,
     provenance: Provenance,
@@ -59,7 +59,7 @@ pub fn publish(
 }
 
 /// The `findings` table.
-pub fn findings_batch(findings: &Findings) -> Result<RecordBatch, ArrowError> {
+pub(super) fn findings_batch(findings: &Findings) -> Result<RecordBatch, ArrowError> {
     use std::sync::Arc;
     let rows: Vec<_> = findings.iter().collect();
     let text = |get: fn(&datalake_transforms::findings::Finding) -> &str| {

@@ -12,7 +12,7 @@ use datalake_transforms::day_grid::DayGrid;
 use datalake_transforms::findings::Findings;
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::register_periods::register_periods;
-use datalake_transforms::registry::Registry;
+use datalake_transforms::registry::{Component, Registry};
 use datalake_transforms::resolve::{
     RegisterRow, ResolveConfig, ResolvedRows, Resolver, component_chunks, sort_register_rows,
 };
@@ -34,11 +34,11 @@ const REJECTED_BEFORE_CHECK: u64 = 1_000_000;
 const HANDOVER_ROWS: usize = 1 << 19;
 
 /// Rows of register components that one task turns into day profiles.
-const REGISTER_CHUNK_ROWS: usize = 1 << 14;
+const REGISTER_CHUNK_ROWS: usize = 1 << 11;
 
 /// Everything that reading the measurements needs.
 #[derive(Debug, Clone, Copy)]
-pub struct Measure<'a> {
+pub(super) struct Measure<'a> {
     /// Threads, memory and the stop flag.
     pub session: &'a Session,
     /// The files.
@@ -55,7 +55,7 @@ pub struct Measure<'a> {
 
 /// What came of the measurements, besides the profiles.
 #[derive(Debug, Default)]
-pub struct Measured {
+pub(super) struct Measured {
     /// Where the rows went.
     pub counts: RowCounts,
     /// What was noticed.
@@ -64,26 +64,26 @@ pub struct Measured {
     pub rejected: Vec<RejectedRow>,
     /// Bytes of rows that did not fit into memory.
     pub spilled_bytes: u64,
+    /// Rows of scalar registers, sorted as `register_periods` wants them. A period becomes a day profile for each
+    /// of its days, hundreds for one row, so profiles of registers are made where they are read.
+    pub(super) register_rows: Vec<RegisterRow>,
 }
 
-/// What a task has gathered besides profiles.
-#[derive(Debug, Default)]
-struct Gathered {
-    measured: Measured,
-    register_rows: Vec<RegisterRow>,
-}
-
-impl Gathered {
+impl Measured {
     fn merge(&mut self, other: Self) {
-        self.measured.counts.merge(&other.measured.counts);
-        self.measured.findings.merge(other.measured.findings);
-        self.measured.rejected.extend(other.measured.rejected);
+        self.counts.merge(&other.counts);
+        self.findings.merge(other.findings);
+        self.rejected.extend(other.rejected);
+        self.spilled_bytes += other.spilled_bytes;
         self.register_rows.extend(other.register_rows);
     }
 }
 
 /// Fills the store with the day profiles of all measurements. `progress` is told the bytes that were read.
-pub fn day_profiles(measure: Measure<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Measured, JobError> {
+pub(super) fn day_profiles(
+    measure: Measure<'_>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Measured, JobError> {
     let run = Run {
         measure,
         resolver: Resolver::new(measure.registry, measure.conditions.clone())?,
@@ -123,11 +123,8 @@ pub fn day_profiles(measure: Measure<'_>, progress: &(dyn Fn(u64) + Sync)) -> Re
         .gathered
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Gathered {
-        mut measured,
-        mut register_rows,
-    } = gathered;
-    registers(measure, &mut register_rows, &mut measured)?;
+    let mut measured = gathered;
+    account_registers(measure, &mut measured)?;
     measured.counts.check()?;
     Ok(measured)
 }
@@ -147,20 +144,20 @@ fn component_ranges(components: u32, parts: usize) -> Vec<Range<u32>> {
 struct Run<'a> {
     measure: Measure<'a>,
     resolver: Resolver<'a>,
-    gathered: Mutex<Gathered>,
+    gathered: Mutex<Measured>,
     read: AtomicU64,
     rejected: AtomicU64,
     progress: &'a (dyn Fn(u64) + Sync),
 }
 
-impl<'a> Run<'a> {
+impl Run<'_> {
     /// What the footers say each piece holds, as days of interval starts.
     fn spans(&self) -> Vec<PieceSpan> {
         let components = &self.measure.registry.components;
         let longest = components
             .iter()
             .filter(|component| component.is_energy())
-            .filter_map(|component| component.interval_seconds())
+            .filter_map(Component::interval_seconds)
             .max();
         // `measured_at` is the end of an interval: the first one may have started a whole interval before.
         let longest = longest.map_or(DAY_SECONDS, i64::from);
@@ -232,11 +229,11 @@ impl<'a> Run<'a> {
                 Ok(())
             },
         )?;
-        self.lock().measured.spilled_bytes += rows.spilled_bytes();
+        self.lock().spilled_bytes += rows.spilled_bytes();
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Gathered> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Measured> {
         // A poisoned lock means that a task panicked; the run fails with that panic anyway.
         self.gathered
             .lock()
@@ -275,7 +272,7 @@ struct Task<'r, 'a> {
     resolver: Resolver<'a>,
     rows: ResolvedRows,
     grid: Option<(Range<u32>, DayGrid<'a>)>,
-    gathered: Gathered,
+    gathered: Measured,
 }
 
 impl<'r, 'a> Task<'r, 'a> {
@@ -285,7 +282,7 @@ impl<'r, 'a> Task<'r, 'a> {
             resolver: run.resolver.fork(),
             rows: ResolvedRows::default(),
             grid: None,
-            gathered: Gathered::default(),
+            gathered: Measured::default(),
         }
     }
 
@@ -328,7 +325,7 @@ impl<'r, 'a> Task<'r, 'a> {
         })?;
         let findings = self.resolver.take_findings();
         if account {
-            self.gathered.measured.findings.merge(findings);
+            self.gathered.findings.merge(findings);
             (run.progress)(piece.bytes);
         }
         Ok(())
@@ -355,7 +352,6 @@ impl<'r, 'a> Task<'r, 'a> {
             self.rows.rows.clear();
         }
         self.gathered
-            .measured
             .findings
             .merge(self.resolver.take_findings());
         run.lock().merge(std::mem::take(&mut self.gathered));
@@ -372,15 +368,15 @@ impl<'r, 'a> Task<'r, 'a> {
         counts.read += batch.rejected.len() as u64;
         for row in batch.rejected {
             counts.add_rejected(row.reason.code(), 1);
-            gathered.measured.rejected.push(row.into());
+            gathered.rejected.push(row.into());
         }
         for rejection in self.rows.rejections.drain(..) {
             let row_number = batch.rows.get(rejection.row);
             let row = RejectedRow::refused(TABLE, source_file, row_number, rejection);
-            gathered.measured.rejected.push(row);
+            gathered.rejected.push(row);
         }
         gathered.register_rows.append(&mut self.rows.register_rows);
-        gathered.measured.counts.merge(&counts);
+        gathered.counts.merge(&counts);
         self.run.check_rejected(counts.read, kept_aside)
     }
 
@@ -388,7 +384,7 @@ impl<'r, 'a> Task<'r, 'a> {
     fn finish(&mut self) -> Result<(), JobError> {
         if let Some((_, grid)) = &mut self.grid {
             let output = grid.finish()?;
-            self.gathered.measured.counts.merge(&output.counts);
+            self.gathered.counts.merge(&output.counts);
             for (_, batch) in output.batches {
                 self.run.measure.store.add(batch)?;
             }
@@ -398,19 +394,14 @@ impl<'r, 'a> Task<'r, 'a> {
     }
 }
 
-/// Day profiles of scalar registers, whose periods span days and files.
-fn registers(
-    measure: Measure<'_>,
-    rows: &mut [RegisterRow],
-    measured: &mut Measured,
-) -> Result<(), JobError> {
-    sort_register_rows(rows);
-    let outputs = component_chunks(rows, REGISTER_CHUNK_ROWS)
+/// Sorts the register rows, whose periods span days and files, and counts what becomes of them.
+fn account_registers(measure: Measure<'_>, measured: &mut Measured) -> Result<(), JobError> {
+    sort_register_rows(&mut measured.register_rows);
+    let outputs = component_chunks(&measured.register_rows, REGISTER_CHUNK_ROWS)
         .into_par_iter()
         .map(|chunk| {
             measure.session.check_stop()?;
             let output = register_periods(measure.registry, measure.conditions, chunk)?;
-            measure.store.add(output.profiles)?;
             Ok((output.counts, output.findings))
         })
         .collect::<Result<Vec<_>, JobError>>()?;
@@ -428,7 +419,7 @@ mod tests {
     #[test]
     fn component_ranges_cover_all_once() {
         assert_eq!(component_ranges(10, 3), [0..4, 4..8, 8..10]);
-        assert_eq!(component_ranges(10, 1), [0..10]);
+        assert_eq!(component_ranges(10, 1), vec![0..10]);
         assert_eq!(component_ranges(2, 9), [0..1, 1..2]);
         assert!(component_ranges(0, 1).is_empty());
     }

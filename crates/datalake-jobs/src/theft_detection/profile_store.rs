@@ -17,7 +17,7 @@ use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
 /// Components that are read together.
-pub const RANGE: u32 = 1_024;
+pub(super) const RANGE: u32 = 1_024;
 
 /// Why the store could not keep or return day profiles.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ struct Inner {
 
 /// Day profiles of all components, in any order of arrival.
 #[derive(Debug)]
-pub struct ProfileStore {
+pub(super) struct ProfileStore {
     budget_bytes: usize,
     folder: PathBuf,
     inner: Mutex<Inner>,
@@ -66,7 +66,7 @@ pub struct ProfileStore {
 impl ProfileStore {
     /// A store that holds `budget_bytes` in memory and the rest in `folder`, which must exist.
     #[must_use]
-    pub fn new(budget_bytes: usize, folder: &Path) -> Self {
+    pub(super) fn new(budget_bytes: usize, folder: &Path) -> Self {
         Self {
             budget_bytes,
             folder: folder.to_owned(),
@@ -82,7 +82,7 @@ impl ProfileStore {
     }
 
     /// Adds a batch of day profiles that is sorted by component.
-    pub fn add(&self, batch: RecordBatch) -> Result<(), StoreError> {
+    pub(super) fn add(&self, batch: RecordBatch) -> Result<(), StoreError> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -108,7 +108,7 @@ impl ProfileStore {
     /// Every row of the components in `range`, as batches sorted by component, in no particular order.
     ///
     /// `range` must be one of [`ranges`], or a union of neighbours of them.
-    pub fn read(&self, range: &Range<u32>) -> Result<Vec<RecordBatch>, StoreError> {
+    pub(super) fn read(&self, range: &Range<u32>) -> Result<Vec<RecordBatch>, StoreError> {
         let mut batches = Vec::new();
         let mut files = Vec::new();
         for part in &self.lock().parts {
@@ -134,13 +134,13 @@ impl ProfileStore {
 
     /// Bytes written to the spill folder so far.
     #[must_use]
-    pub fn spilled_bytes(&self) -> u64 {
+    pub(super) fn spilled_bytes(&self) -> u64 {
         self.lock().spilled_bytes
     }
 }
 
 /// The ranges of components that a lake of `components` is read in.
-pub fn ranges(components: u32) -> impl Iterator<Item = Range<u32>> {
+pub(super) fn ranges(components: u32) -> impl Iterator<Item = Range<u32>> {
     (0..components.div_ceil(RANGE)).map(move |i| i * RANGE..((i + 1) * RANGE).min(components))
 }
 

@@ -42,7 +42,7 @@ struct Inner {
 
 /// Rows by day, in any order of arrival.
 #[derive(Debug)]
-pub struct RowStore {
+pub(super) struct RowStore {
     budget_rows: usize,
     folder: PathBuf,
     inner: Mutex<Inner>,
@@ -51,7 +51,7 @@ pub struct RowStore {
 impl RowStore {
     /// A store that holds `budget_bytes` in memory and the rest in `folder`, which must exist.
     #[must_use]
-    pub fn new(budget_bytes: usize, folder: &Path) -> Self {
+    pub(super) fn new(budget_bytes: usize, folder: &Path) -> Self {
         Self {
             budget_rows: budget_bytes / size_of::<ResolvedRow>(),
             folder: folder.to_owned(),
@@ -67,7 +67,7 @@ impl RowStore {
     }
 
     /// Adds rows, grouped by day.
-    pub fn add(&self, by_day: Vec<(i32, Vec<ResolvedRow>)>) -> Result<(), RowStoreError> {
+    pub(super) fn add(&self, by_day: Vec<(i32, Vec<ResolvedRow>)>) -> Result<(), RowStoreError> {
         let (path, full) = {
             let mut inner = self.lock();
             for (day, rows) in by_day {
@@ -93,7 +93,7 @@ impl RowStore {
 
     /// The days that have rows, ascending.
     #[must_use]
-    pub fn days(&self) -> Vec<i32> {
+    pub(super) fn days(&self) -> Vec<i32> {
         let inner = self.lock();
         let mut days: Vec<i32> = inner.held.keys().copied().collect();
         days.extend(inner.files.iter().flat_map(|(_, days)| days));
@@ -103,7 +103,7 @@ impl RowStore {
     }
 
     /// Takes the rows of a day out of the memory and reads those that were spilled.
-    pub fn take(&self, day: i32) -> Result<Vec<Vec<ResolvedRow>>, RowStoreError> {
+    pub(super) fn take(&self, day: i32) -> Result<Vec<Vec<ResolvedRow>>, RowStoreError> {
         let (mut chunks, files) = {
             let mut inner = self.lock();
             let chunks = inner.held.remove(&day).unwrap_or_default();
@@ -136,7 +136,7 @@ impl RowStore {
 
     /// Bytes written to the spill folder so far.
     #[must_use]
-    pub fn spilled_bytes(&self) -> u64 {
+    pub(super) fn spilled_bytes(&self) -> u64 {
         self.lock().spilled_bytes
     }
 }

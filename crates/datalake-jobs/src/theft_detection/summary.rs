@@ -18,7 +18,7 @@ const FIRST_FINDINGS: usize = 20;
 
 /// The summary as plain text that ends in a line break.
 #[must_use]
-pub fn text(
+pub(super) fn text(
     counts: &RowCounts,
     tables: &[TableRows],
     findings: &Findings,

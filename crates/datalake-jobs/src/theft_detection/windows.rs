@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// What is known of a piece before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PieceSpan {
+pub(super) struct PieceSpan {
     /// First and last day (of interval starts) that the piece may hold; `None` where nothing is known.
     pub days: Option<(i32, i32)>,
     /// What it costs to read: compressed bytes, or rows, as long as all pieces use the same measure.
@@ -18,7 +18,7 @@ pub struct PieceSpan {
 
 /// A range of days, the pieces to read for it, and whether rows of a piece are counted here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     /// Days, end excluded.
     pub days: Range<i32>,
     /// Pieces to read; `true` marks the one window that accounts for the piece's rejected rows.
@@ -27,7 +27,7 @@ pub struct Window {
 
 /// How the measurements are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Plan {
+pub(super) enum Plan {
     /// Straight into the grids of these windows, each independent of the others.
     Windows(Vec<Window>),
     /// Every piece once, rows set aside by chunks of days, then chunk by chunk.
@@ -36,7 +36,7 @@ pub enum Plan {
 
 /// Bounds of a plan.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Days whose grid fits into one task's share of the memory; at least 1.
     pub max_days: u32,
     /// Tasks that run at once.
@@ -50,7 +50,7 @@ pub struct Limits {
 /// The plan is a function of its arguments alone. Windows tile the days from the first to the last that any
 /// piece may hold, without gaps or overlaps.
 #[must_use]
-pub fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
+pub(super) fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
     if spans.is_empty() {
         return Plan::Windows(Vec::new());
     }
