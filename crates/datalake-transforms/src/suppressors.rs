@@ -8,7 +8,7 @@ use crate::error::TransformError;
 use crate::levels::{Levels, WEEK, median};
 use crate::peers::YEAR_DAYS;
 use crate::rules::zero_while_on::ZeroRun;
-use crate::rules::{Rule, RuleEvidence, StayContext};
+use crate::rules::{Rule, RuleEvidence, StayContext, ramp};
 
 /// Factors of the suppressors: what is left of a rule's strength, 0 (nothing) to 1 (all of it).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -188,26 +188,16 @@ impl Suppression {
     pub fn text(&self) -> String {
         let x = self.measured;
         match self.suppressor {
-            Suppressor::Vacancy => {
-                format!("the home looks empty: its days vary {x:.2} times as much as before")
-            }
-            Suppressor::MainsOffBefore => {
-                format!("the home was at zero on {x:.0} days of the year before as well")
-            }
+            Suppressor::Vacancy => format!("the home looks empty: its days vary {x:.2} times as much as before"),
+            Suppressor::MainsOffBefore => format!("the home was at zero on {x:.0} days of the year before as well"),
             Suppressor::Resumed => format!("use came back by itself, {x:.0} whole days of it follow"),
-            Suppressor::AreaOutage => {
-                format!("{:.0} % of the days fall into an outage of the area", 100.0 * x)
-            }
-            Suppressor::Season => {
-                format!("the peers fell alike: against them the level is {x:.2} of that before")
-            }
+            Suppressor::AreaOutage => format!("{:.0} % of the days fall into an outage of the area", 100.0 * x),
+            Suppressor::Season => format!("the peers fell alike: against them the level is {x:.2} of that before"),
             Suppressor::SeasonalPremise => {
                 format!("the same happened a year before: the level is {x:.2} of that in the same season")
             }
             Suppressor::Solar if x < 0.0 => "a channel receives energy at the service point".to_owned(),
-            Suppressor::Solar => {
-                format!("energy fell around midday alone: nights keep {x:.2} of their level")
-            }
+            Suppressor::Solar => format!("energy fell around midday alone: nights keep {x:.2} of their level"),
             Suppressor::ExchangeWithContinuity => {
                 format!("the meter was exchanged and the new one reads {x:.2} of the level before the onset")
             }
@@ -216,15 +206,16 @@ impl Suppression {
             }
             Suppressor::NewInstall => format!("{x:.0} days before the onset are few to know the home by"),
             Suppressor::DataGap => format!("no whole day was seen for {x:.0} days around the onset"),
-            Suppressor::PlannedRemoval => {
-                format!("the meter was removed as planned {x:.0} days after the onset")
-            }
+            Suppressor::PlannedRemoval => format!("the meter was removed as planned {x:.0} days after the onset"),
             Suppressor::LatePaperwork => {
                 format!("the usage runs up to the first install event, {x:.0} days: it was recorded late")
             }
         }
     }
 }
+
+/// Days before the onset below which a new install counts wholly; from there to the baseline needed, in part.
+const NO_BASELINE_DAYS: f64 = 14.0;
 
 /// Days silent in an area: this share of the peers, or of the meters under the transformer.
 const OUTAGE_SHARES: (f64, f64) = (0.3, 0.5);
@@ -235,8 +226,15 @@ const GAP_DAYS: i32 = 14;
 /// Days from the onset to a recorded removal that make it planned.
 const REMOVAL_DAYS: i32 = 45;
 
-/// Days after the change that a change of the spread is read from.
-const SPREAD_DAYS: usize = 14;
+/// Scatter of the days after / before: calmer days than the first mean that fewer people live there, the second leaves no
+/// doubt. Theft takes from the level and leaves the days as uneven as they were.
+const CALM: (f64, f64) = (0.8, 0.55);
+
+/// A drop that deep (ln) leaves an empty home's standby.
+const STANDBY_DROP: f64 = 2.5;
+
+/// A drop of at least the first (ln) with a spread grown by the second: a home that is visited now and then.
+const VISITED: (f64, f64) = (1.2, 2.5);
 
 /// Gathers what speaks against the rules of one stay.
 pub(crate) struct Suppressing<'a, 'b> {
@@ -246,10 +244,16 @@ pub(crate) struct Suppressing<'a, 'b> {
 
 impl<'a, 'b> Suppressing<'a, 'b> {
     fn add(&mut self, suppressor: Suppressor, rule: Rule, measured: f64) {
+        self.add_in_part(suppressor, rule, measured, 1.0);
+    }
+
+    /// Lowers by part of what the factor says, 0..1.
+    fn add_in_part(&mut self, suppressor: Suppressor, rule: Rule, measured: f64, part: f64) {
+        let factor = 1.0 - part * (1.0 - self.context.config.suppressors.factor(suppressor));
         self.found.push(Suppression {
             suppressor,
             rule,
-            factor: self.context.config.suppressors.factor(suppressor) as f32,
+            factor: factor as f32,
             measured: measured as f32,
         });
     }
@@ -263,10 +267,11 @@ impl<'a, 'b> Suppressing<'a, 'b> {
         let (rule, onset) = (evidence.rule, evidence.onset_day);
         let levels = self.levels();
         let split = levels.positions(i32::MIN..onset).end;
-        if let Some(&first) = levels.day.first()
-            && onset - first < self.context.config.baseline_days as i32
-        {
-            self.add(Suppressor::NewInstall, rule, f64::from(onset - first));
+        if let Some(&first) = levels.day.first() {
+            let (days, needed) = (f64::from(onset - first), f64::from(self.context.config.baseline_days));
+            if days < needed {
+                self.add_in_part(Suppressor::NewInstall, rule, days, ramp(days, needed, NO_BASELINE_DAYS));
+            }
         }
         if split > 0 && split < levels.len() {
             let gap = levels.day[split] - levels.day[split - 1] - 1;
@@ -298,17 +303,13 @@ impl<'a, 'b> Suppressing<'a, 'b> {
             self.add(Suppressor::MainsOffBefore, rule, run.zero_days_before as f64);
         }
         let after = levels.len() - run.positions.end;
-        if after > 0 {
+        if after > 0 && !run.scattered {
             self.add(Suppressor::Resumed, rule, after as f64);
         }
         let days = run.positions.clone().map(|position| levels.day[position]);
         let silent = days.filter(|&day| self.is_outage(day)).count();
         if 2 * silent >= run.positions.len() {
-            self.add(
-                Suppressor::AreaOutage,
-                rule,
-                silent as f64 / run.positions.len() as f64,
-            );
+            self.add(Suppressor::AreaOutage, rule, silent as f64 / run.positions.len() as f64);
         }
         let year_ago = |day: i32| day - YEAR_DAYS;
         let (first, last) = (levels.day[run.positions.start], levels.day[run.positions.end - 1]);
@@ -351,14 +352,20 @@ impl<'a, 'b> Suppressing<'a, 'b> {
         } else if let Some(nights) = self.midday_only(evidence.onset_day) {
             self.add(Suppressor::Solar, rule, nights);
         }
-        let after = self.levels().len() - self.levels().positions(i32::MIN..step.onset_day).end;
-        let vary = step.spread_after / step.spread_before.max(0.01);
-        if after >= SPREAD_DAYS
-            && step.drop < -0.9
-            && !(0.5..=2.5).contains(&vary)
-            && !self.context.is_register()
-        {
-            self.add(Suppressor::Vacancy, rule, vary);
+        if !self.context.is_register() {
+            self.vacancy(step);
+        }
+    }
+
+    fn vacancy(&mut self, step: &Step) {
+        let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
+        let grown = step.spread_after / step.spread_before.max(0.02);
+        let visited = -step.drop >= VISITED.0 && grown >= VISITED.1;
+        let standby = -step.drop >= STANDBY_DROP;
+        let part = if visited { 1.0 } else { ramp(calm, CALM.0, CALM.1).max(if standby { 0.5 } else { 0.0 }) };
+        if part > 0.0 {
+            let measured = if visited { grown } else { calm };
+            self.add_in_part(Suppressor::Vacancy, Rule::SustainedDrop, measured, part);
         }
     }
 
@@ -416,16 +423,11 @@ pub(crate) fn suppress(
                     suppressing.drop(rule, step);
                 }
             }
-            Rule::Flatline if rule.is_hit() => suppressing.around_the_onset(rule),
             Rule::UsageNotInstalled if rule.is_hit() => {
                 if let Some(installed) = context.stay.installed {
                     let day = installed.div_euclid(crate::model::DAY_SECONDS) as i32;
                     if rule.end_day <= day {
-                        suppressing.add(
-                            Suppressor::LatePaperwork,
-                            rule.rule,
-                            f64::from(day - rule.onset_day),
-                        );
+                        suppressing.add(Suppressor::LatePaperwork, rule.rule, f64::from(day - rule.onset_day));
                     }
                 }
             }

@@ -144,6 +144,8 @@ pub enum Gap {
     NoPredecessor,
     /// A channel for received energy explains negative values.
     ReceivedChannel,
+    /// Half of the days or more are at zero, which another rule judges.
+    MostlyZeros,
 }
 
 impl Gap {
@@ -154,6 +156,7 @@ impl Gap {
             Self::TooFewDays => "too few whole days",
             Self::TooFewPeers => "too few peers",
             Self::NoPredecessor => "no meter hung there before",
+            Self::MostlyZeros => "mostly zeros, see ZERO_WHILE_ON",
             Self::ReceivedChannel => "the service point has a channel for received energy",
         }
     }
