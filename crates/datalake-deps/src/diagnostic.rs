@@ -1,7 +1,6 @@
 //! One style for every message: the lower-case cause chain, then `hint:`.
 
 use std::error::Error;
-use std::fmt::Write as _;
 
 use crate::exit_code::ExitCode;
 
@@ -16,7 +15,21 @@ pub trait Diagnostic: Error + Send + Sync + 'static {
     }
 }
 
+/// The error's own text and then those of its causes, outermost first: what `run.json` keeps.
+#[must_use]
+pub fn cause_chain(error: &dyn Error) -> Vec<String> {
+    let mut chain = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain.push(cause.to_string());
+        source = cause.source();
+    }
+    chain
+}
+
 /// The text that goes to standard error.
+///
+/// Control characters that arrived with data are escaped, so that a hostile value cannot steer a terminal.
 ///
 /// ```text
 /// error: cannot read the config `a.json`
@@ -25,15 +38,90 @@ pub trait Diagnostic: Error + Send + Sync + 'static {
 /// ```
 #[must_use]
 pub fn render(error: &dyn Diagnostic) -> String {
-    let mut text = format!("error: {error}\n");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "Caused by: {cause}");
-        source = cause.source();
+    let mut text = String::new();
+    let mut label = "error";
+    for cause in cause_chain(error) {
+        push_line(&mut text, label, &cause);
+        label = "Caused by";
     }
     if let Some(hint) = error.hint() {
-        let _ = writeln!(text, "hint: {hint}");
+        push_line(&mut text, "hint", &hint);
     }
     text
+}
+
+fn push_line(text: &mut String, label: &str, message: &str) {
+    text.push_str(label);
+    text.push_str(": ");
+    push_escaped(text, message);
+    text.push('\n');
+}
+
+/// Appends `message` with its control characters written as escapes (`\n`, `\u{1b}`).
+pub(crate) fn push_escaped(text: &mut String, message: &str) {
+    for character in message.chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the config `{0}`")]
+    struct Outer(String, #[source] std::io::Error);
+
+    impl Diagnostic for Outer {
+        fn exit_code(&self) -> ExitCode {
+            ExitCode::Config
+        }
+
+        fn hint(&self) -> Option<String> {
+            Some("check the path".to_owned())
+        }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the job found itself broken")]
+    struct Bare;
+
+    impl Diagnostic for Bare {
+        fn exit_code(&self) -> ExitCode {
+            ExitCode::Bug
+        }
+    }
+
+    #[test]
+    fn the_chain_comes_before_the_hint() {
+        let error = Outer("a.json".to_owned(), std::io::Error::other("permission denied"));
+        insta::assert_snapshot!(render(&error), @r"
+        error: cannot read the config `a.json`
+        Caused by: permission denied
+        hint: check the path
+        ");
+        assert_eq!(
+            cause_chain(&error),
+            ["cannot read the config `a.json`", "permission denied"]
+        );
+    }
+
+    #[test]
+    fn without_cause_and_hint_one_line_is_left() {
+        assert_eq!(render(&Bare), "error: the job found itself broken\n");
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let error = Outer("a\n\u{1b}[2Jb".to_owned(), std::io::Error::other("x\ty"));
+        insta::assert_snapshot!(render(&error), @r"
+        error: cannot read the config `a\n\u{1b}[2Jb`
+        Caused by: x\ty
+        hint: check the path
+        ");
+    }
 }

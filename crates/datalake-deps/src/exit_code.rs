@@ -66,3 +66,32 @@ impl From<ExitCode> for std::process::ExitCode {
         Self::from(code.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_pinned() {
+        let table: Vec<_> = ExitCode::ALL
+            .iter()
+            .map(|code| format!("{:>2} {}", code.code(), code.meaning()))
+            .collect();
+        insta::assert_snapshot!(table.join("\n"), @r"
+         0 done, or nothing to do
+         2 the command line is wrong
+        65 the input holds data that the job must not go on with
+        66 an input is not there or cannot be opened
+        70 a bug in the job: please report it
+        73 an output cannot be created
+        74 reading or writing failed on the way
+        75 another run holds the output, or the run was stopped: try again
+        78 the config is missing or wrong
+        ");
+    }
+
+    #[test]
+    fn all_codes_are_distinct_and_ascending() {
+        assert!(ExitCode::ALL.is_sorted_by(|a, b| a.code() < b.code()));
+    }
+}

@@ -1,1 +1,6 @@
-//! placeholder
+//! The jobs of the meter data lake. Each is one module (extract, transform, load) and one small binary.
+
+pub mod evaluate;
+pub mod inject;
+pub mod synthetic;
+pub mod theft_detection;

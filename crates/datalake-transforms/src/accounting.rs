@@ -81,11 +81,19 @@ mod tests {
 
     #[test]
     fn merging_adds_reason_by_reason_and_the_sum_is_checked() {
-        let mut counts = RowCounts { read: 10, used: 4, superseded: 1, ..RowCounts::default() };
+        let mut counts = RowCounts {
+            read: 10,
+            used: 4,
+            superseded: 1,
+            ..RowCounts::default()
+        };
         counts.add_out_of_scope("not_energy", 2);
         counts.add_rejected("off_grid", 0);
         assert!(counts.rejected.is_empty(), "no row, no reason");
-        let mut other = RowCounts { read: 3, ..RowCounts::default() };
+        let mut other = RowCounts {
+            read: 3,
+            ..RowCounts::default()
+        };
         other.add_rejected("off_grid", 3);
         other.add_rejected("value_missing", 2);
         other.add_out_of_scope("not_energy", 1);

@@ -20,8 +20,8 @@ use crate::resolve::{ResolveConfig, ResolvedRow, reason};
 
 use profile::{Summary, summarize};
 
-/// Bytes of a cell where rows carry both an update time and a version; less where they don't.
-const CELL_BYTES: usize = 24;
+/// Bytes of a cell where rows carry a version; 8 less where they don't.
+const CELL_BYTES: usize = size_of::<Cell>() + size_of::<u64>();
 /// Bytes of a row of the day profile while it is built and handed over.
 const PROFILE_BYTES: usize = 2 * 330;
 
@@ -37,12 +37,22 @@ pub struct DayGrid<'r> {
     /// Cells of one day before each component of the range, and of all of them at the end.
     offsets: Vec<u32>,
     /// By day, component and slot.
-    cells: Vec<Measured>,
-    /// Order of the update time of each cell; empty until a row has one. Means nothing where the cell is absent.
-    updated: Vec<u64>,
-    /// The same for versions.
+    cells: Vec<Cell>,
+    /// Order of the version of each cell; empty until a row has one. Means nothing where the cell is absent.
     versions: Vec<u64>,
     inserted: u64,
+}
+
+/// The row that a slot holds; both halves in one cache line, because rows come in any order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cell {
+    measured: Measured,
+    /// Order of its update time, 0 for null.
+    updated: u64,
+}
+
+impl Cell {
+    const ABSENT: Self = Self { measured: Measured::ABSENT, updated: 0 };
 }
 
 /// What [`DayGrid::finish`] yields.
@@ -68,7 +78,9 @@ impl<'r> DayGrid<'r> {
         let mut cells = 0_u32;
         offsets.push(cells);
         for component in in_range(registry, &components)? {
-            cells = cells.checked_add(slots(component)).ok_or_else(|| too_large(&components))?;
+            cells = cells
+                .checked_add(slots(component))
+                .ok_or_else(|| too_large(&components))?;
             offsets.push(cells);
         }
         let mut grid = Self {
@@ -78,7 +90,6 @@ impl<'r> DayGrid<'r> {
             components,
             offsets,
             cells: Vec::new(),
-            updated: Vec::new(),
             versions: Vec::new(),
             inserted: 0,
         };
@@ -92,21 +103,25 @@ impl<'r> DayGrid<'r> {
         days: usize,
         components: Range<u32>,
     ) -> Result<usize, TransformError> {
-        let cells = in_range(registry, &components)?.iter().map(|c| slots(c) as usize).sum::<usize>();
+        let cells = in_range(registry, &components)?
+            .iter()
+            .map(|c| slots(c) as usize)
+            .sum::<usize>();
         let per_day = cells * CELL_BYTES + components.len() * PROFILE_BYTES;
         Ok(per_day.saturating_mul(days) + (components.len() + 1) * size_of::<u32>())
     }
 
     /// Empties the grid and moves it to other days, keeping its memory.
     pub fn restart(&mut self, days: Range<i32>) -> Result<(), TransformError> {
-        let cells = self.cells_per_day().checked_mul(days.len()).ok_or_else(|| too_large(&self.components))?;
+        let cells = self
+            .cells_per_day()
+            .checked_mul(days.len())
+            .ok_or_else(|| too_large(&self.components))?;
         self.days = days;
         self.cells.clear();
-        self.cells.resize(cells, Measured::ABSENT);
-        for ages in [&mut self.updated, &mut self.versions] {
-            if !ages.is_empty() {
-                ages.resize(cells, 0);
-            }
+        self.cells.resize(cells, Cell::ABSENT);
+        if !self.versions.is_empty() {
+            self.versions.resize(cells, 0);
         }
         self.inserted = 0;
         Ok(())
@@ -115,24 +130,13 @@ impl<'r> DayGrid<'r> {
     /// Puts rows into their cells, and returns how many lay outside the grid's days and components: those are
     /// for another grid, and not counted here.
     pub fn insert(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
-        if self.updated.is_empty() && rows.iter().any(|row| row.updated != 0) {
-            self.updated.resize(self.cells.len(), 0);
-        }
         if self.versions.is_empty() && rows.iter().any(|row| row.version != 0) {
             self.versions.resize(self.cells.len(), 0);
         }
-        match (self.updated.is_empty(), self.versions.is_empty()) {
-            (true, true) => self.insert_aged::<false, false>(rows),
-            (false, true) => self.insert_aged::<true, false>(rows),
-            (true, false) => self.insert_aged::<false, true>(rows),
-            (false, false) => self.insert_aged::<true, true>(rows),
-        }
+        if self.versions.is_empty() { self.insert_rows::<false>(rows) } else { self.insert_rows::<true>(rows) }
     }
 
-    fn insert_aged<const UPDATED: bool, const VERSION: bool>(
-        &mut self,
-        rows: &[ResolvedRow],
-    ) -> Result<u64, TransformError> {
+    fn insert_rows<const VERSIONED: bool>(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
         let cells_per_day = self.cells_per_day();
         let days = self.days.len();
         let mut outside = 0_u64;
@@ -151,24 +155,16 @@ impl<'r> DayGrid<'r> {
                     row.component, row.day
                 )));
             }
-            let cell = day * cells_per_day + first + slot;
-            let kept = self.cells[cell];
-            let wins = if kept.is_present() {
-                let kept_age = (
-                    if UPDATED { self.updated[cell] } else { 0 },
-                    if VERSION { self.versions[cell] } else { 0 },
-                );
-                (row.updated, row.version, row.measured) > (kept_age.0, kept_age.1, kept)
-            } else {
-                true
+            let position = day * cells_per_day + first + slot;
+            let kept = &mut self.cells[position];
+            let wins = !kept.measured.is_present() || {
+                let kept_version = if VERSIONED { self.versions[position] } else { 0 };
+                (row.updated, row.version, row.measured) > (kept.updated, kept_version, kept.measured)
             };
             if wins {
-                self.cells[cell] = row.measured;
-                if UPDATED {
-                    self.updated[cell] = row.updated;
-                }
-                if VERSION {
-                    self.versions[cell] = row.version;
+                *kept = Cell { measured: row.measured, updated: row.updated };
+                if VERSIONED {
+                    self.versions[position] = row.version;
                 }
             }
         }
@@ -181,16 +177,22 @@ impl<'r> DayGrid<'r> {
         let mut batches = Vec::new();
         let mut occupied = 0_u64;
         let mut unusable = 0_u64;
-        for (day, cells) in self.days.clone().zip(self.cells.chunks(self.cells_per_day().max(1))) {
+        for (day, cells) in self
+            .days
+            .clone()
+            .zip(self.cells.chunks(self.cells_per_day().max(1)))
+        {
             let mut rows = DayProfileBuilder::with_capacity(self.components.len());
             for (index, span) in self.components.clone().zip(self.offsets.windows(2)) {
                 let cells = &cells[span[0] as usize..span[1] as usize];
-                if cells.iter().all(|cell| !cell.is_present()) {
+                if cells.iter().all(|cell| !cell.measured.is_present()) {
                     continue;
                 }
                 let component = &self.registry.components[index as usize];
-                let Summary { profile, unusable: do_not_use } =
-                    summarize(component, index, day, cells, &self.config);
+                let Summary {
+                    profile,
+                    unusable: do_not_use,
+                } = summarize(component, index, day, cells, &self.config);
                 occupied += u64::from(profile.intervals) + do_not_use;
                 unusable += do_not_use;
                 if profile.intervals > 0 {
@@ -207,7 +209,7 @@ impl<'r> DayGrid<'r> {
             ..RowCounts::default()
         };
         counts.add_out_of_scope(reason::DO_NOT_USE, unusable);
-        self.cells.fill(Measured::ABSENT);
+        self.cells.fill(Cell::ABSENT);
         self.inserted = 0;
         Ok(GridOutput { batches, counts })
     }
@@ -226,13 +228,14 @@ fn slots(component: &Component) -> u32 {
 }
 
 fn in_range<'r>(registry: &'r Registry, range: &Range<u32>) -> Result<&'r [Component], TransformError> {
-    registry.components.get(range.start as usize..range.end as usize).ok_or_else(|| {
-        TransformError::Parameter {
+    registry
+        .components
+        .get(range.start as usize..range.end as usize)
+        .ok_or_else(|| TransformError::Parameter {
             name: "components".to_owned(),
             value: format!("{}..{}", range.start, range.end),
             why: format!("the registry has {} components", registry.components.len()),
-        }
-    })
+        })
 }
 
 fn too_large(components: &Range<u32>) -> TransformError {

@@ -27,24 +27,24 @@ pub const UNKNOWN_HOUR: i64 = i64::MIN;
 ///
 /// | column | meaning |
 /// |---|---|
-/// | component | dense index of the component in the registry |
-/// | day | day of the intervals' start |
-/// | intervals | rows left after newest-wins, whatever their condition |
-/// | valued | of those, rows with a value |
-/// | actual, estimated, missing, overridden, unknown | of `intervals`, by condition |
-/// | zero, negative | of `valued`, value = 0, value < 0 |
-/// | kwh | sum of all values; null where `valued` is 0 |
-/// | night_kwh | of `kwh`, intervals that start before 06:00; null for intervals longer than an hour and registers |
-/// | min_kwh, max_kwh | least and greatest value of an interval; null where `valued` is 0 |
-/// | usable, usable_zero, usable_negative | intervals that a rule may rest on; of those, zeros and negatives |
-/// | usable_kwh, usable_negative_kwh | their energy; the (negative) energy of the negative ones |
-/// | off, off_kwh | actual intervals while installed but off, and their energy |
-/// | uninstalled, uninstalled_kwh | actual intervals that no install event covers, and their energy |
-/// | cut | intervals that an install, a removal or a switch cuts: used by no rule |
-/// | longest_equal_run | longest run of consecutive usable slots with one non-zero value |
-/// | shape_hash | hash of the day's values in slot order; null unless every slot is usable |
-/// | hourly_kwh | energy by hour of the day; an item is null unless the hour is wholly usable; null for registers and for intervals that no hour is a multiple of |
-/// | spread | the row is a share of a register's period, not a sum of intervals |
+/// | `component` | dense index of the component in the registry |
+/// | `day` | day of the intervals' start |
+/// | `intervals` | rows left after newest-wins, whatever their condition |
+/// | `valued` | of those, rows with a value |
+/// | `actual`, `estimated`, `missing`, `overridden`, `unknown` | of `intervals`, by condition |
+/// | `zero`, `negative` | of `valued`, value = 0, value < 0 |
+/// | `kwh` | sum of all values; null where `valued` is 0 |
+/// | `night_kwh` | of `kwh`, intervals that start before 06:00; null for intervals longer than an hour and registers |
+/// | `min_kwh`, `max_kwh` | least and greatest value of an interval; null where `valued` is 0 |
+/// | `usable`, `usable_zero`, `usable_negative` | intervals that a rule may rest on; of those, zeros and negatives |
+/// | `usable_kwh`, `usable_negative_kwh` | their energy; the (negative) energy of the negative ones |
+/// | `off`, `off_kwh` | actual intervals while installed but off, and their energy |
+/// | `uninstalled`, `uninstalled_kwh` | actual intervals that no install event covers, and their energy |
+/// | `cut` | intervals that an install, a removal or a switch cuts: used by no rule |
+/// | `longest_equal_run` | longest run of consecutive usable slots with one non-zero value |
+/// | `shape_hash` | hash of the day's values in slot order; null unless every slot is usable |
+/// | `hourly_kwh` | energy by hour of the day; an item is null unless the hour is wholly usable; null for registers and for intervals that no hour is a multiple of |
+/// | `spread` | the row is a share of a register's period, not a sum of intervals |
 ///
 /// In a `spread` row each period that touches the day counts as one interval of it, with its share of the
 /// period's energy as the value; `longest_equal_run` is 0, because equal shares are the spreading's doing.

@@ -22,6 +22,7 @@ pub struct Mark(u8);
 const PRESENT: u8 = 0b1000_0000;
 const ALLOWED: u8 = 0b0100_0000;
 const RANK_SHIFT: u32 = 3;
+const RANK_MASK: u8 = 0b0011_1000;
 const MARK_SHIFT: u32 = 56;
 const VALUE_MASK: u64 = (1 << 59) - 1;
 const VALUE_BIAS: i64 = 1 << 58;
@@ -62,7 +63,7 @@ impl Mark {
     /// Whether a row with this mark may lack a value: it says so itself, or is not to be used anyway.
     #[must_use]
     pub const fn may_lack_value(self) -> bool {
-        self.0 & ALLOWED == 0 || self.0 >> RANK_SHIFT & 7 == 0
+        self.0 & ALLOWED == 0 || self.0 & RANK_MASK == 0
     }
 }
 
@@ -117,7 +118,19 @@ impl Measured {
     #[inline]
     pub const fn value_micro(self) -> Option<i64> {
         let biased = self.0 & VALUE_MASK;
-        if biased == 0 { None } else { Some(biased as i64 - VALUE_BIAS) }
+        if biased == 0 {
+            None
+        } else {
+            Some(biased as i64 - VALUE_BIAS)
+        }
+    }
+
+    /// The value of a row that is as nearly all are: actual, with a value, and to be used.
+    #[must_use]
+    #[inline]
+    pub const fn plain_value(self) -> Option<i64> {
+        const PLAIN: u64 = Mark::new(Condition::Actual, true).0 as u64 >> RANK_SHIFT;
+        if self.0 >> (MARK_SHIFT + RANK_SHIFT) == PLAIN { self.value_micro() } else { None }
     }
 
     /// The bits, to be written to a spill file.
@@ -182,6 +195,8 @@ mod tests {
                         (m.is_allowed(), m.condition(), m.value_micro()),
                         (allowed, condition, value)
                     );
+                    let plain = allowed && condition == Condition::Actual;
+                    assert_eq!(m.plain_value(), value.filter(|_| plain));
                     assert_eq!(Measured::from_bits(m.to_bits()), Some(m));
                 }
                 assert!(!mark.forbidden().eq(&mark) || !allowed);

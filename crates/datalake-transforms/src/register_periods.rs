@@ -69,9 +69,14 @@ pub fn register_periods(
     for of_component in rows.chunk_by(|a, b| a.component == b.component) {
         let index = of_component[0].component;
         let component = registry.components.get(index as usize).ok_or_else(|| {
-            TransformError::Bug(format!("register row of component {index}, which the registry lacks"))
+            TransformError::Bug(format!(
+                "register row of component {index}, which the registry lacks"
+            ))
         })?;
-        let mut days = Days { index, profiles: Vec::new() };
+        let mut days = Days {
+            index,
+            profiles: Vec::new(),
+        };
         let mut before: Option<&RegisterRow> = None;
         for of_moment in of_component.chunk_by(|a, b| a.measured_at == b.measured_at) {
             counts.superseded += of_moment.len() as u64 - 1;
@@ -91,11 +96,20 @@ pub fn register_periods(
             profiles.push(day);
         }
     }
-    Ok(RegisterOutput { profiles: profiles.finish()?, counts, findings: notes.into_findings() })
+    Ok(RegisterOutput {
+        profiles: profiles.finish()?,
+        counts,
+        findings: notes.into_findings(),
+    })
 }
 
 /// The period that a row closes, or `None` (with a note) where it has no start.
-fn period(component: &Component, row: &RegisterRow, before: Option<&RegisterRow>, notes: &mut Notes) -> Option<Period> {
+fn period(
+    component: &Component,
+    row: &RegisterRow,
+    before: Option<&RegisterRow>,
+    notes: &mut Notes,
+) -> Option<Period> {
     let start = match (row.period_start, before) {
         (Some(start), _) => start,
         (None, None) => {
@@ -134,9 +148,11 @@ fn consumed(
         return Some(value);
     }
     let reading = row.reading_micro?;
-    let previous = row
-        .previous_reading_micro
-        .or_else(|| before.filter(|before| before.measured_at == start).and_then(|before| before.reading_micro));
+    let previous = row.previous_reading_micro.or_else(|| {
+        before
+            .filter(|before| before.measured_at == start)
+            .and_then(|before| before.reading_micro)
+    });
     let Some(previous) = previous else {
         notes.add(Note::WithoutPrevious, component, row);
         return None;
@@ -148,8 +164,12 @@ fn consumed(
         delta += range;
         notes.add(Note::RolledOver, component, row);
     }
-    let multiplier = row.combined_multiplier_micro.unwrap_or_else(|| registry_multiplier(component, row));
-    let value = delta.checked_mul(i128::from(multiplier)).map(|product| product.div_euclid(i128::from(MICRO)));
+    let multiplier = row
+        .combined_multiplier_micro
+        .unwrap_or_else(|| registry_multiplier(component, row));
+    let value = delta
+        .checked_mul(i128::from(multiplier))
+        .map(|product| product.div_euclid(i128::from(MICRO)));
     let value = value.filter(|value| value.unsigned_abs() < VALUE_LIMIT_MICRO as u128);
     if value.is_none() {
         notes.add(Note::OutOfRange, component, row);
@@ -169,7 +189,9 @@ fn registry_multiplier(component: &Component, row: &RegisterRow) -> i64 {
         Coverage::On(period) | Coverage::Off(period) => component
             .periods
             .get(period as usize)
-            .map_or(component.multiplier_micro, |period| component.expected_multiplier_micro(period)),
+            .map_or(component.multiplier_micro, |period| {
+                component.expected_multiplier_micro(period)
+            }),
         Coverage::Cut | Coverage::Uninstalled => component.multiplier_micro,
     }
 }
@@ -299,7 +321,12 @@ impl Notes {
         let seen = &mut self.seen[note as usize];
         match seen {
             Some((rows, _)) => *rows += 1,
-            None => *seen = Some((1, format!("{} at {}", component.id, time_text(row.measured_at * MICRO)))),
+            None => {
+                *seen = Some((
+                    1,
+                    format!("{} at {}", component.id, time_text(row.measured_at * MICRO)),
+                ));
+            }
         }
     }
 

@@ -98,7 +98,9 @@ impl<'r> Resolver<'r> {
         let columns = Columns::of(batch)?;
         self.mark_rows(&columns, batch.num_rows());
         let index = &*self.index;
-        let entries = self.components.map(columns.component.values, |id| index.entry(id));
+        let entries = self
+            .components
+            .map(columns.component.values, |id| index.entry(id));
         out.counts.read += batch.num_rows() as u64;
         out.rows.reserve(batch.num_rows());
 
@@ -113,7 +115,13 @@ impl<'r> Resolver<'r> {
         for (row, (key, mark)) in component_keys.values().iter().zip(&self.marks).enumerate() {
             if keys_null {
                 if component_keys.is_null(row) {
-                    reject(out, row, reason::KEY_MISSING, "measuring_component_id", String::new());
+                    reject(
+                        out,
+                        row,
+                        reason::KEY_MISSING,
+                        "measuring_component_id",
+                        String::new(),
+                    );
                     continue;
                 }
                 if columns.measured_at.is_null(row) {
@@ -162,7 +170,14 @@ impl<'r> Resolver<'r> {
                 None => 0,
                 column => order_key(item(column, row)),
             };
-            out.rows.push(ResolvedRow { component: entry.component, day, slot, measured, updated, version });
+            out.rows.push(ResolvedRow {
+                component: entry.component,
+                day,
+                slot,
+                measured,
+                updated,
+                version,
+            });
         }
         out.counts.add_out_of_scope(reason::NOT_ENERGY, not_energy);
         out.batches += 1;
@@ -183,13 +198,18 @@ impl<'r> Resolver<'r> {
                 severity: Severity::Warning,
                 rows: tallies.multiplier_differs,
                 example_key: format!("{id} at {}", time_text(at)),
-                message: "the combined multiplier is not the component's multiplier times the install constant; \
+                message:
+                    "the combined multiplier is not the component's multiplier times the install constant; \
                           the value was used as it is"
-                    .to_owned(),
+                        .to_owned(),
             });
         }
         if let Some(code) = tallies.unknown_condition_example {
-            let treated = if self.config.unknown_condition_is_actual { "actual" } else { "not actual" };
+            let treated = if self.config.unknown_condition_is_actual {
+                "actual"
+            } else {
+                "not actual"
+            };
             findings.merge_one(Finding {
                 table: TABLE.to_owned(),
                 code: "unknown_condition_code".to_owned(),
@@ -218,8 +238,9 @@ impl<'r> Resolver<'r> {
             }
         }
         if let Some(text) = columns.use_flag {
-            let unusable =
-                self.use_flags.map(text.values, |flag| flag.is_some_and(|flag| config.is_unusable(flag)));
+            let unusable = self.use_flags.map(text.values, |flag| {
+                flag.is_some_and(|flag| config.is_unusable(flag))
+            });
             if unusable.contains(&true) {
                 for_each_key(text, &mut self.marks, |mark, entry| {
                     if unusable[entry] {
@@ -260,7 +281,11 @@ impl Tallies {
             }
             self.unknown_condition += rows;
             let code = text.values.value(entry).trim();
-            if self.unknown_condition_example.as_deref().is_none_or(|least| code < least) {
+            if self
+                .unknown_condition_example
+                .as_deref()
+                .is_none_or(|least| code < least)
+            {
                 self.unknown_condition_example = Some(code.to_owned());
             }
         }
@@ -288,8 +313,11 @@ fn check_multipliers(columns: &Columns<'_>, entries: &[Entry], index: &Index<'_>
         if expected.is_some_and(|expected| expected.abs_diff(given) > 1) {
             tallies.multiplier_differs += 1;
             let example = (entry.component, at);
-            tallies.multiplier_example =
-                Some(tallies.multiplier_example.map_or(example, |least| least.min(example)));
+            tallies.multiplier_example = Some(
+                tallies
+                    .multiplier_example
+                    .map_or(example, |least| least.min(example)),
+            );
         }
     }
 }
@@ -299,9 +327,10 @@ fn multiplier_at(index: &Index<'_>, entry: Entry, at_micros: i64) -> Option<i64>
     let component = &index.registry.components[entry.component as usize];
     let end = at_micros.div_euclid(MICROS);
     match component.coverage(end - 1, end) {
-        Coverage::On(period) | Coverage::Off(period) => {
-            component.periods.get(period as usize).map(|period| component.expected_multiplier_micro(period))
-        }
+        Coverage::On(period) | Coverage::Off(period) => component
+            .periods
+            .get(period as usize)
+            .map(|period| component.expected_multiplier_micro(period)),
         Coverage::Cut | Coverage::Uninstalled => None,
     }
 }
@@ -309,7 +338,13 @@ fn multiplier_at(index: &Index<'_>, entry: Entry, at_micros: i64) -> Option<i64>
 fn push_register_row(columns: &Columns<'_>, row: usize, component: u32, mark: Mark, out: &mut ResolvedRows) {
     let at = columns.measured_at.value(row);
     if at <= 0 || at as u64 > slot::LAST_MEASURED_AT_MICROS {
-        return reject(out, row, reason::MEASURED_AT_OUT_OF_RANGE, "measured_at", time_text(at));
+        return reject(
+            out,
+            row,
+            reason::MEASURED_AT_OUT_OF_RANGE,
+            "measured_at",
+            time_text(at),
+        );
     }
     let measured_at = at.div_euclid(MICROS);
     let period_start = item(columns.period_start, row).map(|start| start.div_euclid(MICROS));
@@ -351,7 +386,11 @@ fn push_register_row(columns: &Columns<'_>, row: usize, component: u32, mark: Ma
 #[cold]
 fn reject_component(columns: &Columns<'_>, row: usize, found: u8, out: &mut ResolvedRows) {
     let key = columns.component.keys.value(row) as usize;
-    let id = if columns.component.values.is_null(key) { "" } else { columns.component.values.value(key).trim() };
+    let id = if columns.component.values.is_null(key) {
+        ""
+    } else {
+        columns.component.values.value(key).trim()
+    };
     let why = match found {
         class::UNMAPPED => reason::UNMAPPED_COMPONENT_TYPE,
         class::NULL => reason::KEY_MISSING,
@@ -363,7 +402,13 @@ fn reject_component(columns: &Columns<'_>, row: usize, found: u8, out: &mut Reso
 #[cold]
 fn reject(out: &mut ResolvedRows, row: usize, reason: &'static str, column: &'static str, value: String) {
     out.counts.add_rejected(reason, 1);
-    out.rejections.push(Rejection { batch: out.batches, row, reason, column, value });
+    out.rejections.push(Rejection {
+        batch: out.batches,
+        row,
+        reason,
+        column,
+        value,
+    });
 }
 
 /// A naive time as text, or the bare number where it is beyond all calendars.

@@ -139,6 +139,9 @@ impl SeriesBlock {
 
     /// Calls `f` for every component, in parallel, and returns the answers in the order of the components.
     pub fn par_map<T: Send>(&self, f: impl Fn(DaySeries<'_>) -> T + Sync + Send) -> Vec<T> {
-        self.range().into_par_iter().map(|position| f(self.series(position))).collect()
+        self.range()
+            .into_par_iter()
+            .map(|position| f(self.series(position)))
+            .collect()
     }
 }

@@ -34,8 +34,12 @@ pub(crate) fn register(id: &str) -> Component {
 }
 
 pub(crate) fn typed(id: &str, uom: &str, kind: Kind, interval_seconds: Option<u32>) -> Component {
-    let component_type =
-        ComponentType { uom: uom.to_owned(), direction: Direction::Delivered, kind, interval_seconds };
+    let component_type = ComponentType {
+        uom: uom.to_owned(),
+        direction: Direction::Delivered,
+        kind,
+        interval_seconds,
+    };
     Component {
         id: id.to_owned(),
         device_id: Some(format!("D-{id}")),
@@ -62,7 +66,13 @@ pub(crate) fn stay(start: i64, end: i64) -> InstallPeriod {
 /// Components must come sorted by id.
 pub(crate) fn registry(components: Vec<Component>) -> Registry {
     assert!(components.is_sorted_by(|a, b| a.id < b.id));
-    Registry::new(components, vec![ServicePoint { id: "SP-1".to_owned(), ..ServicePoint::default() }])
+    Registry::new(
+        components,
+        vec![ServicePoint {
+            id: "SP-1".to_owned(),
+            ..ServicePoint::default()
+        }],
+    )
 }
 
 /// A row of measurements; times in seconds, value in 10^-6.
@@ -96,7 +106,10 @@ pub(crate) fn row(id: &str, at: i64, value: i64) -> Row {
 pub(crate) fn day_rows(id: &str, day: i32, values: &[i64]) -> Vec<Row> {
     let seconds = DAY_SECONDS / values.len() as i64;
     let start = i64::from(day) * DAY_SECONDS;
-    (1..).zip(values).map(|(slot, value)| row(id, start + slot * seconds, *value)).collect()
+    (1..)
+        .zip(values)
+        .map(|(slot, value)| row(id, start + slot * seconds, *value))
+        .collect()
 }
 
 /// A batch with all optional columns.
@@ -108,9 +121,8 @@ pub(crate) fn batch(rows: &[Row]) -> RecordBatch {
         let micros = rows.iter().map(|row| get(row).map(|second| second * MICRO));
         Arc::new(micros.collect::<TimestampMicrosecondArray>())
     };
-    let number = |get: fn(&Row) -> Option<i64>| -> ArrayRef {
-        Arc::new(rows.iter().map(get).collect::<Int64Array>())
-    };
+    let number =
+        |get: fn(&Row) -> Option<i64>| -> ArrayRef { Arc::new(rows.iter().map(get).collect::<Int64Array>()) };
     RecordBatch::try_from_iter_with_nullable([
         ("measuring_component_id", text(|row| Some(&row.id)), true),
         ("measured_at", time(|row| Some(row.at)), true),

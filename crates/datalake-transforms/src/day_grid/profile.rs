@@ -1,8 +1,9 @@
 //! From the cells of a component's day to its row of the day profile.
 
+use super::Cell;
 use crate::day_profile::{DayProfile, HOURS, UNKNOWN_HOUR};
 use crate::measured::Measured;
-use crate::model::{Condition, DAY_SECONDS};
+use crate::model::DAY_SECONDS;
 use crate::registry::{Component, Coverage};
 use crate::resolve::ResolveConfig;
 
@@ -23,168 +24,293 @@ pub(super) fn summarize(
     component: &Component,
     index: u32,
     day: i32,
-    cells: &[Measured],
+    cells: &[Cell],
     config: &ResolveConfig,
 ) -> Summary {
     let seconds = DAY_SECONDS as u32 / cells.len().max(1) as u32;
-    let mut fold = Fold::new(index, day);
-    let night_slots = NIGHT_SECONDS.div_ceil(seconds) as usize;
-    let uniform = component.uniform_day(day);
-    let start = i64::from(day) * DAY_SECONDS;
-    let mut unusable = 0;
-    for (slot, cell) in cells.iter().enumerate() {
-        if !cell.is_allowed() {
-            unusable += u64::from(cell.is_present());
-            fold.skip();
-            continue;
-        }
-        let coverage = uniform.unwrap_or_else(|| {
-            let from = start + slot as i64 * i64::from(seconds);
-            component.coverage(from, from + i64::from(seconds))
-        });
-        let condition = cell.condition();
-        fold.count(condition);
-        if coverage == Coverage::Cut {
-            fold.profile.cut += 1;
-        }
-        let Some(value) = cell.value_micro() else {
-            fold.skip();
-            continue;
-        };
-        fold.add(value, slot < night_slots);
-        match coverage {
-            _ if !config.is_actual(condition) => fold.skip(),
-            Coverage::On(_) => fold.add_usable(slot, value),
-            Coverage::Off(_) => {
-                fold.profile.off += 1;
-                fold.profile.off_kwh += value;
-                fold.skip();
-            }
-            Coverage::Uninstalled => {
-                fold.profile.uninstalled += 1;
-                fold.profile.uninstalled_kwh += value;
-                fold.skip();
-            }
-            Coverage::Cut => fold.skip(),
+    let mut fold = Fold::new(config);
+    let shape = Shape::of(seconds, cells.len());
+    match component.uniform_day(day) {
+        // Nearly every day, so it has a loop of its own.
+        Some(Coverage::On(position)) => fold.add_all::<true>(cells, shape, |_| Coverage::On(position)),
+        Some(uniform) => fold.add_all::<false>(cells, shape, |_| uniform),
+        None => {
+            let start = i64::from(day) * DAY_SECONDS;
+            let seconds = i64::from(seconds);
+            fold.add_all::<false>(cells, shape, |slot| {
+                let from = start + slot as i64 * seconds;
+                component.coverage(from, from + seconds)
+            });
         }
     }
-    Summary { profile: fold.finish(cells, seconds), unusable }
+    let unusable = fold.forbidden;
+    Summary {
+        profile: fold.finish(index, day, cells, seconds),
+        unusable,
+    }
 }
 
-/// Sums of a day while its slots go by.
-struct Fold {
-    profile: DayProfile,
-    night_kwh: i64,
-    /// Bit `slot` of the day: usable.
-    usable: [u64; 5],
-    run_value: i64,
-    run: u16,
+/// Where the night ends and how long an hour is, in slots.
+#[derive(Clone, Copy)]
+struct Shape {
+    night: usize,
+    /// The whole day where hours are not whole slots.
+    hour: usize,
 }
 
-impl Fold {
-    fn new(component: u32, day: i32) -> Self {
-        let profile =
-            DayProfile { component, day, min_kwh: i64::MAX, max_kwh: i64::MIN, ..DayProfile::default() };
-        Self { profile, night_kwh: 0, usable: [0; 5], run_value: 0, run: 0 }
-    }
-
-    fn count(&mut self, condition: Condition) {
-        let profile = &mut self.profile;
-        profile.intervals += 1;
-        *match condition {
-            Condition::Actual => &mut profile.actual,
-            Condition::Estimated => &mut profile.estimated,
-            Condition::Missing => &mut profile.missing,
-            Condition::Override => &mut profile.overridden,
-            Condition::Unknown => &mut profile.unknown,
-        } += 1;
-    }
-
-    fn add(&mut self, value: i64, night: bool) {
-        let profile = &mut self.profile;
-        profile.valued += 1;
-        profile.kwh += value;
-        profile.min_kwh = profile.min_kwh.min(value);
-        profile.max_kwh = profile.max_kwh.max(value);
-        profile.zero += u16::from(value == 0);
-        profile.negative += u16::from(value < 0);
-        if night {
-            self.night_kwh += value;
+impl Shape {
+    fn of(seconds: u32, slots: usize) -> Self {
+        Self {
+            night: NIGHT_SECONDS.div_ceil(seconds) as usize,
+            hour: if has_hours(seconds) {
+                (HOUR_SECONDS / seconds) as usize
+            } else {
+                slots.max(1)
+            },
         }
     }
+}
 
-    fn add_usable(&mut self, slot: usize, value: i64) {
-        let profile = &mut self.profile;
-        profile.usable += 1;
-        profile.usable_kwh += value;
+fn has_hours(seconds: u32) -> bool {
+    HOUR_SECONDS.is_multiple_of(seconds)
+}
+
+/// Sums over values.
+#[derive(Clone, Copy)]
+struct Values {
+    count: u16,
+    kwh: i64,
+    zero: u16,
+    negative: u16,
+    negative_kwh: i64,
+}
+
+impl Values {
+    const NONE: Self = Self {
+        count: 0,
+        kwh: 0,
+        zero: 0,
+        negative: 0,
+        negative_kwh: 0,
+    };
+
+    #[inline]
+    fn add(&mut self, value: i64) {
+        self.count += 1;
+        self.kwh += value;
+        self.zero += u16::from(value == 0);
         if value < 0 {
-            profile.usable_negative += 1;
-            profile.usable_negative_kwh += value;
+            self.negative += 1;
+            self.negative_kwh += value;
         }
-        self.usable[slot / 64] |= 1 << (slot % 64);
-        if value == 0 {
-            profile.usable_zero += 1;
-            self.run = 0;
-        } else {
-            self.run = if self.run > 0 && value == self.run_value { self.run + 1 } else { 1 };
-            self.run_value = value;
-            profile.longest_equal_run = profile.longest_equal_run.max(self.run);
+    }
+}
+
+/// Longest run of one value other than 0.
+#[derive(Clone, Copy)]
+struct Runs {
+    value: i64,
+    length: u16,
+    longest: u16,
+}
+
+impl Runs {
+    #[inline]
+    fn extend(&mut self, value: i64) {
+        // The value before is 0 after a break, and 0 makes no run.
+        self.length = if value == self.value { self.length + 1 } else { 1 };
+        self.value = value;
+        if value != 0 {
+            self.longest = self.longest.max(self.length);
         }
+    }
+
+    fn end(&mut self) {
+        self.value = 0;
+    }
+}
+
+/// Sums of a day while its slots go by. What is usable is what is there less what is excluded, because hardly
+/// anything is excluded.
+struct Fold<'a> {
+    config: &'a ResolveConfig,
+    /// Rows that are not [`Measured::plain_value`] while on, by rank of the condition.
+    others: [u16; 5],
+    /// Rows that may not be used at all.
+    forbidden: u64,
+    /// Slots whose value is not usable, or that have none.
+    gaps: u16,
+    cut: u16,
+    plain: u16,
+    all: Values,
+    excluded: Values,
+    off: Values,
+    uninstalled: Values,
+    night_kwh: i64,
+    min_kwh: i64,
+    max_kwh: i64,
+    runs: Runs,
+    hours: [i64; HOURS],
+}
+
+impl<'a> Fold<'a> {
+    fn new(config: &'a ResolveConfig) -> Self {
+        Self {
+            config,
+            others: [0; 5],
+            forbidden: 0,
+            gaps: 0,
+            cut: 0,
+            plain: 0,
+            all: Values::NONE,
+            excluded: Values::NONE,
+            off: Values::NONE,
+            uninstalled: Values::NONE,
+            night_kwh: 0,
+            min_kwh: i64::MAX,
+            max_kwh: i64::MIN,
+            runs: Runs {
+                value: 0,
+                length: 0,
+                longest: 0,
+            },
+            hours: [UNKNOWN_HOUR; HOURS],
+        }
+    }
+
+    fn add_all<const ON: bool>(
+        &mut self,
+        cells: &[Cell],
+        shape: Shape,
+        coverage: impl Fn(usize) -> Coverage,
+    ) {
+        let (night, day) = cells.split_at(shape.night.min(cells.len()));
+        self.add_part::<ON>(night, 0, shape, &coverage);
+        self.night_kwh = self.all.kwh;
+        self.add_part::<ON>(day, night.len(), shape, &coverage);
+    }
+
+    fn add_part<const ON: bool>(
+        &mut self,
+        cells: &[Cell],
+        first: usize,
+        shape: Shape,
+        coverage: &impl Fn(usize) -> Coverage,
+    ) {
+        for (hour, (slot, cells)) in
+            (first / shape.hour..).zip((first..).step_by(shape.hour).zip(cells.chunks(shape.hour)))
+        {
+            let (kwh, gaps) = (self.all.kwh, self.gaps);
+            for (slot, cell) in (slot..).zip(cells) {
+                match cell.measured.plain_value() {
+                    Some(value) if ON => {
+                        self.plain += 1;
+                        self.add_value(value);
+                        self.runs.extend(value);
+                    }
+                    _ => self.add_other(cell.measured, coverage(slot)),
+                }
+            }
+            if self.gaps == gaps {
+                self.hours[hour] = self.all.kwh - kwh;
+            }
+        }
+    }
+
+    #[inline]
+    fn add_value(&mut self, value: i64) {
+        self.all.add(value);
+        self.min_kwh = self.min_kwh.min(value);
+        self.max_kwh = self.max_kwh.max(value);
+    }
+
+    /// A slot that needs a closer look.
+    fn add_other(&mut self, measured: Measured, coverage: Coverage) {
+        if !measured.is_allowed() {
+            self.forbidden += u64::from(measured.is_present());
+            return self.gap();
+        }
+        self.others[measured.rank()] += 1;
+        self.cut += u16::from(coverage == Coverage::Cut);
+        let Some(value) = measured.value_micro() else {
+            return self.gap();
+        };
+        self.add_value(value);
+        let actual = self.config.is_actual(measured.condition());
+        if actual && matches!(coverage, Coverage::On(_)) {
+            return self.runs.extend(value);
+        }
+        self.excluded.add(value);
+        if actual {
+            match coverage {
+                Coverage::Off(_) => self.off.add(value),
+                Coverage::Uninstalled => self.uninstalled.add(value),
+                Coverage::On(_) | Coverage::Cut => {}
+            }
+        }
+        self.gap();
     }
 
     /// A slot that is not usable ends a run of equal values.
-    fn skip(&mut self) {
-        self.run = 0;
+    fn gap(&mut self) {
+        self.gaps += 1;
+        self.runs.end();
     }
 
-    fn finish(mut self, cells: &[Measured], seconds: u32) -> DayProfile {
-        let profile = &mut self.profile;
-        if profile.valued == 0 {
-            (profile.min_kwh, profile.max_kwh) = (0, 0);
+    fn finish(self, component: u32, day: i32, cells: &[Cell], seconds: u32) -> DayProfile {
+        let [missing, estimated, unknown, other_actual, overridden] = self.others;
+        let has_value = self.all.count > 0;
+        DayProfile {
+            component,
+            day,
+            intervals: self.plain + self.others.iter().sum::<u16>(),
+            valued: self.all.count,
+            actual: self.plain + other_actual,
+            estimated,
+            missing,
+            overridden,
+            unknown,
+            zero: self.all.zero,
+            negative: self.all.negative,
+            kwh: self.all.kwh,
+            night_kwh: (seconds <= HOUR_SECONDS).then_some(self.night_kwh),
+            min_kwh: if has_value { self.min_kwh } else { 0 },
+            max_kwh: if has_value { self.max_kwh } else { 0 },
+            usable: self.all.count - self.excluded.count,
+            usable_zero: self.all.zero - self.excluded.zero,
+            usable_negative: self.all.negative - self.excluded.negative,
+            usable_kwh: self.all.kwh - self.excluded.kwh,
+            usable_negative_kwh: self.all.negative_kwh - self.excluded.negative_kwh,
+            off: self.off.count,
+            off_kwh: self.off.kwh,
+            uninstalled: self.uninstalled.count,
+            uninstalled_kwh: self.uninstalled.kwh,
+            cut: self.cut,
+            longest_equal_run: self.runs.longest,
+            shape_hash: (self.gaps == 0).then(|| shape_hash(cells)),
+            hourly_kwh: has_hours(seconds).then_some(self.hours),
+            spread: false,
         }
-        if seconds <= HOUR_SECONDS {
-            profile.night_kwh = Some(self.night_kwh);
-        }
-        if usize::from(profile.usable) == cells.len() {
-            profile.shape_hash = Some(shape_hash(cells));
-        }
-        if HOUR_SECONDS % seconds == 0 {
-            let hours = self.hours(cells, (HOUR_SECONDS / seconds) as usize);
-            self.profile.hourly_kwh = Some(hours);
-        }
-        self.profile
-    }
-
-    /// Energy of the hours all of whose slots are usable.
-    fn hours(&self, cells: &[Measured], slots_per_hour: usize) -> [i64; HOURS] {
-        let mut hours = [UNKNOWN_HOUR; HOURS];
-        for (hour, (kwh, cells)) in hours.iter_mut().zip(cells.chunks(slots_per_hour)).enumerate() {
-            let first = hour * slots_per_hour;
-            let usable = (first..first + slots_per_hour).all(|slot| self.usable[slot / 64] >> (slot % 64) & 1 == 1);
-            if usable {
-                *kwh = cells.iter().filter_map(|cell| cell.value_micro()).sum();
-            }
-        }
-        hours
     }
 }
 
 /// Hash of a day's values in slot order, the same on every machine and in every version: equal shapes have equal
 /// hashes, and two different ones collide with a chance of about 2^-64.
 ///
-/// Per value a 64 x 64 bit multiplication, whose halves are xored, as in the hashes of the wyhash family; the
-/// constants are the first digits of pi and the golden ratio.
-fn shape_hash(cells: &[Measured]) -> u64 {
+/// Two values at a time go into a 64 x 64 bit multiplication whose halves are xored, as in the hashes of the wyhash
+/// family; no value comes near the constants (the first digits of pi and of the golden ratio), so that no factor
+/// is 0 by design.
+fn shape_hash(cells: &[Cell]) -> u64 {
     const PI: u64 = 0x2436_a885_a308_d313;
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);
         (product as u64) ^ (product >> 64) as u64
     };
-    let of_values = cells
-        .iter()
-        .filter_map(|cell| cell.value_micro())
-        .fold(PI ^ cells.len() as u64, |hash, value| mix(hash ^ value as u64, GOLDEN).wrapping_add(PI));
+    let value = |cell: &Cell| cell.measured.value_micro().unwrap_or(0) as u64;
+    let of_values = cells.chunks(2).fold(PI ^ cells.len() as u64, |hash, pair| {
+        mix(value(&pair[0]) ^ GOLDEN, pair.get(1).map_or(0, value) ^ hash)
+    });
     mix(of_values ^ GOLDEN, PI)
 }
 
@@ -192,25 +318,39 @@ fn shape_hash(cells: &[Measured]) -> u64 {
 mod tests {
     use super::*;
     use crate::measured::Mark;
+    use crate::model::Condition;
 
     fn shape(values: &[i64], condition: Condition) -> u64 {
-        let cells: Vec<_> = values.iter().map(|v| Measured::new(Mark::new(condition, true), *v)).collect();
+        let cells: Vec<_> = values
+            .iter()
+            .map(|v| Cell {
+                measured: Measured::new(Mark::new(condition, true), *v),
+                updated: 0,
+            })
+            .collect();
         shape_hash(&cells)
     }
 
     #[test]
     fn the_shape_hash_is_of_the_values_in_their_order() {
         let hash = shape(&[1, 2, 3], Condition::Actual);
-        assert_eq!(hash, shape(&[1, 2, 3], Condition::Override), "the condition does not matter");
+        assert_eq!(
+            hash,
+            shape(&[1, 2, 3], Condition::Override),
+            "the condition does not matter"
+        );
         for other in [&[1, 3, 2][..], &[1, 2], &[1, 2, 3, 0], &[0, 1, 2, 3], &[-1, 2, 3]] {
             assert_ne!(hash, shape(other, Condition::Actual), "{other:?}");
         }
-        assert_ne!(shape(&[0; 24], Condition::Actual), shape(&[0; 48], Condition::Actual));
+        assert_ne!(
+            shape(&[0; 24], Condition::Actual),
+            shape(&[0; 48], Condition::Actual)
+        );
     }
 
     #[test]
     fn the_shape_hash_never_changes() {
-        // Stored day profiles are compared with new ones.
-        assert_eq!(shape(&[1, 2, 3], Condition::Actual), 0);
+        // Stored day profiles are compared with new ones. The number was worked out in Python from the definition.
+        assert_eq!(shape(&[1, 2, 3], Condition::Actual), 13_072_506_652_212_817_319);
     }
 }

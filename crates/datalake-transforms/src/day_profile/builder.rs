@@ -16,7 +16,10 @@ use crate::error::TransformError;
 ///
 /// `kwh`, `min_kwh` and `max_kwh` are 0, and null in the table, where `valued` is 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are the table's columns, documented at SCHEMA")]
+#[allow(
+    missing_docs,
+    reason = "the fields are the table's columns, documented at SCHEMA"
+)]
 pub struct DayProfile {
     pub component: u32,
     pub day: i32,
@@ -56,7 +59,10 @@ impl DayProfile {
     pub fn add(&mut self, other: &Self) -> Result<(), TransformError> {
         let key = format!("component {} on day {}", self.component, self.day);
         let sum = |what: &str, a: i64, b: i64| {
-            a.checked_add(b).ok_or_else(|| TransformError::Overflow { what: what.to_owned(), key: key.clone() })
+            a.checked_add(b).ok_or_else(|| TransformError::Overflow {
+                what: what.to_owned(),
+                key: key.clone(),
+            })
         };
         (self.min_kwh, self.max_kwh) = match (self.valued, other.valued) {
             (_, 0) => (self.min_kwh, self.max_kwh),
@@ -88,8 +94,11 @@ impl DayProfile {
             _ => None,
         };
         self.usable_kwh = sum("usable_kwh", self.usable_kwh, other.usable_kwh)?;
-        self.usable_negative_kwh =
-            sum("usable_negative_kwh", self.usable_negative_kwh, other.usable_negative_kwh)?;
+        self.usable_negative_kwh = sum(
+            "usable_negative_kwh",
+            self.usable_negative_kwh,
+            other.usable_negative_kwh,
+        )?;
         self.off_kwh = sum("off_kwh", self.off_kwh, other.off_kwh)?;
         self.uninstalled_kwh = sum("uninstalled_kwh", self.uninstalled_kwh, other.uninstalled_kwh)?;
         self.longest_equal_run = self.longest_equal_run.max(other.longest_equal_run);
@@ -313,7 +322,9 @@ fn nulls(known: impl ExactSizeIterator<Item = bool>) -> Option<NullBuffer> {
 /// as the value below the null, which is what [`crate::series::DaySeries`] shows.
 pub(crate) fn hours_array(mut hours: Vec<i64>, known: &[bool]) -> Result<ArrayRef, TransformError> {
     let DataType::FixedSizeList(item, size) = SCHEMA.field(column::HOURLY_KWH).data_type().clone() else {
-        return Err(TransformError::Bug("hourly_kwh is not a list of fixed size".to_owned()));
+        return Err(TransformError::Bug(
+            "hourly_kwh is not a list of fixed size".to_owned(),
+        ));
     };
     if !known.contains(&true) {
         return Ok(Arc::new(FixedSizeListArray::new_null(item, size, known.len())));

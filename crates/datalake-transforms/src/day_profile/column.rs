@@ -132,7 +132,11 @@ pub fn hourly(batch: &RecordBatch, row: usize) -> Option<[i64; HOURS]> {
     let first = column.value_offset(row) as usize;
     Some(std::array::from_fn(|hour| {
         let item = first + hour;
-        if items.is_valid(item) { items.value(item) } else { UNKNOWN_HOUR }
+        if items.is_valid(item) {
+            items.value(item)
+        } else {
+            UNKNOWN_HOUR
+        }
     }))
 }
 
@@ -148,8 +152,12 @@ mod tests {
 
     #[test]
     fn positions_are_those_of_the_schema() {
-        let of_schema: Vec<(String, usize)> =
-            SCHEMA.fields().iter().enumerate().map(|(i, f)| (f.name().to_uppercase(), i)).collect();
+        let of_schema: Vec<(String, usize)> = SCHEMA
+            .fields()
+            .iter()
+            .enumerate()
+            .map(|(i, f)| (f.name().to_uppercase(), i))
+            .collect();
         let here: Vec<(String, usize)> = POSITIONS.iter().map(|(n, i)| ((*n).to_owned(), *i)).collect();
         assert_eq!(here, of_schema);
     }

@@ -30,10 +30,16 @@ impl CoreInstall {
     pub fn of(component: &Component) -> Self {
         let day = |at: i64| at.div_euclid(DAY_SECONDS) as i32;
         let removals = component.periods.iter().filter(|period| period.end < i64::MAX);
-        let last_switches = component.periods.iter().filter_map(|period| period.switches.last());
+        let last_switches = component
+            .periods
+            .iter()
+            .filter_map(|period| period.switches.last());
         Self {
             removed_day: removals.map(|period| day(period.end)).max(),
-            off_day: last_switches.filter(|switch| !switch.on).map(|switch| day(switch.at)).max(),
+            off_day: last_switches
+                .filter(|switch| !switch.on)
+                .map(|switch| day(switch.at))
+                .max(),
         }
     }
 }
@@ -61,9 +67,8 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn of(series: &DaySeries<'_>, days: &Days, install: CoreInstall) -> Self {
         let valued = || (0..series.day.len()).filter(|row| series.valued[*row] > 0);
-        let after = |limit: Option<i32>| {
-            limit.map_or(0.0, |limit| days.sum_kwh(|row| series.day[row] > limit))
-        };
+        let after =
+            |limit: Option<i32>| limit.map_or(0.0, |limit| days.sum_kwh(|row| series.day[row] > limit));
         Self {
             days: series.day.len() as u32,
             total_kwh: days.sum_kwh(|_| true),
@@ -74,7 +79,10 @@ impl Core {
             recent_ratio: recent_ratio(days),
             p95_kwh: quantile(&mut days.kwh.clone(), 0.95),
             night_share: if series.has_night {
-                ratio(micro_sum(valued().map(|row| series.night_kwh[row])), days.sum_kwh(|_| true))
+                ratio(
+                    micro_sum(valued().map(|row| series.night_kwh[row])),
+                    days.sum_kwh(|_| true),
+                )
             } else {
                 None
             },

@@ -17,7 +17,9 @@ pub(super) struct Days {
 
 impl Days {
     pub(super) fn of(series: &DaySeries<'_>) -> Self {
-        let rows: Vec<usize> = (0..series.day.len()).filter(|row| series.valued[*row] > 0).collect();
+        let rows: Vec<usize> = (0..series.day.len())
+            .filter(|row| series.valued[*row] > 0)
+            .collect();
         let micro: Vec<i64> = rows.iter().map(|row| series.kwh[*row]).collect();
         Self {
             day: rows.iter().map(|row| series.day[*row]).collect(),
@@ -30,7 +32,13 @@ impl Days {
 
     /// Exact sum of the energy of the rows (of the series) that `wanted` picks.
     pub(super) fn sum_kwh(&self, wanted: impl Fn(usize) -> bool) -> f64 {
-        micro_sum(self.rows.iter().zip(&self.micro).filter(|(row, _)| wanted(**row)).map(|(_, micro)| *micro))
+        micro_sum(
+            self.rows
+                .iter()
+                .zip(&self.micro)
+                .filter(|(row, _)| wanted(**row))
+                .map(|(_, micro)| *micro),
+        )
     }
 
     /// The days as numbers for a regression.

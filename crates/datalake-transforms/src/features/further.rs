@@ -63,11 +63,18 @@ impl Further {
             .collect();
         let first_day = series.day.first().copied().unwrap_or_default();
         let last_day = series.day.last().copied().unwrap_or_default();
-        let longest_gap = series.day.windows(2).map(|pair| (pair[1] - pair[0] - 1) as u32).max();
+        let longest_gap = series
+            .day
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0] - 1) as u32)
+            .max();
         let last_actual = actual.iter().rposition(|actual| *actual > 0);
         let mean_kwh = mean(&days.kwh);
         let median_kwh = median(&mut days.kwh.clone());
-        let max_interval = (0..series.day.len()).filter(|row| series.valued[*row] > 0).map(|row| series.max_kwh[row]).max();
+        let max_interval = (0..series.day.len())
+            .filter(|row| series.valued[*row] > 0)
+            .map(|row| series.max_kwh[row])
+            .max();
         Self {
             first_day,
             last_day,
@@ -88,7 +95,9 @@ impl Further {
             uninstalled_kwh: micro_sum(series.uninstalled_kwh.iter().copied()),
             median_kwh,
             p05_kwh: quantile(&mut days.kwh.clone(), BASE_QUANTILE),
-            variation: super::statistics::stddev(&days.kwh).zip(mean_kwh).and_then(|(sd, mean)| ratio(sd, mean)),
+            variation: super::statistics::stddev(&days.kwh)
+                .zip(mean_kwh)
+                .and_then(|(sd, mean)| ratio(sd, mean)),
             load_factor: max_interval
                 .and_then(|max| ratio(days.sum_kwh(|_| true), valued * kwh(max)))
                 .filter(|factor| (0.0..=1.0).contains(factor)),
@@ -110,9 +119,18 @@ fn total(counts: &[u16]) -> f64 {
 
 /// Low quantile of the known hours; where there are none, of the usable days, spread over 24 hours.
 fn base_load_kw(series: &DaySeries<'_>) -> Option<f64> {
-    let mut hours: Vec<f64> = series.hourly_kwh.iter().filter(|kwh| **kwh != UNKNOWN_HOUR).map(|micro| kwh(*micro)).collect();
+    let mut hours: Vec<f64> = series
+        .hourly_kwh
+        .iter()
+        .filter(|kwh| **kwh != UNKNOWN_HOUR)
+        .map(|micro| kwh(*micro))
+        .collect();
     if hours.is_empty() {
-        let usable = series.usable_kwh.iter().zip(series.usable).filter(|(_, usable)| **usable > 0);
+        let usable = series
+            .usable_kwh
+            .iter()
+            .zip(series.usable)
+            .filter(|(_, usable)| **usable > 0);
         hours = usable.map(|(micro, _)| kwh(*micro) / HOURS as f64).collect();
     }
     quantile(&mut hours, BASE_QUANTILE)
@@ -121,7 +139,11 @@ fn base_load_kw(series: &DaySeries<'_>) -> Option<f64> {
 /// Mean of Saturdays and Sundays over the mean of the other days.
 fn weekend_ratio(days: &Days) -> Option<f64> {
     let of = |weekend: bool| -> Vec<f64> {
-        let picked = days.day.iter().zip(&days.kwh).filter(|(day, _)| is_weekend(**day) == weekend);
+        let picked = days
+            .day
+            .iter()
+            .zip(&days.kwh)
+            .filter(|(day, _)| is_weekend(**day) == weekend);
         picked.map(|(_, kwh)| *kwh).collect()
     };
     ratio(mean(&of(true))?, mean(&of(false))?)
@@ -151,7 +173,11 @@ fn night_share_change(series: &DaySeries<'_>) -> Option<f64> {
 /// Least mean of 30 days one after another (days with values) over the median of all days.
 fn lowest_month_ratio(days: &Days, median_kwh: Option<f64>) -> Option<f64> {
     // Each window is added up anew: a running sum would carry its rounding along.
-    let least = days.kwh.windows(MONTH_ROWS).filter_map(mean).min_by(f64::total_cmp)?;
+    let least = days
+        .kwh
+        .windows(MONTH_ROWS)
+        .filter_map(mean)
+        .min_by(f64::total_cmp)?;
     ratio(least, median_kwh?)
 }
 
@@ -159,7 +185,12 @@ fn lowest_month_ratio(days: &Days, median_kwh: Option<f64>) -> Option<f64> {
 fn year_ratio(days: &Days) -> Option<f64> {
     let last = days.last?;
     let (mut now, mut then) = (Vec::new(), Vec::new());
-    for (day, kwh) in days.day.iter().zip(&days.kwh).filter(|(day, _)| **day > last - RECENT_DAYS) {
+    for (day, kwh) in days
+        .day
+        .iter()
+        .zip(&days.kwh)
+        .filter(|(day, _)| **day > last - RECENT_DAYS)
+    {
         if let Ok(row) = days.day.binary_search(&(day - YEAR_DAYS)) {
             now.push(*kwh);
             then.push(days.kwh[row]);

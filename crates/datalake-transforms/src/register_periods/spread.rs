@@ -37,7 +37,10 @@ mod tests {
     fn a_period_of_two_and_a_half_days() {
         // 18:00 of day 0 to 06:00 of day 3: 6 + 24 + 24 + 6 hours. 100 / 60 h: C = 10, 50, 90, 100.
         let shares: Vec<_> = spread(18 * 3600, 3 * DAY_SECONDS + 6 * 3600, Some(100)).collect();
-        assert_eq!(shares, [(0, Some(10)), (1, Some(40)), (2, Some(40)), (3, Some(10))]);
+        assert_eq!(
+            shares,
+            [(0, Some(10)), (1, Some(40)), (2, Some(40)), (3, Some(10))]
+        );
         // 10 over three days: C = 3, 6, 10.
         let shares: Vec<_> = spread(0, 3 * DAY_SECONDS, Some(10)).collect();
         assert_eq!(shares, [(0, Some(3)), (1, Some(3)), (2, Some(4))]);

@@ -1,0 +1,391 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::registry::Switch;
+use crate::resolve::{ResolvedRows, Resolver, component_chunks, sort_register_rows};
+use crate::test_lake::{self, Row, batch, config, interval, register, row, stay};
+
+const DAY: i64 = DAY_SECONDS;
+
+fn registers() -> Registry {
+    let mut large = register("B");
+    large.register_digits = Some(4);
+    large.multiplier_micro = 40 * MICRO;
+    test_lake::registry(vec![register("A"), large, interval("I", 1800)])
+}
+
+fn resolved(registry: &Registry, rows: &[Row]) -> ResolvedRows {
+    let mut out = ResolvedRows::default();
+    Resolver::new(registry, config())
+        .unwrap()
+        .resolve(&batch(rows), &mut out)
+        .unwrap();
+    sort_register_rows(&mut out.register_rows);
+    out
+}
+
+fn periods(registry: &Registry, rows: &[Row]) -> (Vec<DayProfile>, RowCounts, Vec<String>) {
+    let resolved = resolved(registry, rows);
+    let output = register_periods(registry, &config(), &resolved.register_rows).unwrap();
+    let mut counts = resolved.counts;
+    counts.merge(&output.counts);
+    counts.check().unwrap();
+    let profiles = (0..output.profiles.num_rows())
+        .map(|row| DayProfile::read(&output.profiles, row))
+        .collect();
+    let findings = output
+        .findings
+        .iter()
+        .map(|f| format!("{} {} {}", f.code, f.rows, f.example_key))
+        .collect();
+    (profiles, counts, findings)
+}
+
+fn energy(profiles: &[DayProfile]) -> Vec<(i32, i64)> {
+    profiles
+        .iter()
+        .map(|profile| (profile.day, profile.kwh))
+        .collect()
+}
+
+fn since(start: i64, row: Row) -> Row {
+    Row {
+        period_start: Some(start),
+        ..row
+    }
+}
+
+#[test]
+fn a_period_runs_from_the_reading_before() {
+    let rows = [
+        row("A", 5 * DAY, 10),
+        row("A", 2 * DAY, 99),
+        row("A", 6 * DAY + DAY / 2, 3),
+    ];
+    let (profiles, counts, findings) = periods(&registers(), &rows);
+    // 10 over days 2, 3, 4; 3 over one and a half days.
+    assert_eq!(energy(&profiles), [(2, 3), (3, 3), (4, 4), (5, 2), (6, 1)]);
+    assert_eq!(counts.used, 3);
+    assert_eq!(findings, ["register_without_start 1 A at 1970-01-03 00:00:00"]);
+    let first = DayProfile {
+        component: 0,
+        day: 2,
+        intervals: 1,
+        valued: 1,
+        actual: 1,
+        kwh: 3,
+        min_kwh: 3,
+        max_kwh: 3,
+        usable: 1,
+        usable_kwh: 3,
+        spread: true,
+        ..DayProfile::default()
+    };
+    assert_eq!(profiles[0], first);
+}
+
+#[test]
+fn daily_readings_are_days() {
+    let rows: Vec<Row> = (1..=40).map(|day| row("A", day * DAY, day)).collect();
+    let (profiles, ..) = periods(&registers(), &rows);
+    assert_eq!(
+        energy(&profiles),
+        (1..40).map(|day| (day, i64::from(day) + 1)).collect::<Vec<_>>()
+    );
+    assert!(profiles.iter().all(|p| (p.intervals, p.usable) == (1, 1)));
+}
+
+#[test]
+fn periods_that_meet_inside_a_day_share_it() {
+    let rows = [since(0, row("A", DAY + DAY / 2, 30)), row("A", 3 * DAY, 60)];
+    let (profiles, ..) = periods(&registers(), &rows);
+    assert_eq!(energy(&profiles), [(0, 20), (1, 10 + 20), (2, 40)]);
+    let shared = &profiles[1];
+    assert_eq!(
+        (shared.intervals, shared.min_kwh, shared.max_kwh, shared.usable),
+        (2, 10, 20, 2)
+    );
+}
+
+#[test]
+fn the_newest_row_wins_and_one_that_may_not_be_used_is_no_reading() {
+    let newer = |row: Row| Row {
+        updated: Some(9),
+        ..row
+    };
+    let forbidden = Row {
+        use_flag: Some("D101".to_owned()),
+        ..row("A", 2 * DAY, 77)
+    };
+    let rows = [
+        row("A", DAY, 1),
+        newer(row("A", 3 * DAY, 6)),
+        row("A", 3 * DAY, 8),
+        forbidden,
+        newer(row("A", DAY, 2)),
+    ];
+    let (profiles, counts, _) = periods(&registers(), &rows);
+    assert_eq!(energy(&profiles), [(1, 3), (2, 3)]);
+    assert_eq!((counts.used, counts.superseded), (2, 2));
+    assert_eq!(counts.out_of_scope, [(reason::DO_NOT_USE, 1)].into());
+}
+
+#[test]
+fn energy_from_readings_with_multiplier_and_roll_over() {
+    let reading = |at: i64, shows: i64| Row {
+        value: None,
+        reading: Some(shows * MICRO),
+        ..row("B", at, 0)
+    };
+    let rows = [
+        reading(DAY, 9_990),
+        reading(2 * DAY, 9_995), // 5 x 40
+        reading(3 * DAY, 3),     // 8 x 40 past 9,999
+        reading(4 * DAY, 1),     // fell by 2: reversed
+        Row {
+            previous_reading: Some(0),
+            ..reading(5 * DAY, 2)
+        }, // the row's own previous reading
+        Row {
+            multiplier: Some(MICRO / 2),
+            ..reading(6 * DAY, 5)
+        }, // 3 x 0.5
+        row("B", 7 * DAY, 8 * MICRO),
+        reading(8 * DAY, 9), // no reading before to take it from
+    ];
+    let (profiles, _, findings) = periods(&registers(), &rows);
+    let kwh: Vec<_> = profiles.iter().map(|p| (p.valued, p.kwh * 10 / MICRO)).collect();
+    assert_eq!(
+        kwh,
+        [
+            (1, 2000),
+            (1, 3200),
+            (1, -800),
+            (1, 800),
+            (1, 15),
+            (1, 80),
+            (0, 0)
+        ]
+    );
+    assert_eq!((profiles[2].negative, profiles[2].usable_negative), (1, 1));
+    assert_eq!(
+        findings,
+        [
+            "register_rolled_over 1 B at 1970-01-04 00:00:00",
+            "register_without_previous 1 B at 1970-01-09 00:00:00",
+            "register_without_start 1 B at 1970-01-02 00:00:00",
+        ]
+    );
+}
+
+#[test]
+fn a_roll_over_is_a_fall_by_more_than_half_the_range() {
+    let falls_to = |shows: i64, previous: i64| {
+        let mut row = row("B", DAY, 0);
+        row.value = None;
+        (row.reading, row.previous_reading) = (Some(shows * MICRO), Some(previous * MICRO));
+        let (profiles, ..) = periods(&registers(), &[since(0, row)]);
+        profiles[0].kwh / (40 * MICRO)
+    };
+    assert_eq!(falls_to(4_000, 9_000), -5_000);
+    assert_eq!(falls_to(3_999, 9_000), 4_999);
+    assert_eq!(falls_to(0, 9_999), 1);
+    assert_eq!(falls_to(0, 25_000), -25_000, "more than the register can show");
+}
+
+#[test]
+fn a_difference_that_fits_nowhere_gives_no_energy() {
+    let mut huge = row("A", DAY, 0);
+    huge.value = None;
+    (huge.reading, huge.previous_reading, huge.multiplier) = (Some(i64::MAX), Some(i64::MIN), Some(i64::MAX));
+    let (profiles, _, findings) = periods(&registers(), &[since(0, huge)]);
+    assert_eq!(
+        (profiles[0].valued, profiles[0].intervals, profiles[0].actual),
+        (0, 1, 1)
+    );
+    assert_eq!(
+        findings,
+        ["register_delta_out_of_range 1 A at 1970-01-02 00:00:00"]
+    );
+}
+
+#[test]
+fn gaps_of_more_than_400_days_are_not_bridged() {
+    let rows = [
+        row("A", DAY, 1),
+        row("A", 401 * DAY, 400),
+        row("A", 801 * DAY + 1, 7),
+    ];
+    let (profiles, counts, findings) = periods(&registers(), &rows);
+    assert_eq!((profiles.len(), counts.used), (400, 3));
+    assert!(profiles.iter().all(|p| p.kwh == 1));
+    assert_eq!(findings[0], "register_gap 1 A at 1972-03-12 00:00:01");
+}
+
+#[test]
+fn overlapping_periods_count_in_full_but_are_not_usable() {
+    let rows = [
+        since(0, row("A", 10 * DAY, 10)),
+        since(9 * DAY, row("A", 12 * DAY, 30)), // a day's overlap is how dates are written
+        since(12 * DAY - DAY - 1, row("A", 14 * DAY, 100_000)),
+    ];
+    let (profiles, _, findings) = periods(&registers(), &rows);
+    assert_eq!(profiles.iter().map(|p| p.kwh).sum::<i64>(), 100_040);
+    assert_eq!((profiles[9].kwh, profiles[9].usable), (11, 2));
+    let last = &profiles[13];
+    assert_eq!((last.intervals, last.usable, last.usable_kwh), (1, 0, 0));
+    assert_eq!(
+        (
+            profiles[11].intervals,
+            profiles[11].usable,
+            profiles[11].usable_kwh
+        ),
+        (2, 1, 10)
+    );
+    assert_eq!(findings, ["register_overlap 1 A at 1970-01-15 00:00:00"]);
+    // A period inside the one before.
+    let inside = [
+        since(0, row("A", 10 * DAY, 10)),
+        since(2 * DAY, row("A", 11 * DAY, 9)),
+    ];
+    let (profiles, ..) = periods(&registers(), &inside);
+    assert_eq!(energy(&profiles)[1..4], [(1, 1), (2, 2), (3, 2)]);
+    assert_eq!(profiles.len(), 11);
+}
+
+#[test]
+fn the_whole_period_must_be_covered() {
+    let mut component = register("A");
+    component.periods = vec![stay(2 * DAY, 20 * DAY)];
+    component.periods[0].switches.push(Switch {
+        at: 10 * DAY,
+        on: false,
+    });
+    let registry = test_lake::registry(vec![component]);
+    let rows = [
+        since(0, row("A", DAY, 1)),
+        row("A", 3 * DAY, 2),
+        row("A", 6 * DAY, 3),
+        row("A", 11 * DAY, 5),
+        row("A", 12 * DAY, 7),
+        row("A", 30 * DAY, 18),
+    ];
+    let (profiles, ..) = periods(&registry, &rows);
+    let of = |day: usize| {
+        let p = &profiles[day];
+        (
+            p.usable,
+            p.off,
+            p.uninstalled,
+            p.cut,
+            p.usable_kwh + p.off_kwh + p.uninstalled_kwh,
+        )
+    };
+    assert_eq!(of(0), (0, 0, 1, 0, 1));
+    assert_eq!(of(2), (0, 0, 0, 1, 0), "installed within the period");
+    assert_eq!(of(4), (1, 0, 0, 0, 1));
+    assert_eq!(of(9), (0, 0, 0, 1, 0), "switched off within the period");
+    assert_eq!(of(11), (0, 1, 0, 0, 7));
+    assert_eq!(of(29), (0, 0, 0, 1, 0), "removed within the period");
+}
+
+#[test]
+fn estimated_and_missing_periods_are_not_usable() {
+    let with = |condition: &str, row: Row| Row {
+        condition: Some(condition.to_owned()),
+        ..row
+    };
+    let missing = Row {
+        value: None,
+        ..with(test_lake::MISSING, row("A", 3 * DAY, 0))
+    };
+    let rows = [
+        since(0, with(test_lake::ESTIMATED, row("A", 2 * DAY, 4))),
+        missing,
+    ];
+    let (profiles, ..) = periods(&registers(), &rows);
+    let of = |p: &DayProfile| (p.estimated, p.missing, p.valued, p.usable, p.kwh);
+    assert_eq!(
+        profiles.iter().map(of).collect::<Vec<_>>(),
+        [(1, 0, 1, 0, 2), (1, 0, 1, 0, 2), (0, 1, 0, 0, 0)]
+    );
+}
+
+#[test]
+fn unsorted_rows_and_strange_components_are_bugs() {
+    let registry = registers();
+    let mut rows = resolved(&registry, &[row("A", DAY, 1), row("B", DAY, 1)]).register_rows;
+    rows.reverse();
+    let refuse = |rows: &[RegisterRow]| register_periods(&registry, &config(), rows).unwrap_err();
+    assert!(matches!(refuse(&rows), TransformError::Bug(_)));
+    rows[0].component = 9;
+    assert!(matches!(refuse(&rows[..1]), TransformError::Bug(_)));
+}
+
+fn any_row() -> impl Strategy<Value = Row> {
+    let start = prop::option::weighted(0.4, 0_i64..200);
+    let id = prop::sample::select(vec!["A", "B"]);
+    (
+        id,
+        1_i64..4000,
+        start,
+        -50_i64..500,
+        prop::option::of(0_i64..3),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(id, hour, start, value, updated, unusable)| Row {
+            period_start: start.map(|days| hour * 3600 - days * DAY),
+            updated,
+            use_flag: unusable.then(|| "D101".to_owned()),
+            ..row(id, hour * 3600, value)
+        })
+}
+
+proptest! {
+    #[test]
+    fn days_add_up_to_the_periods(rows in prop::collection::vec(any_row(), 0..60)) {
+        let registry = registers();
+        let (profiles, counts, _) = periods(&registry, &rows);
+        let keys: Vec<_> = profiles.iter().map(|p| (p.component, p.day)).collect();
+        prop_assert!(keys.is_sorted_by(|a, b| a < b));
+        // By the definitions: winners by key, then those that have a start.
+        let mut sorted = resolved(&registry, &rows).register_rows;
+        sorted.dedup_by(|next, kept| {
+            let same = (next.component, next.measured_at) == (kept.component, kept.measured_at);
+            if same { *kept = *next; }
+            same
+        });
+        sorted.retain(|row| row.measured.is_allowed());
+        let mut expected = 0;
+        for (i, row) in sorted.iter().enumerate() {
+            let follows = i > 0 && sorted[i - 1].component == row.component;
+            if row.period_start.is_some() || follows {
+                expected += row.measured.value_micro().unwrap();
+            }
+        }
+        prop_assert_eq!(profiles.iter().map(|p| p.kwh).sum::<i64>(), expected);
+        prop_assert_eq!(counts.used, sorted.len() as u64);
+    }
+
+    #[test]
+    fn order_and_chunks_do_not_matter(
+        (rows, shuffled) in prop::collection::vec(any_row(), 0..60)
+            .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        size in 1_usize..30,
+    ) {
+        let registry = registers();
+        let (expected, counts, _) = periods(&registry, &rows);
+        let other = resolved(&registry, &shuffled);
+        let mut found = Vec::new();
+        let mut same = other.counts.clone();
+        for chunk in component_chunks(&other.register_rows, size) {
+            let output = register_periods(&registry, &config(), chunk).unwrap();
+            same.merge(&output.counts);
+            found.extend((0..output.profiles.num_rows()).map(|row| DayProfile::read(&output.profiles, row)));
+        }
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(same, counts);
+    }
+}

@@ -66,7 +66,10 @@ fn primitive<'a, T: ArrowPrimitiveType>(
         return Ok(None);
     };
     // A zone would mean another clock: only naive times are canonical.
-    match column.as_primitive_opt::<T>().filter(|_| *column.data_type() == T::DATA_TYPE) {
+    match column
+        .as_primitive_opt::<T>()
+        .filter(|_| *column.data_type() == T::DATA_TYPE)
+    {
         Some(typed) => Ok(Some(typed)),
         None => Err(wrong_type(name, column, &T::DATA_TYPE.to_string())),
     }
@@ -80,7 +83,10 @@ fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<Option<Text<'a>>, Tran
     let dictionary: &DictionaryArray<Int32Type> =
         column.as_dictionary_opt::<Int32Type>().ok_or_else(wrong)?;
     let values = dictionary.values().as_string_opt::<i32>().ok_or_else(wrong)?;
-    Ok(Some(Text { keys: dictionary.keys(), values }))
+    Ok(Some(Text {
+        keys: dictionary.keys(),
+        values,
+    }))
 }
 
 fn wrong_type(name: &str, column: &dyn Array, expected: &str) -> TransformError {
@@ -98,5 +104,7 @@ pub(super) fn item<T: ArrowPrimitiveType>(
     column: Option<&PrimitiveArray<T>>,
     row: usize,
 ) -> Option<T::Native> {
-    column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    column
+        .filter(|column| column.is_valid(row))
+        .map(|column| column.value(row))
 }

@@ -29,7 +29,9 @@ impl ResolveConfig {
     #[must_use]
     pub fn is_unusable(&self, use_flag: &str) -> bool {
         let flag = use_flag.trim();
-        self.unusable_use_flags.iter().any(|unusable| unusable.trim() == flag)
+        self.unusable_use_flags
+            .iter()
+            .any(|unusable| unusable.trim() == flag)
     }
 
     /// Whether a rule may rest on values of this condition.
@@ -53,7 +55,10 @@ mod tests {
         let config = ResolveConfig::new(&ConditionConfig::default()).unwrap();
         assert!(config.is_unusable("D101 ") && !config.is_unusable("D102"));
         assert!(config.is_actual(Condition::Unknown));
-        let strict = ResolveConfig { unknown_condition_is_actual: false, ..config };
+        let strict = ResolveConfig {
+            unknown_condition_is_actual: false,
+            ..config
+        };
         assert!(!strict.is_actual(Condition::Unknown) && strict.is_actual(Condition::Override));
         assert!(!strict.is_actual(Condition::Estimated) && !strict.is_actual(Condition::Missing));
     }

@@ -12,7 +12,10 @@ pub(super) struct PerEntry<T> {
 
 impl<T> Default for PerEntry<T> {
     fn default() -> Self {
-        Self { values: None, mapped: Vec::new() }
+        Self {
+            values: None,
+            mapped: Vec::new(),
+        }
     }
 }
 
@@ -58,7 +61,10 @@ mod tests {
         }
         let a = Some("a".to_owned());
         let b = Some("b".to_owned());
-        assert_eq!(lengths, [(a.clone(), 2), (a.clone(), 2), (b, 2), (a.clone(), 1), (a, 2)]);
+        assert_eq!(
+            lengths,
+            [(a.clone(), 2), (a.clone(), 2), (b, 2), (a.clone(), 1), (a, 2)]
+        );
         assert_eq!(calls, 2 + 2 + 1 + 2);
     }
 }

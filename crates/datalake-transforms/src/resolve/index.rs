@@ -52,12 +52,19 @@ pub(super) struct Index<'r> {
 
 impl<'r> Index<'r> {
     pub(super) fn new(registry: &'r Registry) -> Result<Self, TransformError> {
-        let mut seconds: Vec<u32> =
-            registry.components.iter().filter(|c| c.is_energy()).filter_map(Component::interval_seconds).collect();
+        let mut seconds: Vec<u32> = registry
+            .components
+            .iter()
+            .filter(|c| c.is_energy())
+            .filter_map(Component::interval_seconds)
+            .collect();
         seconds.sort_unstable();
         seconds.dedup();
         // At most 46 lengths divide a day and pass the check, so a class fits into a byte.
-        let lengths = seconds.iter().map(|s| IntervalLength::new(*s)).collect::<Result<Vec<_>, _>>()?;
+        let lengths = seconds
+            .iter()
+            .map(|s| IntervalLength::new(*s))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut by_id = HashMap::with_capacity_and_hasher(registry.components.len(), FixedHasher::default());
         for (position, component) in registry.components.iter().enumerate() {
             let class = match (&component.component_type, component.interval_seconds()) {
@@ -78,25 +85,43 @@ impl<'r> Index<'r> {
                 value: format!("{} rows", registry.components.len()),
                 why: "more components than 32 bits can count".to_owned(),
             })?;
-            by_id.insert(component.id.as_str(), Entry { component: index, class });
+            by_id.insert(
+                component.id.as_str(),
+                Entry {
+                    component: index,
+                    class,
+                },
+            );
         }
         let multipliers = registry.components.iter().map(expected).collect();
-        Ok(Self { registry, lengths, multipliers, by_id })
+        Ok(Self {
+            registry,
+            lengths,
+            multipliers,
+            by_id,
+        })
     }
 
     /// What becomes of the rows of an id, which may be padded with blanks.
     pub(super) fn entry(&self, id: Option<&str>) -> Entry {
         match id.map(str::trim) {
-            None | Some("") => Entry { component: 0, class: class::NULL },
-            Some(id) => {
-                self.by_id.get(id).copied().unwrap_or(Entry { component: 0, class: class::UNKNOWN })
-            }
+            None | Some("") => Entry {
+                component: 0,
+                class: class::NULL,
+            },
+            Some(id) => self.by_id.get(id).copied().unwrap_or(Entry {
+                component: 0,
+                class: class::UNKNOWN,
+            }),
         }
     }
 }
 
 fn expected(component: &Component) -> Expected {
-    let mut multipliers = component.periods.iter().map(|period| component.expected_multiplier_micro(period));
+    let mut multipliers = component
+        .periods
+        .iter()
+        .map(|period| component.expected_multiplier_micro(period));
     match multipliers.next() {
         None => Expected::Nothing,
         Some(first) if multipliers.all(|other| other == first) => Expected::Always(first),

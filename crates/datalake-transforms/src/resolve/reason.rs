@@ -1,6 +1,6 @@
 //! Reason codes of rows that are rejected or out of scope, each with a sentence that says what to do.
 
-/// The component is not in the measuring_component table.
+/// The component is not in the `measuring_component` table.
 pub const UNKNOWN_COMPONENT: &str = "unknown_component";
 /// The component's type code is not in the config.
 pub const UNMAPPED_COMPONENT_TYPE: &str = "unmapped_component_type";
@@ -28,14 +28,20 @@ pub const DO_NOT_USE: &str = "do_not_use";
 pub fn describe(reason: &str) -> Option<&'static str> {
     Some(match reason {
         UNKNOWN_COMPONENT => "the component is not in measuring_component: deliver the table anew",
-        UNMAPPED_COMPONENT_TYPE => "the component's type code has no entry in the config's component_types: add one",
+        UNMAPPED_COMPONENT_TYPE => {
+            "the component's type code has no entry in the config's component_types: add one"
+        }
         OFF_GRID => {
             "the interval does not start at a multiple of its length: check the component type's interval_seconds \
              and that measured_at is the end of the interval in standard time"
         }
         MEASURED_AT_OUT_OF_RANGE => "the time lies outside 1970 to 2200: check the date format",
-        VALUE_MISSING => "there is no value although the condition is not `missing`: check the value column's mapping",
-        VALUE_OUT_OF_RANGE => "the value needs more than 16 digits, 6 of them after the point: check its unit",
+        VALUE_MISSING => {
+            "there is no value although the condition is not `missing`: check the value column's mapping"
+        }
+        VALUE_OUT_OF_RANGE => {
+            "the value needs more than 16 digits, 6 of them after the point: check its unit"
+        }
         KEY_MISSING => "a key column is null",
         PERIOD_NOT_POSITIVE => "the period ends before it starts: check period_start and measured_at",
         PERIOD_TOO_LONG => "the period is longer than 400 days: check period_start and measured_at",

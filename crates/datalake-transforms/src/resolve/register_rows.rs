@@ -73,11 +73,17 @@ pub fn register_rows_to_batch(rows: &[RegisterRow]) -> Result<RecordBatch, Trans
         Arc::new(rows.iter().map(get).collect::<Int64Array>())
     };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.component))),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.measured_at))),
+        Arc::new(UInt32Array::from_iter_values(
+            rows.iter().map(|row| row.component),
+        )),
+        Arc::new(Int64Array::from_iter_values(
+            rows.iter().map(|row| row.measured_at),
+        )),
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.updated))),
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.version))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.measured.to_bits()))),
+        Arc::new(UInt64Array::from_iter_values(
+            rows.iter().map(|row| row.measured.to_bits()),
+        )),
         optional(|row| row.period_start),
         optional(|row| row.reading_micro),
         optional(|row| row.previous_reading_micro),
@@ -97,9 +103,13 @@ pub fn register_rows_from_batch(
     let version = spilled::<UInt64Type>(batch, "version")?;
     let measured = spilled::<UInt64Type>(batch, "measured")?;
     let optional = |name: &str| -> Result<&Int64Array, TransformError> {
-        batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or_else(|| {
-            TransformError::MissingColumn { table: "spilled register rows".to_owned(), column: name.to_owned() }
-        })
+        batch
+            .column_by_name(name)
+            .and_then(|column| column.as_primitive_opt::<Int64Type>())
+            .ok_or_else(|| TransformError::MissingColumn {
+                table: "spilled register rows".to_owned(),
+                column: name.to_owned(),
+            })
     };
     let period_start = optional("period_start")?;
     let reading = optional("reading_micro")?;
@@ -148,7 +158,14 @@ mod tests {
 
     #[test]
     fn spilling_and_reading_back_changes_nothing() {
-        let rows = vec![row(1, 10), row(2, 20), RegisterRow { period_start: None, ..row(2, 30) }];
+        let rows = vec![
+            row(1, 10),
+            row(2, 20),
+            RegisterRow {
+                period_start: None,
+                ..row(2, 30)
+            },
+        ];
         let mut back = Vec::new();
         register_rows_from_batch(&register_rows_to_batch(&rows).unwrap(), &mut back).unwrap();
         assert_eq!(back, rows);
@@ -156,9 +173,15 @@ mod tests {
 
     #[test]
     fn chunks_never_split_a_component() {
-        let rows: Vec<RegisterRow> =
-            [(0, 1), (0, 2), (0, 3), (1, 1), (2, 1), (2, 2)].map(|(c, t)| row(c, t)).to_vec();
-        let sizes = |target| component_chunks(&rows, target).iter().map(|c| c.len()).collect::<Vec<_>>();
+        let rows: Vec<RegisterRow> = [(0, 1), (0, 2), (0, 3), (1, 1), (2, 1), (2, 2)]
+            .map(|(c, t)| row(c, t))
+            .to_vec();
+        let sizes = |target| {
+            component_chunks(&rows, target)
+                .iter()
+                .map(|c| c.len())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(sizes(0), [3, 1, 2]);
         assert_eq!(sizes(2), [3, 3]);
         assert_eq!(sizes(4), [4, 2]);

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array,
+};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Field, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type,
 };
@@ -94,10 +96,14 @@ impl ResolvedRows {
 /// Interval rows as a batch, to be spilled to a file.
 pub fn rows_to_batch(rows: &[ResolvedRow]) -> Result<RecordBatch, TransformError> {
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.component))),
+        Arc::new(UInt32Array::from_iter_values(
+            rows.iter().map(|row| row.component),
+        )),
         Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.day))),
         Arc::new(UInt16Array::from_iter_values(rows.iter().map(|row| row.slot))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.measured.to_bits()))),
+        Arc::new(UInt64Array::from_iter_values(
+            rows.iter().map(|row| row.measured.to_bits()),
+        )),
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.updated))),
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.version))),
     ];
@@ -134,17 +140,23 @@ pub(super) fn spilled<'a, T: ArrowPrimitiveType>(
     column: &str,
 ) -> Result<&'a [T::Native], TransformError> {
     let table = || "spilled rows".to_owned();
-    let array = batch.column_by_name(column).ok_or_else(|| TransformError::MissingColumn {
-        table: table(),
-        column: column.to_owned(),
-    })?;
-    let typed = array.as_primitive_opt::<T>().filter(|typed| typed.null_count() == 0);
-    typed.map(|typed| typed.values().as_ref()).ok_or_else(|| TransformError::ColumnType {
-        table: table(),
-        column: column.to_owned(),
-        found: array.data_type().to_string(),
-        expected: format!("{} without nulls", T::DATA_TYPE),
-    })
+    let array = batch
+        .column_by_name(column)
+        .ok_or_else(|| TransformError::MissingColumn {
+            table: table(),
+            column: column.to_owned(),
+        })?;
+    let typed = array
+        .as_primitive_opt::<T>()
+        .filter(|typed| typed.null_count() == 0);
+    typed
+        .map(|typed| typed.values().as_ref())
+        .ok_or_else(|| TransformError::ColumnType {
+            table: table(),
+            column: column.to_owned(),
+            found: array.data_type().to_string(),
+            expected: format!("{} without nulls", T::DATA_TYPE),
+        })
 }
 
 #[cfg(test)]
@@ -156,12 +168,22 @@ mod tests {
 
     fn row(component: u32, day: i32, slot: u16) -> ResolvedRow {
         let measured = Measured::new(Mark::new(Condition::Actual, true), i64::from(slot) - 3);
-        ResolvedRow { component, day, slot, measured, updated: 7, version: u64::from(component) }
+        ResolvedRow {
+            component,
+            day,
+            slot,
+            measured,
+            updated: 7,
+            version: u64::from(component),
+        }
     }
 
     #[test]
     fn spilling_and_reading_back_changes_nothing() {
-        let rows = ResolvedRows { rows: vec![row(3, -1, 0), row(0, 84_000, 287)], ..ResolvedRows::default() };
+        let rows = ResolvedRows {
+            rows: vec![row(3, -1, 0), row(0, 84_000, 287)],
+            ..ResolvedRows::default()
+        };
         let mut back = Vec::new();
         rows_from_batch(&rows.to_batch().unwrap(), &mut back).unwrap();
         assert_eq!(back, rows.rows);
@@ -183,9 +205,15 @@ mod tests {
     #[test]
     fn days_come_apart_in_order() {
         let rows = [row(0, 5, 1), row(1, -2, 0), row(2, 5, 0), row(0, -2, 9)];
-        let parts =
-            ResolvedRows { rows: rows.to_vec(), ..ResolvedRows::default() }.partition_by_day();
-        assert_eq!(parts, vec![(-2, vec![rows[1], rows[3]]), (5, vec![rows[0], rows[2]])]);
+        let parts = ResolvedRows {
+            rows: rows.to_vec(),
+            ..ResolvedRows::default()
+        }
+        .partition_by_day();
+        assert_eq!(
+            parts,
+            vec![(-2, vec![rows[1], rows[3]]), (5, vec![rows[0], rows[2]])]
+        );
         assert!(ResolvedRows::default().partition_by_day().is_empty());
     }
 }

@@ -26,7 +26,7 @@ impl IntervalLength {
     /// The length must divide a day, and be at least [`MIN_INTERVAL_SECONDS`].
     pub(super) fn new(seconds: u32) -> Result<Self, TransformError> {
         let day = DAY_SECONDS as u32;
-        if !(MIN_INTERVAL_SECONDS..=day).contains(&seconds) || day % seconds != 0 {
+        if !(MIN_INTERVAL_SECONDS..=day).contains(&seconds) || !day.is_multiple_of(seconds) {
             return Err(TransformError::Parameter {
                 name: "interval_seconds".to_owned(),
                 value: seconds.to_string(),
@@ -34,7 +34,10 @@ impl IntervalLength {
             });
         }
         let seconds = u64::from(seconds);
-        Ok(Self { seconds, reciprocal: (1_u64 << RECIPROCAL_BITS).div_ceil(seconds) })
+        Ok(Self {
+            seconds,
+            reciprocal: (1_u64 << RECIPROCAL_BITS).div_ceil(seconds),
+        })
     }
 
     /// Day and slot of the interval that ends at `measured_at` (10^-6 seconds since 1970), or the reason why
@@ -65,7 +68,10 @@ mod tests {
 
     fn micros(text: &str) -> i64 {
         let at: jiff::civil::DateTime = text.parse().unwrap();
-        at.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_microsecond()
+        at.to_zoned(jiff::tz::TimeZone::UTC)
+            .unwrap()
+            .timestamp()
+            .as_microsecond()
     }
 
     #[test]

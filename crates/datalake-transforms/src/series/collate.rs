@@ -25,7 +25,11 @@ pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
         let pairs = column::components(batch).iter().zip(column::days(batch));
         keys.extend(pairs.enumerate().map(|(row, (component, day))| {
             let day = (*day as u32) ^ (1 << 31);
-            (u64::from(*component) << 32 | u64::from(day), position as u32, row as u32)
+            (
+                u64::from(*component) << 32 | u64::from(day),
+                position as u32,
+                row as u32,
+            )
         }));
     }
     keys.sort_unstable();
@@ -35,9 +39,14 @@ pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
     } else if repeated {
         add_repeated(batches, &keys)?
     } else {
-        let order: Vec<(usize, usize)> =
-            keys.iter().map(|(_, batch, row)| (*batch as usize, *row as usize)).collect();
-        tidy(&interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &order)?)?
+        let order: Vec<(usize, usize)> = keys
+            .iter()
+            .map(|(_, batch, row)| (*batch as usize, *row as usize))
+            .collect();
+        tidy(&interleave_record_batch(
+            &batches.iter().collect::<Vec<_>>(),
+            &order,
+        )?)?
     };
     let mut components = Vec::new();
     let mut offsets = vec![0];
@@ -45,7 +54,11 @@ pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
         components.push(run[0]);
         offsets.push(offsets[offsets.len() - 1] + run.len());
     }
-    Ok(SeriesBlock { batch, components, offsets })
+    Ok(SeriesBlock {
+        batch,
+        components,
+        offsets,
+    })
 }
 
 /// Row by row, for the rare input in which a pair of component and day occurs twice. Adding is commutative, so
@@ -53,7 +66,9 @@ pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
 fn add_repeated(batches: &[RecordBatch], keys: &[(u64, u32, u32)]) -> Result<RecordBatch, TransformError> {
     let mut rows = DayProfileBuilder::with_capacity(keys.len());
     for pair in keys.chunk_by(|a, b| a.0 == b.0) {
-        let mut parts = pair.iter().map(|(_, batch, row)| DayProfile::read(&batches[*batch as usize], *row as usize));
+        let mut parts = pair
+            .iter()
+            .map(|(_, batch, row)| DayProfile::read(&batches[*batch as usize], *row as usize));
         if let Some(mut sum) = parts.next() {
             for part in parts {
                 sum.add(&part)?;
@@ -79,8 +94,12 @@ fn zero_below_nulls(energy: &Int64Array) -> ArrayRef {
     let Some(nulls) = energy.nulls().filter(|nulls| nulls.null_count() > 0) else {
         return Arc::new(energy.clone());
     };
-    let values: Vec<i64> =
-        energy.values().iter().zip(nulls.iter()).map(|(kwh, known)| if known { *kwh } else { 0 }).collect();
+    let values: Vec<i64> = energy
+        .values()
+        .iter()
+        .zip(nulls.iter())
+        .map(|(kwh, known)| if known { *kwh } else { 0 })
+        .collect();
     Arc::new(Int64Array::new(values.into(), Some(nulls.clone())))
 }
 

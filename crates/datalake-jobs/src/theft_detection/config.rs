@@ -1,0 +1,156 @@
+//! The config of the job: what a file, the environment and flags may say, and its defaults.
+
+use std::collections::BTreeMap;
+
+use datalake_deps::config::{ConfigError, Resolved};
+use datalake_deps::lake::{CsvConfig, LakeConfig, Preset, TableConfig};
+use datalake_transforms::clock::ClockConfig;
+use datalake_transforms::conditions::ConditionConfig;
+use datalake_transforms::error::TransformError;
+use datalake_transforms::model::{ComponentType, InstallStatus};
+use datalake_transforms::registry::{DeviceStatus, OnOff, RegistryConfig};
+use datalake_transforms::resolve::ResolveConfig;
+use datalake_transforms::rules::RuleConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Config of `theft-detection`. Every key has a default but `lake` and `output`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "theft-detection config")]
+pub struct RawConfig {
+    /// Folder of the lake: a folder or file per table, named after it.
+    pub lake: Option<String>,
+    /// Folder that the tables and `run.json` are published in.
+    pub output: Option<String>,
+    /// Column names of the system that delivered the lake.
+    pub preset: Preset,
+    /// Clock of the measurements, never shifted for daylight saving: a fixed offset such as `+01:00`, or `UTC`.
+    pub measurement_time_zone: String,
+    /// Legal clock of install events and on/off history: an IANA zone such as `Europe/London`.
+    pub install_time_zone: String,
+    /// Whether `device_config_id` and `device_id` are the same ids, for lakes without a `device_config` table.
+    pub device_config_is_device: bool,
+    /// Component type codes, merged over the built-in ones.
+    pub component_types: BTreeMap<String, ComponentType>,
+    /// Condition codes and use flags of measurements.
+    pub conditions: ConditionConfig,
+    /// Status codes of install events, merged over the built-in ones.
+    pub install_status: BTreeMap<String, InstallStatus>,
+    /// Status codes of devices, merged over the built-in ones.
+    pub device_status: BTreeMap<String, DeviceStatus>,
+    /// States of the on/off history, merged over the built-in ones.
+    pub on_off_state: BTreeMap<String, OnOff>,
+    /// How CSV files are written, in every table that does not say otherwise.
+    pub csv: CsvConfig,
+    /// Further formats of text timestamps (`strftime` style), tried before the built-in ones.
+    pub timestamp_formats: Vec<String>,
+    /// Whether numbers in text have a decimal comma.
+    pub decimal_comma: bool,
+    /// Deviations of single tables, by canonical table name.
+    pub tables: BTreeMap<String, TableConfig>,
+    /// Highest share of rejected rows in any table, 0 to 1; above it the job fails and nothing is published.
+    pub max_rejected_share: f64,
+    /// Thresholds of the rules, suppressors, loss and score.
+    pub rules: RuleConfig,
+}
+
+impl Default for RawConfig {
+    fn default() -> Self {
+        let lake = LakeConfig::default();
+        Self {
+            lake: None,
+            output: None,
+            preset: lake.preset,
+            measurement_time_zone: lake.measurement_time_zone,
+            install_time_zone: lake.install_time_zone,
+            device_config_is_device: false,
+            component_types: BTreeMap::new(),
+            conditions: ConditionConfig::default(),
+            install_status: BTreeMap::new(),
+            device_status: BTreeMap::new(),
+            on_off_state: BTreeMap::new(),
+            csv: lake.csv,
+            timestamp_formats: lake.timestamp_formats,
+            decimal_comma: lake.decimal_comma,
+            tables: lake.tables,
+            max_rejected_share: 0.01,
+            rules: RuleConfig::default(),
+        }
+    }
+}
+
+/// A config that was found sound.
+#[derive(Debug, Clone)]
+pub(super) struct Config {
+    /// How the lake's tables look.
+    pub lake: LakeConfig,
+    /// How the dimension tables are joined.
+    pub registry: RegistryConfig,
+    /// Condition codes and use flags.
+    pub conditions: ResolveConfig,
+    /// 0 to 1.
+    pub max_rejected_share: f64,
+    /// Thresholds.
+    pub rules: RuleConfig,
+}
+
+impl RawConfig {
+    /// How the lake's tables look.
+    #[must_use]
+    pub fn lake_config(&self) -> LakeConfig {
+        LakeConfig {
+            preset: self.preset,
+            measurement_time_zone: self.measurement_time_zone.clone(),
+            install_time_zone: self.install_time_zone.clone(),
+            csv: self.csv.clone(),
+            timestamp_formats: self.timestamp_formats.clone(),
+            decimal_comma: self.decimal_comma,
+            tables: self.tables.clone(),
+        }
+    }
+
+    fn registry_config(&self) -> RegistryConfig {
+        RegistryConfig {
+            component_types: self.component_types.clone(),
+            install_status: self.install_status.clone(),
+            device_status: self.device_status.clone(),
+            on_off_state: self.on_off_state.clone(),
+            device_config_is_device: self.device_config_is_device,
+            clocks: ClockConfig {
+                measurement_time_zone: self.measurement_time_zone.clone(),
+                install_time_zone: self.install_time_zone.clone(),
+            },
+            conditions: self.conditions.clone(),
+        }
+    }
+}
+
+/// Checks every value; an error names the key, where its value came from, and what is allowed.
+pub(super) fn validate(resolved: &Resolved<RawConfig>) -> Result<Config, ConfigError> {
+    let raw = &resolved.value;
+    if !(0.0..=1.0).contains(&raw.max_rejected_share) {
+        let why = format!(
+            "{} is no share: it must lie between 0 and 1",
+            raw.max_rejected_share
+        );
+        return Err(resolved.error_at("max_rejected_share", why));
+    }
+    let at = |error: TransformError| match &error {
+        TransformError::Parameter { name, value, why } => {
+            resolved.error_at(name, format!("{value} is not allowed: {why}"))
+        }
+        other => resolved.error_at("", other.to_string()),
+    };
+    let registry = raw.registry_config();
+    registry.validate().map_err(at)?;
+    let conditions = ResolveConfig::new(&raw.conditions).map_err(at)?;
+    raw.rules.validate().map_err(at)?;
+    Ok(Config {
+        lake: raw.lake_config(),
+        registry,
+        conditions,
+        max_rejected_share: raw.max_rejected_share,
+        rules: raw.rules.clone(),
+    })
+}

@@ -1,0 +1,23 @@
+//! The theft-detection job from outside: its command line, its files, its exit codes.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | `fixture` | `test_data/` is what its generator writes, and the job accounts for every row of it |
+//! | `cases` | every home of `test_data/` gets the verdict that its README works out |
+//! | `bad_input` | each kind of bad input ends with its exit code and message |
+//! | `invariants` | the promises that hold for every input |
+//! | `kills` | a run killed at any instant leaves whole tables |
+//! | `seed_parity` | the command line, the config and the session behave as users know them |
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod cases;
+mod fixture;
+mod invariants;
+mod kills;
+mod seed_parity;
+mod support;
+
+#[path = "../../examples/make_test_data/lake/mod.rs"]
+mod lake;
