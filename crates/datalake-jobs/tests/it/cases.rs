@@ -364,15 +364,27 @@ fn near_misses_miss_by_the_threshold_alone() {
             "{place} hits {code}"
         );
     }
-    for (place, code, setting) in NEAR_MISSES {
-        let folder = judged(&[setting]);
-        let scores = table(&folder.output(), "theft_scores");
-        assert!(
-            codes(&scores, place).iter().any(|found| found == code),
-            "{place} with {setting}: {:?}\n{}",
-            codes(&scores, place),
-            explain(&folder, place)
-        );
+    // One setting of each rule at a time, so that it is this one that matters.
+    let mut rounds: Vec<Vec<(&str, &str, &str)>> = Vec::new();
+    for miss in NEAR_MISSES {
+        match rounds
+            .iter_mut()
+            .find(|round| round.iter().all(|(_, code, _)| *code != miss.1))
+        {
+            Some(round) => round.push(miss),
+            None => rounds.push(vec![miss]),
+        }
+    }
+    for round in rounds {
+        let settings: Vec<&str> = round.iter().map(|(_, _, setting)| *setting).collect();
+        let scores = table(&judged(&settings).output(), "theft_scores");
+        for (place, code, setting) in round {
+            let found = codes(&scores, place);
+            assert!(
+                found.iter().any(|found| found == code),
+                "{place} with {setting}: {found:?}"
+            );
+        }
     }
 }
 
@@ -395,20 +407,21 @@ fn weak_rules_leave_a_code() {
 fn suppressors_keep_the_innocent_out() {
     let folder = judged(&[]);
     let cases = places(&table(&folder.output(), "theft_cases"));
+    let mut off: BTreeSet<String> = BTreeSet::new();
     for (place, suppressors) in SUPPRESSED {
         assert!(!cases.contains(place), "{place}");
         let text = explain(&folder, place);
         for name in suppressors {
             assert!(text.contains(name), "{place}: {name} is not in\n{text}");
+            off.insert(format!("rules.suppressors.{name}=1"));
         }
-        let off: Vec<String> = suppressors
-            .iter()
-            .map(|name| format!("rules.suppressors.{name}=1"))
-            .collect();
-        let accused = judged(&off.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let accused = judged(&off.iter().map(String::as_str).collect::<Vec<_>>());
+    let cases = places(&table(&accused.output(), "theft_cases"));
+    for (place, _) in SUPPRESSED {
         assert!(
-            places(&table(&accused.output(), "theft_cases")).contains(place),
-            "{place} with {off:?}\n{}",
+            cases.contains(place),
+            "{place} without suppressors\n{}",
             explain(&accused, place)
         );
     }

@@ -70,6 +70,44 @@ fn formats_do_not_change_a_byte() {
     }
 }
 
+/// 1: the same bytes whether the measurements are shuffled by day or, where the files' statistics say what days
+/// they hold, read by windows of days; and whether everything fits into the memory or is spilled.
+#[test]
+fn plans_and_memory_do_not_change_a_byte() {
+    let rows = clean_rows(&lake::files());
+    let shuffled = lake_of(&[(rows.clone(), Format::Csv)]);
+    let expected = tables_of(&shuffled, &[]);
+    let spilling = ["--force", "--conf", "memory_limit=1MiB", "--conf", "threads=2"];
+    assert_same(&expected, &tables_of(&shuffled, &spilling));
+
+    let by_day = Folder::with_lake(&rewrite::dimensions(&lake::files()));
+    let mut days: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        days.entry(row.get("measured_at")[..10].to_owned())
+            .or_default()
+            .push(row);
+    }
+    // Every other format, so that the types of neighbouring files differ as well.
+    for ((day, rows), format) in days
+        .iter()
+        .zip([Format::ParquetDecimal, Format::ParquetDouble].iter().cycle())
+    {
+        let (extension, bytes) = rewrite::file(rows, *format);
+        by_day.write(
+            &format!("lake/measurements/msrmt_date={day}/part-0.{extension}"),
+            &bytes,
+        );
+    }
+    let outcome = by_day.run(&[]).ok();
+    assert!(
+        outcome.stderr.contains("by windows of days"),
+        "{}",
+        outcome.stderr
+    );
+    assert_same(&expected, &published(&by_day.output()));
+    assert_same(&expected, &tables_of(&by_day, &spilling));
+}
+
 /// 1: the rows of the dimension tables may come in any order, too.
 #[test]
 fn rows_of_dimensions_may_come_in_any_order() {
