@@ -155,7 +155,6 @@ fn a_parquet_file_with_a_hole() {
     assert_snapshot!(run(&folder).verdict(), @r"
     exit 65
     error: `[lake]/measurements/rows.parquet` cannot be read as Parquet
-    Caused by: External: Parquet argument error: Parquet error: Unexpected struct field type 15
     Caused by: Parquet argument error: Parquet error: Unexpected struct field type 15
     hint: the file may be cut off or still being written; deliver it again, or move it out of the table
     ");

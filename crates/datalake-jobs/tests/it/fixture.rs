@@ -58,8 +58,8 @@ fn every_row_is_accounted_for() {
     assert_eq!(
         record["rows"],
         json!({
-            "read": 26_161,
-            "used": 26_012,
+            "read": 26_689,
+            "used": 26_540,
             "superseded": 29,
             "out_of_scope": {"do_not_use": 3, "not_energy": 101},
             "rejected": {

@@ -176,6 +176,8 @@ fn zeros() -> Vec<Home> {
         zero("ZERO-HIT", 10_000, 1, date(2024, 4, 22), LAST),
         zero("ZERO-NEAR", 4_000, 2, date(2024, 5, 19), LAST),
         zero("ZERO-SMALL", 850, 3, january, february),
+        zero("ZERO-GAP", 9_500, 10, date(2024, 3, 16), LAST)
+            .change(Change::Gap(date(2024, 2, 1), date(2024, 3, 15))),
         zero("ZERO-RESUMED", 8_000, 5, january, february),
         zero("ZERO-REMOVAL", 5_000, 4, january, february).meter(|m| {
             let removed = noon(date(2024, 2, 5));
@@ -207,7 +209,7 @@ fn drops() -> Vec<Home> {
             .change(Change::Percent(date(2024, 3, 16), LAST, percent))
     };
     let sun = date(2024, 3, 18);
-    let moved_in = date(2024, 4, 2);
+    let moved_in = date(2024, 3, 5);
     vec![
         drop("DROP-HIT", 10_000, 1, LAST, 40),
         drop("DROP-NEAR", 15_000, 2, LAST, 63),
@@ -231,13 +233,12 @@ fn drops() -> Vec<Home> {
             home.meters = vec![
                 Meter::daily("DROP-NEW", 16_000, Week::Even, 8)
                     .install(noon(moved_in))
-                    .days(date(2024, 4, 3), LAST)
-                    .change(Change::Percent(date(2024, 5, 6), LAST, 40)),
+                    .days(date(2024, 3, 6), LAST)
+                    .change(Change::Percent(date(2024, 4, 15), LAST, 40)),
             ];
             home
         },
         gap("DROP-GAP", 11_000, 9, 45),
-        gap("DROP-GAP-DEEP", 9_500, 10, 20),
         drop("DROP-ESTIMATED", 18_000, 10, LAST, 40).change(Change::Condition(onset, LAST, ESTIMATED)),
         Home::new("DROP-COTTAGE", 9_000, Week::Weekend, 0)
             .meter(|m| m.series.from = date(2022, 10, 1))
@@ -259,6 +260,11 @@ fn flat_and_negative() -> Vec<Home> {
         ];
         home
     };
+    let counted = |name, level_wh, phase, from, to, each| {
+        Home::new(name, level_wh, Week::Weekend, phase)
+            .change(Change::Count(super::calendar::FIRST, LAST))
+            .change(Change::Each(from, to, each))
+    };
     let negative = |name, level_wh, phase, to| {
         Home::new(name, level_wh, Week::Even, phase).change(Change::Each(date(2024, 4, 8), to, -500))
     };
@@ -277,11 +283,16 @@ fn flat_and_negative() -> Vec<Home> {
             date(2024, 4, 15),
             Change::Each(may, LAST, 400),
         )),
-        Home::new("FLAT-DAILY-HIT", 7_000, Week::Weekend, 3).change(Change::Each(spring, LAST, 6_000)),
-        Home::new("FLAT-DAILY-NEAR", 7_000, Week::Weekend, 4)
-            .change(Change::Alternate(spring, LAST, 5_820, 6_180)),
-        Home::new("FLAT-NINE", 8_000, Week::Weekend, 5).change(Change::Each(may, date(2024, 5, 9), 9_000)),
-        Home::new("FLAT-AWAY", 8_000, Week::Weekend, 6).change(Change::Each(may, date(2024, 5, 20), 2_000)),
+        hourly(
+            "FLAT-WOBBLE",
+            12_000,
+            4,
+            may,
+            Change::Alternate(date(2024, 5, 20), LAST, 388, 412),
+        ),
+        counted("FLAT-DAILY-HIT", 7_000, 3, spring, LAST, 6_000),
+        counted("FLAT-NINE", 8_000, 5, may, date(2024, 5, 9), 9_000),
+        counted("FLAT-AWAY", 8_000, 6, may, date(2024, 5, 20), 2_000),
         negative("REVERSE-HIT", 8_000, 5, date(2024, 4, 12)),
         negative("REVERSE-NEAR", 3_000, 6, date(2024, 4, 8)),
         negative("REVERSE-SOLAR", 10_000, 7, date(2024, 4, 12)).and(

@@ -63,8 +63,10 @@ pub(crate) enum Change {
     Condition(Date, Date, &'static str),
     /// No rows at all.
     Gap(Date, Date),
-    /// One Wh on days with an even number since 1970, the other on the days between.
+    /// One Wh for intervals with an even number since 1970, the other for those between.
     Alternate(Date, Date, i64, i64),
+    /// As many Wh more as the day's place in the year, so that no two days are alike.
+    Count(Date, Date),
     /// When the rows were last updated.
     Updated(Date, Date, &'static str),
 }
@@ -225,7 +227,14 @@ impl Series {
                 Change::Condition(from, to, code) if from <= day && day <= to => condition = code,
                 Change::Gap(from, to) if from <= day && day <= to => return None,
                 Change::Alternate(from, to, even, odd) if from <= day && day <= to => {
-                    wh = if calendar::number(day) % 2 == 0 { even } else { odd };
+                    wh = if (calendar::number(day) * slots + slot) % 2 == 0 {
+                        even
+                    } else {
+                        odd
+                    };
+                }
+                Change::Count(from, to) if from <= day && day <= to => {
+                    wh += i64::from(day.day_of_year());
                 }
                 Change::Updated(from, to, text) if from <= day && day <= to => updated_at = text,
                 _ => {}
