@@ -7,8 +7,8 @@ use arrow::compute::concat_batches;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::features::meter_features;
 use datalake_transforms::judge::{StayEvidence, judge};
-use datalake_transforms::peers::{PeerBuilder, Peers};
 use datalake_transforms::model::DAY_SECONDS;
+use datalake_transforms::peers::{PeerBuilder, Peers};
 use datalake_transforms::ranking::{Assessment, assemble};
 use datalake_transforms::register_periods::register_periods;
 use datalake_transforms::registry::Registry;
@@ -95,7 +95,11 @@ impl Profiles<'_> {
             let registers = register_periods(self.registry, self.conditions, &rows[from..to])?;
             batches.push(registers.profiles);
         }
-        Ok(if batches.is_empty() { None } else { Some(collate(&batches)?) })
+        Ok(if batches.is_empty() {
+            None
+        } else {
+            Some(collate(&batches)?)
+        })
     }
 }
 
