@@ -64,7 +64,7 @@ impl Profiles<'_> {
         let mut profiles = 0;
         for rows in self.register_rows.chunk_by(|a, b| a.component == b.component) {
             let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-            let days = (last.measured_at - first.measured_at) / DAY_SECONDS + i64::from(MAX_PERIOD_DAYS);
+            let days = (last.measured_at - first.measured_at) / DAY_SECONDS + MAX_PERIOD_DAYS;
             profiles += days;
             if profiles > RANGE_PROFILES {
                 cuts.push(first.component);
