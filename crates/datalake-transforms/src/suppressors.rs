@@ -32,7 +32,7 @@ pub struct SuppressorConfig {
     pub exchange_with_continuity: f64,
     /// Few of the values since the onset are actual.
     pub mostly_estimated: f64,
-    /// Too short a time before the onset.
+    /// Too short a time before the onset, in part; half of the time will do where all hours of the day fell alike.
     pub new_install: f64,
     /// No data around the onset: what happened then was not seen.
     pub data_gap: f64,

@@ -2,6 +2,7 @@
 
 use super::{Suppression, Suppressor};
 use crate::change_point::Step;
+use crate::day_profile::HOURS;
 use crate::levels::{Levels, WEEK, median};
 use crate::model::DAY_SECONDS;
 use crate::peers::YEAR_DAYS;
@@ -29,6 +30,10 @@ const STANDBY_DROP: f64 = 2.5;
 
 /// A drop of at least the first (ln) with a spread grown by the second: a home that is visited now and then.
 const VISITED: (f64, f64) = (1.2, 2.5);
+
+/// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
+/// is enough for a drop of all parts alike.
+const EVEN: f64 = 1.5;
 
 /// Gathers what speaks against the rules of one stay.
 pub(crate) struct Suppressing<'a, 'b> {
@@ -62,10 +67,11 @@ impl<'a> Suppressing<'a, '_> {
         let levels = self.levels();
         let split = levels.positions(i32::MIN..onset).end;
         if let Some(&first) = levels.day.first() {
-            let (days, needed) = (
-                f64::from(onset - first),
-                f64::from(self.context.config.baseline_days),
-            );
+            let days = f64::from(onset - first);
+            let mut needed = f64::from(self.context.config.baseline_days);
+            if rule == Rule::SustainedDrop && days < needed && self.fell_at_all_hours(onset) {
+                needed /= 2.0;
+            }
             if days < needed {
                 self.add_in_part(
                     Suppressor::NewInstall,
@@ -181,30 +187,45 @@ impl<'a> Suppressing<'a, '_> {
 
     /// Level of the nights after / before the onset, where they kept it and midday fell.
     fn midday_only(&self, onset: i32) -> Option<f64> {
+        let midday = self.hours_ratio(onset, &[10, 11, 12, 13, 14, 15])?;
+        let nights = self.hours_ratio(onset, &[0, 1, 2, 3, 4, 5, 20, 21, 22, 23])?;
+        (midday <= 0.5 && nights >= 0.8).then_some(nights)
+    }
+
+    /// Whether every part of the day fell, and none much less than the others. People who leave take their evenings with
+    /// them and leave the base load behind; what takes a share of everything is not people.
+    fn fell_at_all_hours(&self, onset: i32) -> bool {
+        let max_ratio = self.context.config.sustained_drop.max_ratio;
+        let parts: Option<Vec<f64>> = (0..6)
+            .map(|part| self.hours_ratio(onset, &[4 * part, 4 * part + 1, 4 * part + 2, 4 * part + 3]))
+            .collect();
+        parts.is_some_and(|parts| {
+            let mean = parts.iter().sum::<f64>() / parts.len() as f64;
+            parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
+        })
+    }
+
+    /// Median energy of some hours of the day after the onset / before; `None` where it is unknown or was none.
+    fn hours_ratio(&self, onset: i32, hours: &[usize]) -> Option<f64> {
         let hourly = self.context.series.hourly_kwh;
         if hourly.is_empty() {
             return None;
         }
         let levels = self.levels();
-        let ratio = |hours: &[usize]| {
-            let mean = |range: std::ops::Range<usize>| {
-                let mut days: Vec<f64> = Vec::with_capacity(range.len());
-                for position in range {
-                    let row = levels.row[position] as usize * 24;
-                    let mut values = hours.iter().map(|&hour| hourly[row + hour]);
-                    if values.clone().all(|value| value != i64::MIN) {
-                        days.push(values.by_ref().map(|value| value as f64).sum());
-                    }
+        let usual = |positions: std::ops::Range<usize>| {
+            let mut days: Vec<f64> = Vec::with_capacity(positions.len());
+            for position in positions {
+                let row = levels.row[position] as usize * HOURS;
+                let mut values = hours.iter().map(|&hour| hourly[row + hour]);
+                if values.clone().all(|value| value != i64::MIN) {
+                    days.push(values.by_ref().map(|value| value as f64).sum());
                 }
-                median(&mut days)
-            };
-            let split = levels.positions(i32::MIN..onset).end;
-            let (before, after) = (mean(0..split)?, mean(split..levels.len())?);
-            (before > 0.0).then(|| after / before)
+            }
+            median(&mut days)
         };
-        let midday = ratio(&[10, 11, 12, 13, 14, 15])?;
-        let nights = ratio(&[0, 1, 2, 3, 4, 5, 20, 21, 22, 23])?;
-        (midday <= 0.5 && nights >= 0.8).then_some(nights)
+        let split = levels.positions(i32::MIN..onset).end;
+        let (before, after) = (usual(0..split)?, usual(split..levels.len())?);
+        (before > 0.0).then(|| after / before)
     }
 }
 
@@ -255,7 +276,9 @@ pub(crate) fn suppress(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, Profiles, World, component, home, installed, period, scaled};
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, component, home, installed, noise, period, scaled, typed,
+    };
 
     fn against(world: &World, profiles: &Profiles, rule: Rule) -> Vec<Suppressor> {
         world.rule(profiles, rule).1
@@ -332,6 +355,33 @@ mod tests {
         // Half way from 60 to 14 days: half of the way from 1 to 0.5.
         assert_eq!(factor(37), Some((Suppressor::NewInstall, 0.75)));
         assert_eq!(factor(14), Some((Suppressor::NewInstall, 0.5)));
+    }
+
+    #[test]
+    fn a_drop_of_all_hours_needs_half_of_the_baseline() {
+        let world = World::steady(typed("MC-0", Some(1800), &[period(0, 0, i64::MAX)]), 3);
+        // 35 days before: the days fall to 40 % as a whole, or all of it but the nights, which keep what they had.
+        let found = |nights_too: bool| {
+            let day = |day: usize| -> Vec<f64> {
+                let factor = |slot: usize| {
+                    if day < 35 || (slot < 8 && !nights_too) {
+                        1.0
+                    } else {
+                        0.4
+                    }
+                };
+                (0..48)
+                    .map(|slot| 0.2 * factor(slot) * (0.8 + 0.4 * noise(day as u64, slot)))
+                    .collect()
+            };
+            let days: Vec<Vec<f64>> = (0..100).map(day).collect();
+            let (evidence, against) =
+                world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::SustainedDrop);
+            assert!(evidence.is_hit(), "{evidence:?}");
+            against.contains(&Suppressor::NewInstall)
+        };
+        assert!(!found(true));
+        assert!(found(false));
     }
 
     #[test]
