@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use fs_err as fs;
 use fs_err::os::unix::fs::symlink;
 
+use super::staging::clear;
 use super::{Manifest, PublishError, Staging};
 
 pub(super) const VERSIONS: &str = ".versions";
@@ -109,6 +110,8 @@ impl Output {
             .and_then(|()| file.rewind())
             .map_err(folder_error)?;
         file.write_all(note.as_bytes()).map_err(folder_error)?;
+        // What a killed run left; the run that finds nothing to do would never come to staging.
+        clear(&self.versions()).map_err(folder_error)?;
         Ok(OutputLock { output: self, file })
     }
 

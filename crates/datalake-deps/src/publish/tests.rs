@@ -523,3 +523,14 @@ fn readers_see_whole_sets_during_many_publishes() {
         }
     });
 }
+
+#[test]
+fn the_lock_clears_what_a_killed_run_staged() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Output::open(folder.path()).unwrap();
+    let left = folder.path().join(".versions/.staging/theft_cases");
+    fs_err::create_dir_all(&left).unwrap();
+    let lock = output.lock("run").unwrap();
+    assert!(!left.exists());
+    drop(lock);
+}

@@ -311,7 +311,9 @@ impl Job<'_> {
             conditions: &config.conditions,
         };
         let bar = log.progress_bar(2 * profiles.ranges().len() as u64, "components");
-        let outcome = record.time("rules", || judge_all(profiles, &config.rules, &|done| bar.inc(done)));
+        let outcome = record.time("rules", || {
+            judge_all(profiles, &config.rules, &|done| bar.inc(done))
+        });
         bar.finish_and_clear();
         let mut findings = dimensions.findings;
         findings.merge(measured.findings);

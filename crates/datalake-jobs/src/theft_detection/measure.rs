@@ -351,9 +351,7 @@ impl<'r, 'a> Task<'r, 'a> {
             store.add(self.rows.partition_by_day())?;
             self.rows.rows.clear();
         }
-        self.gathered
-            .findings
-            .merge(self.resolver.take_findings());
+        self.gathered.findings.merge(self.resolver.take_findings());
         run.lock().merge(std::mem::take(&mut self.gathered));
         (run.progress)(piece.bytes);
         Ok(())

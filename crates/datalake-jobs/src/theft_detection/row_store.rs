@@ -166,7 +166,8 @@ fn write_file(path: &Path, by_day: &ByDay) -> Result<Vec<i32>, RowStoreError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use datalake_transforms::measured::Measured;
+    use datalake_transforms::measured::{Mark, Measured};
+    use datalake_transforms::model::Condition;
 
     use super::*;
 
@@ -175,7 +176,7 @@ mod tests {
             component,
             day,
             slot: 7,
-            measured: Measured::default(),
+            measured: Measured::new(Mark::new(Condition::Actual, true), 1_000_000),
             updated: 3,
             version: 0,
         }

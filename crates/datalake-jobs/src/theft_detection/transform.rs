@@ -7,8 +7,8 @@ use arrow::compute::concat_batches;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::features::meter_features;
 use datalake_transforms::judge::{StayEvidence, judge};
-use datalake_transforms::peers::{PeerBuilder, Peers};
 use datalake_transforms::model::DAY_SECONDS;
+use datalake_transforms::peers::{PeerBuilder, Peers};
 use datalake_transforms::ranking::{Assessment, assemble};
 use datalake_transforms::register_periods::register_periods;
 use datalake_transforms::registry::Registry;
@@ -64,7 +64,7 @@ impl Profiles<'_> {
         let mut profiles = 0;
         for rows in self.register_rows.chunk_by(|a, b| a.component == b.component) {
             let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-            let days = (last.measured_at - first.measured_at) / DAY_SECONDS + i64::from(MAX_PERIOD_DAYS);
+            let days = (last.measured_at - first.measured_at) / DAY_SECONDS + MAX_PERIOD_DAYS;
             profiles += days;
             if profiles > RANGE_PROFILES {
                 cuts.push(first.component);
@@ -95,7 +95,11 @@ impl Profiles<'_> {
             let registers = register_periods(self.registry, self.conditions, &rows[from..to])?;
             batches.push(registers.profiles);
         }
-        Ok(if batches.is_empty() { None } else { Some(collate(&batches)?) })
+        Ok(if batches.is_empty() {
+            None
+        } else {
+            Some(collate(&batches)?)
+        })
     }
 }
 
