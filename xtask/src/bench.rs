@@ -64,7 +64,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     let python = Python::find(root, &folder);
 
     let mut contenders = vec![contender::theft_job(&release, &lake, args.threads)];
-    contenders.extend(contender::scan(root, &metadata, &lake)?);
+    contenders.extend(contender::scan(root, &metadata, &lake, &folder, args.threads)?);
     for peer in &args.peers {
         match python.as_ref().filter(|python| python.has(peer.module())) {
             Some(python) => contenders.push(contender::peer(*peer, python, root, &lake, args)),

@@ -6,9 +6,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum as _;
+
 use crate::error::{Error, Result};
 use crate::process::{cargo, run as run_command, run_keeping, succeeds};
-use crate::{codegen, dependencies, package, readme, tidy};
+use crate::{codegen, dependencies, new_job, package, readme, tidy};
 
 /// Options of `ci`.
 #[derive(Debug, clap::Args)]
@@ -29,10 +31,12 @@ enum Step {
     Tidy,
     /// Lints, all targets, warnings are errors.
     Clippy,
-    /// Unit and integration tests of all crates.
+    /// Unit and integration tests of all crates; left out where the README's commands run them.
     Test,
-    /// The examples in the documentation.
+    /// The examples in the documentation; left out where the README's commands run them.
     Doctest,
+    /// A scaffolded job compiles and passes its tests.
+    NewJob,
     /// The documentation builds without a warning.
     Doc,
     /// Licences, sources and versions of the dependencies.
@@ -52,10 +56,14 @@ struct Outcome {
 }
 
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
-    let all = <Step as clap::ValueEnum>::value_variants();
-    let wanted = all
-        .iter()
-        .filter(|step| args.only.is_empty() || args.only.contains(step));
+    let all = Step::value_variants();
+    let covered = readme::covers_tests(root);
+    let wanted = all.iter().filter(|step| match (args.only.is_empty(), step) {
+        // Every test once is enough: the README's own command runs them all.
+        (true, Step::Test | Step::Doctest) => !covered,
+        (true, _) => true,
+        (false, step) => args.only.contains(step),
+    });
     let outcomes: Vec<Outcome> = wanted.map(|step| run_step(root, *step)).collect();
 
     eprintln!();
@@ -88,6 +96,7 @@ fn run_step(root: &Path, step: Step) -> Outcome {
     let (closing_lines, result) = match step {
         Step::Readme => readme::run(root, is_closing_line),
         Step::Test => tests(root),
+        Step::NewJob => new_job::check(root, is_closing_line),
         Step::Doctest => run_keeping(
             cargo(root).args(["test", "--locked", "--workspace", "--doc", "--quiet"]),
             is_closing_line,
@@ -129,7 +138,7 @@ fn check(root: &Path, step: Step) -> Result<()> {
         Step::Codegen => codegen::run(root, &codegen::Args { check: true }),
         // The cheap profile: what is checked does not depend on the optimizer, and a release build takes long.
         Step::Package => package::run(root, &package::Args::checking("dev")),
-        Step::Readme | Step::Test | Step::Doctest => {
+        Step::Readme | Step::Test | Step::Doctest | Step::NewJob => {
             Err(Error::Bug("a step with output has no check".into()))
         }
     }
@@ -161,8 +170,10 @@ fn is_closing_line(line: &str) -> bool {
     line.starts_with("test result:") || (line.starts_with("Summary [") && line.contains("tests run"))
 }
 
+/// The step as `--only` takes it.
 fn name(step: Step) -> String {
-    format!("{step:?}").to_lowercase()
+    step.to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 #[cfg(test)]

@@ -57,6 +57,9 @@ pub(crate) enum Error {
     /// A file that a scaffold would overwrite.
     #[error("`{}` is there already", .0.display())]
     Exists(PathBuf),
+    /// A scaffold whose tests were not found.
+    #[error("the scaffold `{job}` ran no test")]
+    NoTests { job: &'static str },
     /// A contender of the benchmark found other features than ours.
     #[error("the features of {peer} differ from ours:\n{report}")]
     FeaturesDiffer { peer: String, report: String },
@@ -79,6 +82,7 @@ impl Error {
                 "look for a path, a time or an unordered walk: unpack both and compare with `strings` or `cmp`"
             }
             Self::JobName { .. } => "use lower-case words joined by hyphens, such as `load-forecast`",
+            Self::NoTests { .. } => "its template under xtask/assets/new_job must hold one",
             Self::Exists(_) => "choose another name, or remove it first",
             Self::FeaturesDiffer { .. } => {
                 "figures for different work say nothing: mend the job or the peer first"

@@ -14,6 +14,7 @@ mod new_job;
 mod package;
 mod process;
 mod readme;
+mod sources;
 mod tidy;
 
 use std::path::{Path, PathBuf};

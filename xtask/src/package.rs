@@ -212,9 +212,9 @@ mod tests {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
         let service = fs::read_to_string(assets.join("systemd/datalake@.service")).unwrap();
         let cron = fs::read_to_string(assets.join("cron/datalake")).unwrap();
-        let arguments = "--config /etc/datalake/datalake_config.json\n";
-        assert!(service.contains(&format!("\nExecStart=/opt/datalake/bin/%i {arguments}")));
-        assert!(cron.ends_with(&format!("/opt/datalake/bin/theft-detection {arguments}")));
+        let line = |job: &str| format!("/opt/datalake/bin/{job} --config /etc/datalake/{job}.config.json\n");
+        assert!(service.contains(&format!("\nExecStart={}", line("%i"))));
+        assert!(cron.ends_with(&line("theft-detection")));
         // Every code of a fault that time does not mend.
         assert!(service.contains("\nRestartPreventExitStatus=2 65 66 70 73 78\n"));
         for line in [

@@ -57,6 +57,20 @@ pub(crate) fn run(root: &Path, keep: impl Fn(&str) -> bool + Copy) -> (Vec<Strin
     (kept, Ok(()))
 }
 
+/// Whether the README's commands run all tests of the workspace.
+pub(crate) fn covers_tests(root: &Path) -> bool {
+    fs::read_to_string(root.join("README.md")).is_ok_and(|text| runs_all_tests(&text))
+}
+
+fn runs_all_tests(markdown: &str) -> bool {
+    let blocks = blocks(markdown);
+    let mut run = blocks
+        .iter()
+        .filter(|block| block.runs())
+        .flat_map(|block| &block.commands);
+    run.any(|command| command == "cargo test --workspace")
+}
+
 /// The shell blocks of a Markdown text.
 pub(crate) fn blocks(markdown: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -89,7 +103,8 @@ pub(crate) fn blocks(markdown: &str) -> Vec<Block> {
 fn commands<'a>(body: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut commands = Vec::new();
     let mut open = String::new();
-    for line in body.map(str::trim).filter(|line| !line.starts_with('#')) {
+    for line in body.filter(|line| !line.trim_start().starts_with('#')) {
+        let line = line.split(" #").next().unwrap_or(line).trim();
         if let Some(start) = line.strip_suffix('\\') {
             open.push_str(start);
         } else {
@@ -188,7 +203,7 @@ mod tests {
 cargo run --bin theft -- \\
     --lake data
 
-cargo test
+cargo test    # all of them
 ```
 ```rust
 cargo nonsense
@@ -218,6 +233,13 @@ sudo systemctl start x
         );
         assert!(found[0].runs());
         assert!(!found[1].runs());
+    }
+
+    #[test]
+    fn only_the_whole_workspace_counts_as_all_tests() {
+        assert!(runs_all_tests("```sh\ncargo test --workspace\n```\n"));
+        assert!(!runs_all_tests("```sh by-hand\ncargo test --workspace\n```\n"));
+        assert!(!runs_all_tests(TEXT));
     }
 
     #[test]

@@ -2,15 +2,15 @@
 //!
 //! What rustfmt, clippy and cargo-deny check is not repeated here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::process::Command;
 
 use fs_err as fs;
 
 use crate::error::{Error, Result};
 use crate::metadata::{Metadata, Package};
-use crate::{process, readme};
+use crate::{readme, sources};
 
 /// What may lie at the top of the repository, beside dotfiles.
 const TOP_LEVEL: [&str; 10] = [
@@ -130,7 +130,7 @@ impl fmt::Display for Problem {
 pub(crate) fn run(root: &Path) -> Result<()> {
     let metadata = Metadata::read(root)?;
     let mut problems = Vec::new();
-    let files = files(root)?;
+    let files = sources::list(root)?;
     problems.extend(top_level(&files));
     let mut variables = Vec::new();
     for path in &files {
@@ -149,7 +149,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         if Path::new(path).extension() == Some("rs".as_ref()) {
             problems.extend(source(path, text));
             variables.extend(
-                environment_variables(text)
+                environment_variables(path, text)
                     .into_iter()
                     .map(|name| (path.clone(), name)),
             );
@@ -162,7 +162,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         problems.extend(layering(member));
     }
     let text = readme::read(root)?;
-    problems.extend(undocumented(&variables, &text));
+    let mut guides = text.clone();
+    for name in ["ARCHITECTURE.md", ".env.example"] {
+        guides += &fs::read_to_string(root.join(name)).unwrap_or_default();
+    }
+    problems.extend(undocumented(&variables, &guides));
     problems.extend(
         readme::problems(&text, &metadata)
             .into_iter()
@@ -176,24 +180,6 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         0 => Ok(()),
         count => Err(Error::Rules { count }),
     }
-}
-
-/// Every file that is committed or would be, sorted.
-fn files(root: &Path) -> Result<Vec<String>> {
-    let mut command = Command::new("git");
-    command
-        .current_dir(root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let list = process::output(&mut command)?;
-    let mut files: Vec<String> = list
-        .split(|byte| *byte == 0)
-        .map(|path| String::from_utf8_lossy(path).into_owned())
-        // A file removed but not yet committed is still listed; a link's text is no content of ours.
-        .filter(|path| root.join(path).is_file() && !root.join(path).is_symlink())
-        .collect();
-    files.sort_unstable();
-    files.dedup();
-    Ok(files)
 }
 
 fn top_level(files: &[String]) -> Vec<Problem> {
@@ -305,9 +291,14 @@ fn layering(package: &Package) -> Vec<Problem> {
         .collect()
 }
 
-/// Names of the project's environment variables that a source names as whole string literals.
-fn environment_variables(text: &str) -> Vec<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+/// Names of the project's environment variables that a source names as whole string literals, tests left out:
+/// they make names up.
+fn environment_variables(path: &str, text: &str) -> Vec<String> {
+    if path.ends_with("/tests.rs") || path.contains("/tests/") {
+        return Vec::new();
+    }
+    let code = text.split("#[cfg(test)]").next().unwrap_or("");
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split('"').skip(1).step_by(2))
         .filter(|literal| {
             literal.strip_prefix("DATALAKE_").is_some_and(|rest| {
@@ -318,20 +309,26 @@ fn environment_variables(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn undocumented(variables: &[(String, String)], readme: &str) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = variables
+/// Variables that neither guide names, each with the first file that reads it.
+fn undocumented(variables: &[(String, String)], guides: &str) -> Vec<Problem> {
+    let missing = variables
         .iter()
-        .filter(|(_, name)| !readme.contains(name.as_str()))
-        .map(|(path, name)| {
+        .filter(|(_, name)| !guides.contains(name.as_str()));
+    // The files are sorted: the first one stays.
+    let first: BTreeMap<&str, &str> = missing
+        .rev()
+        .map(|(path, name)| (name.as_str(), path.as_str()))
+        .collect();
+    first
+        .into_iter()
+        .map(|(name, path)| {
             Problem::new(
                 path,
                 0,
-                format!("`{name}` is not in the README: say what it does"),
+                format!("`{name}` is in no guide: say in README.md or .env.example what it does"),
             )
         })
-        .collect();
-    problems.dedup();
-    problems
+        .collect()
 }
 
 #[cfg(test)]

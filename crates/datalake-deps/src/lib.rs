@@ -9,3 +9,5 @@ pub mod fingerprint;
 pub mod lake;
 pub mod logging;
 pub mod publish;
+pub mod run_record;
+pub mod session;

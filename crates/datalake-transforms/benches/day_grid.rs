@@ -80,10 +80,15 @@ fn place(order: Order, i: usize) -> (usize, usize) {
 }
 
 fn batches(order: Order) -> Vec<RecordBatch> {
-    let ids: ArrayRef = Arc::new(StringArray::from_iter_values((0..METERS).map(|meter| format!("{meter:012}"))));
+    let ids: ArrayRef = Arc::new(StringArray::from_iter_values(
+        (0..METERS).map(|meter| format!("{meter:012}")),
+    ));
     let codes: ArrayRef = Arc::new(StringArray::from(vec!["501000", "301000"]));
     let dictionary = |keys: Vec<i32>, values: &ArrayRef| -> ArrayRef {
-        Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from(keys), Arc::clone(values)))
+        Arc::new(DictionaryArray::<Int32Type>::new(
+            Int32Array::from(keys),
+            Arc::clone(values),
+        ))
     };
     let rows: Vec<usize> = (0..ROWS).collect();
     let batch = |rows: &[usize]| {
@@ -95,10 +100,22 @@ fn batches(order: Order) -> Vec<RecordBatch> {
                 "measuring_component_id",
                 dictionary(rows.iter().map(|i| place(order, *i).0 as i32).collect(), &ids),
             ),
-            ("measured_at", Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(at)))),
-            ("value_micro", Arc::new(Int64Array::from_iter_values(rows.iter().map(value)))),
-            ("condition_code", dictionary(rows.iter().map(|i| i32::from(i % 50 == 0)).collect(), &codes)),
-            ("updated_at", Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(at)))),
+            (
+                "measured_at",
+                Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(at))),
+            ),
+            (
+                "value_micro",
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(value))),
+            ),
+            (
+                "condition_code",
+                dictionary(rows.iter().map(|i| i32::from(i % 50 == 0)).collect(), &codes),
+            ),
+            (
+                "updated_at",
+                Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(at))),
+            ),
         ];
         RecordBatch::try_from_iter(columns).unwrap_or_else(|error| unreachable!("{error}"))
     };
@@ -113,7 +130,9 @@ fn resolve_and_insert(
 ) {
     for batch in batches {
         rows.clear();
-        let done = resolver.resolve(batch, rows).and_then(|()| grid.insert(&rows.rows));
+        let done = resolver
+            .resolve(batch, rows)
+            .and_then(|()| grid.insert(&rows.rows));
         assert!(matches!(done, Ok(0)));
     }
 }
@@ -122,7 +141,9 @@ fn resolve_and_insert(
 fn resolve(bencher: Bencher<'_, '_>, order: Order) {
     let registry = registry();
     let batches = batches(order);
-    let Ok(mut resolver) = Resolver::new(&registry, config()) else { return };
+    let Ok(mut resolver) = Resolver::new(&registry, config()) else {
+        return;
+    };
     let mut rows = ResolvedRows::default();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         for batch in &batches {
@@ -136,8 +157,12 @@ fn resolve(bencher: Bencher<'_, '_>, order: Order) {
 fn resolve_insert(bencher: Bencher<'_, '_>, order: Order) {
     let registry = registry();
     let batches = batches(order);
-    let Ok(mut resolver) = Resolver::new(&registry, config()) else { return };
-    let Ok(mut grid) = DayGrid::new(&registry, &config(), DAY..DAY + 1, 0..METERS as u32) else { return };
+    let Ok(mut resolver) = Resolver::new(&registry, config()) else {
+        return;
+    };
+    let Ok(mut grid) = DayGrid::new(&registry, &config(), DAY..DAY + 1, 0..METERS as u32) else {
+        return;
+    };
     let mut rows = ResolvedRows::default();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         assert!(grid.restart(DAY..DAY + 1).is_ok());
@@ -149,8 +174,12 @@ fn resolve_insert(bencher: Bencher<'_, '_>, order: Order) {
 fn resolve_insert_finish(bencher: Bencher<'_, '_>, order: Order) {
     let registry = registry();
     let batches = batches(order);
-    let Ok(mut resolver) = Resolver::new(&registry, config()) else { return };
-    let Ok(mut grid) = DayGrid::new(&registry, &config(), DAY..DAY + 1, 0..METERS as u32) else { return };
+    let Ok(mut resolver) = Resolver::new(&registry, config()) else {
+        return;
+    };
+    let Ok(mut grid) = DayGrid::new(&registry, &config(), DAY..DAY + 1, 0..METERS as u32) else {
+        return;
+    };
     let mut rows = ResolvedRows::default();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         resolve_and_insert(&mut resolver, &mut grid, &mut rows, black_box(&batches));

@@ -52,7 +52,10 @@ struct Cell {
 }
 
 impl Cell {
-    const ABSENT: Self = Self { measured: Measured::ABSENT, updated: 0 };
+    const ABSENT: Self = Self {
+        measured: Measured::ABSENT,
+        updated: 0,
+    };
 }
 
 /// What [`DayGrid::finish`] yields.
@@ -133,7 +136,11 @@ impl<'r> DayGrid<'r> {
         if self.versions.is_empty() && rows.iter().any(|row| row.version != 0) {
             self.versions.resize(self.cells.len(), 0);
         }
-        if self.versions.is_empty() { self.insert_rows::<false>(rows) } else { self.insert_rows::<true>(rows) }
+        if self.versions.is_empty() {
+            self.insert_rows::<false>(rows)
+        } else {
+            self.insert_rows::<true>(rows)
+        }
     }
 
     fn insert_rows<const VERSIONED: bool>(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
@@ -162,7 +169,10 @@ impl<'r> DayGrid<'r> {
                 (row.updated, row.version, row.measured) > (kept.updated, kept_version, kept.measured)
             };
             if wins {
-                *kept = Cell { measured: row.measured, updated: row.updated };
+                *kept = Cell {
+                    measured: row.measured,
+                    updated: row.updated,
+                };
                 if VERSIONED {
                     self.versions[position] = row.version;
                 }

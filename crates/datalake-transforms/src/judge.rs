@@ -2,15 +2,15 @@
 
 use rayon::prelude::*;
 
-use crate::change_point::Step;
 use crate::levels::{Block, Levels, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
 use crate::rules::{
-    Rule, RuleConfig, RuleEvidence, StayContext, flatline, overlapping_install, peer_low, prolonged_estimation,
-    reverse_flow, sustained_drop, usage_disconnected, usage_not_installed, zero_while_on,
+    Rule, RuleConfig, RuleEvidence, StayContext, flatline, overlapping_install, peer_low,
+    prolonged_estimation, reverse_flow, sustained_drop, usage_disconnected, usage_not_installed,
+    zero_while_on,
 };
 use crate::series::{DaySeries, SeriesBlock};
 use crate::stays::{Stay, rows_of, stays};
@@ -45,7 +45,12 @@ pub struct StayEvidence {
 
 /// Judges all delivered-kWh components of a block; the order is that of the components and their stays.
 #[must_use]
-pub fn judge(block: &SeriesBlock, registry: &Registry, peers: &Peers, config: &RuleConfig) -> Vec<StayEvidence> {
+pub fn judge(
+    block: &SeriesBlock,
+    registry: &Registry,
+    peers: &Peers,
+    config: &RuleConfig,
+) -> Vec<StayEvidence> {
     let judged: Vec<Vec<StayEvidence>> = block
         .range()
         .into_par_iter()
@@ -96,10 +101,14 @@ pub fn judge_series(
     all
 }
 
+/// Components of one service point; what has more is a placeholder for places unknown.
+const COMPONENTS_OF_A_PLACE: usize = 200;
+
 fn has_received_channel(registry: &Registry, stay: &Stay) -> bool {
     stay.service_point.is_some_and(|place| {
         let from = stay.installed.unwrap_or(i64::MIN);
-        registry.has_received_channel(place, from, stay.removed.unwrap_or(i64::MAX))
+        registry.components_at(place).len() <= COMPONENTS_OF_A_PLACE
+            && registry.has_received_channel(place, from, stay.removed.unwrap_or(i64::MAX))
     })
 }
 
@@ -119,7 +128,6 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         prolonged_estimation::judge(context),
         peer_low::judge(context),
     ];
-    let step: Option<Step> = step;
     let suppressions = suppress(context, &rules, run.as_ref(), step.as_ref());
     let series = context.series;
     let rows = context.rows.clone();
@@ -133,7 +141,11 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         first_day: series.day[rows.start],
         last_day,
         days_observed: rows.len() as u32,
-        actual_share: if present == 0 { 0.0 } else { (usable as f64 / present as f64) as f32 },
+        actual_share: if present == 0 {
+            0.0
+        } else {
+            (usable as f64 / present as f64) as f32
+        },
         edges: Edges::new(levels),
         loss: level_loss(context, &rules, billable),
         usage_micro: usage(context, &rules, billable),
@@ -143,7 +155,12 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
 }
 
 /// Rules whose hits mean that the home used more than was counted.
-const LEVEL_RULES: [Rule; 4] = [Rule::ZeroWhileOn, Rule::SustainedDrop, Rule::Flatline, Rule::ReverseFlow];
+const LEVEL_RULES: [Rule; 4] = [
+    Rule::ZeroWhileOn,
+    Rule::SustainedDrop,
+    Rule::Flatline,
+    Rule::ReverseFlow,
+];
 
 fn level_loss(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) -> Option<Loss> {
     let hits = || {
@@ -173,4 +190,138 @@ fn usage(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) -> i6
         }
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::DAY_SECONDS;
+    use crate::ranking::assemble;
+    use crate::rules::testing::{
+        FIRST_DAY, PEERS, Profiles, World, component, home, installed, period, scaled,
+    };
+    use crate::series::collate;
+    use proptest::prelude::*;
+
+    /// Day profiles of the component under test and of homes beside it, some of them odd.
+    fn lake(seed: u64) -> Vec<Profiles> {
+        (0..=PEERS as u32)
+            .map(|home_index| {
+                let kwh = home(seed + u64::from(home_index), 240, 4.0 + f64::from(home_index % 7));
+                let kwh = match home_index % 5 {
+                    0 => scaled(kwh, 150..240, 0.3),
+                    1 => scaled(kwh, 200..240, 0.0),
+                    _ => kwh,
+                };
+                Profiles::daily(home_index, FIRST_DAY, &kwh)
+            })
+            .collect()
+    }
+
+    fn judged(world: &World, order: &[Profiles], threads: usize) -> (RecordBatches, Vec<StayEvidence>) {
+        let batches: Vec<_> = order.iter().map(Profiles::batch).collect();
+        let block = collate(&batches).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let evidence = judge(&block, &world.registry, &world.peers, &world.config);
+            let mut shuffled = evidence.clone();
+            shuffled.reverse();
+            let found = assemble(shuffled, &world.registry, &world.peers, &world.config).unwrap();
+            ((found.cases, found.scores), evidence)
+        })
+    }
+
+    type RecordBatches = (arrow::array::RecordBatch, arrow::array::RecordBatch);
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+        #[test]
+        fn neither_order_nor_threads_matter(seed in 0_u64..1_000, turn in 0_usize..30) {
+            let world = World::steady(installed(), 240);
+            let mut profiles = lake(seed);
+            let (tables, evidence) = judged(&world, &profiles, 1);
+            prop_assert!(tables.0.num_rows() > 0);
+            profiles.rotate_left(turn);
+            for threads in [2, 7] {
+                let (again, same) = judged(&world, &profiles, threads);
+                prop_assert_eq!(&again, &tables);
+                prop_assert_eq!(format!("{same:?}"), format!("{evidence:?}"));
+            }
+        }
+
+        #[test]
+        fn ratios_and_verdicts_do_not_depend_on_the_size_of_the_home(seed in 0_u64..1_000, size in 0.5_f64..20.0) {
+            let world = World::steady(installed(), 240);
+            let kwh = scaled(home(seed, 240, 8.0), 150..240, 0.4);
+            let bigger: Vec<f64> = kwh.iter().map(|kwh| kwh * size).collect();
+            let drop = |kwh: &[f64]| world.rule(&Profiles::daily(0, FIRST_DAY, kwh), Rule::SustainedDrop).0;
+            let (a, b) = (drop(&kwh), drop(&bigger));
+            prop_assert_eq!(a.verdict, b.verdict);
+            prop_assert_eq!(a.onset_day, b.onset_day);
+            prop_assert!((a.value - b.value).abs() < 1e-3);
+            prop_assert!((a.strength - b.strength).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_meter_that_moves_is_judged_at_each_place() {
+        let at = |day: i32| i64::from(FIRST_DAY + day) * DAY_SECONDS;
+        let world = World::steady(
+            component(&[period(3, at(0), at(100)), period(4, at(120), i64::MAX)]),
+            240,
+        );
+        // A small home after a large one is no drop: these are two homes.
+        let kwh = scaled(home(1, 240, 20.0), 100..240, 0.4);
+        let profiles = Profiles::daily(0, FIRST_DAY, &kwh).uninstall(100..120);
+        let stays = world.judge(&profiles);
+        assert_eq!(stays.len(), 2);
+        assert_eq!(
+            (stays[0].service_point, stays[1].service_point),
+            (Some(3), Some(4))
+        );
+        assert_eq!((stays[0].days_observed, stays[1].days_observed), (120, 120));
+        let hits = |stay: &StayEvidence| -> Vec<Rule> {
+            stay.rules
+                .iter()
+                .filter(|rule| rule.is_hit())
+                .map(|rule| rule.rule)
+                .collect()
+        };
+        // What was used after the removal belongs to the place before.
+        assert_eq!(hits(&stays[0]), [Rule::UsageNotInstalled]);
+        assert_eq!(hits(&stays[1]), []);
+        assert_eq!(stays[0].usage_micro, profiles.uninstalled_kwh.iter().sum::<i64>());
+    }
+
+    #[test]
+    fn received_energy_is_not_judged() {
+        let mut received = installed();
+        if let Some(kind) = &mut received.component_type {
+            kind.direction = crate::model::Direction::Received;
+        }
+        let world = World::steady(received, 100);
+        assert_eq!(
+            world.judge(&Profiles::daily(0, FIRST_DAY, &home(1, 100, 5.0))),
+            []
+        );
+    }
+
+    #[test]
+    fn usage_older_than_the_billable_time_is_not_claimed() {
+        let mut world = World::steady(installed(), 240);
+        world.config.back_billing_months = 1;
+        let profiles = Profiles::daily(0, FIRST_DAY, &vec![2.0; 240]).switch_off(100..240);
+        let stays = world.judge(&profiles);
+        assert_eq!(stays[0].usage_micro, 30 * 2_000_000);
+        let usage = stays[0]
+            .rules
+            .iter()
+            .find(|rule| rule.rule == Rule::UsageDisconnected)
+            .unwrap();
+        assert_eq!(usage.kwh_micro, 140 * 2_000_000);
+    }
 }

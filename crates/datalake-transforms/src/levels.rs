@@ -53,9 +53,9 @@ pub struct Block {
 /// Intervals that a whole day has; 1 for registers, whose days are shares of a period.
 #[must_use]
 pub fn intervals_of_a_day(component: &Component) -> u16 {
-    component
-        .interval_seconds()
-        .map_or(1, |seconds| (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16)
+    component.interval_seconds().map_or(1, |seconds| {
+        (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16
+    })
 }
 
 /// Usable kWh of a whole day; `None` for a day that is not whole.
@@ -190,5 +190,79 @@ impl Levels {
             from = to;
         }
         blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, installed, typed};
+    use crate::stays::stays;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_day_three_quarters_usable_is_filled_up() {
+        let mut profiles = Profiles::intervals(0, FIRST_DAY, &[vec![0.5; 48], vec![0.5; 48], vec![0.5; 48]]);
+        profiles.usable[1] = 36;
+        profiles.usable_kwh[1] = 18_000_000;
+        profiles.usable[2] = 35;
+        let series = profiles.series();
+        let kwh: Vec<Option<f64>> = (0..3).map(|row| whole_day_kwh(&series, row, 48)).collect();
+        assert_eq!(kwh, [Some(24.0), Some(24.0), None]);
+    }
+
+    #[test]
+    fn intervals_by_type() {
+        assert_eq!(intervals_of_a_day(&typed("a", Some(300), &[])), 288);
+        assert_eq!(intervals_of_a_day(&typed("a", Some(1800), &[])), 48);
+        assert_eq!(intervals_of_a_day(&installed()), 1);
+        assert_eq!(intervals_of_a_day(&typed("a", None, &[])), 1);
+    }
+
+    #[test]
+    fn weeks_run_from_monday_and_need_four_days() {
+        let kwh: Vec<f64> = (1..=17).map(f64::from).collect();
+        let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
+        let stay = &stays(&installed())[0];
+        let levels = Levels::new(&profiles.series(), 0..17, stay, 1, None);
+        assert!(!levels.has_peers);
+        let blocks = levels.blocks(false);
+        // Three days of the third week are no week.
+        assert_eq!(blocks.len(), 2);
+        assert_eq!(
+            (blocks[0].first_day, blocks[0].last_day),
+            (FIRST_DAY, FIRST_DAY + 6)
+        );
+        assert!((blocks[0].level - 4.0_f64.ln()).abs() < 1e-12);
+        assert!((blocks[1].level - 11.0_f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_days_of_a_register_period_are_one_block() {
+        let kwh = [vec![5.0; 60], vec![4.0; 60]].concat();
+        let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
+        let levels = Levels::new(&profiles.series(), 0..120, &stays(&installed())[0], 1, None);
+        let blocks = levels.blocks(true);
+        assert_eq!(blocks.len(), 2);
+        assert_eq!(
+            (blocks[0].last_day, blocks[1].last_day),
+            (FIRST_DAY + 59, FIRST_DAY + 119)
+        );
+        assert!(levels.blocks(false).len() > 16);
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_by_sorting(values in prop::collection::vec(-50.0_f64..50.0, 1..40), q in 0.0_f64..=1.0) {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let position = q * (sorted.len() - 1) as f64;
+            let low = sorted[position.floor() as usize];
+            let high = sorted[position.ceil() as usize];
+            let expected = low + (high - low) * position.fract();
+            let found = quantile(&mut values.clone(), q).unwrap();
+            prop_assert!((found - expected).abs() < 1e-9);
+        }
     }
 }

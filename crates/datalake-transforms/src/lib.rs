@@ -7,7 +7,7 @@
 //! The way of the data:
 //!
 //! ```text
-//! device, measuring_component, install_event -> registry::Registry
+//! device, measuring_component, install_event -> registry::build (legal time -> clock -> install periods)
 //! measurements -> resolve -> day_grid -> day_profile (one row per component and day)
 //! day_profile -> series -> features (one row per component)
 //! series + peers -> rules (evidence) -> suppressors -> loss -> cases

@@ -97,7 +97,11 @@ impl Expectation {
             .into_iter()
             .filter(|block| block.last_day < onset && block.first_day >= onset.saturating_sub(YEAR_DAYS))
             .collect();
-        let b = if levels.has_peers { elasticity(&blocks) } else { 0.0 };
+        let b = if levels.has_peers {
+            elasticity(&blocks)
+        } else {
+            0.0
+        };
         let mut expectation = Self {
             elasticity: b,
             level: [0.0; 2],
@@ -149,4 +153,110 @@ impl Expectation {
 fn index(levels: &Levels, position: usize) -> f64 {
     let index = levels.index[position];
     if index.is_finite() { index } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, home};
+    use proptest::prelude::*;
+
+    fn levels(kwh: &[f64]) -> Levels {
+        Levels {
+            day: (FIRST_DAY..).take(kwh.len()).collect(),
+            kwh: kwh.to_vec(),
+            row: (0..kwh.len() as u32).collect(),
+            index: vec![0.0; kwh.len()],
+            has_peers: true,
+            median_kwh: median(&mut kwh.to_vec()).unwrap(),
+        }
+    }
+
+    fn lost(kwh: &[f64], onset: i32) -> Loss {
+        let end = FIRST_DAY + kwh.len() as i32;
+        loss(&levels(kwh), FIRST_DAY + onset, FIRST_DAY + onset..end, false).unwrap()
+    }
+
+    #[test]
+    fn a_steady_home_by_hand() {
+        let mut kwh = vec![10.0; 150];
+        kwh[100..].fill(4.0);
+        let loss = lost(&kwh, 100);
+        assert!((loss.expected_micro - 500_000_000).abs() < 100);
+        assert_eq!(loss.actual_micro, 200_000_000);
+        assert!((loss.lost_micro - 300_000_000).abs() < 100);
+        // Nothing ever went wrong with the expectation: no band.
+        assert!((loss.lost_p10_micro - loss.lost_micro).abs() < 100);
+        assert!((loss.lost_p90_micro - loss.lost_micro).abs() < 100);
+    }
+
+    #[test]
+    fn weekends_have_a_level_of_their_own() {
+        // 2012-01-02 is a Monday: 10 kWh a day, 20 on the weekend.
+        let mut kwh: Vec<f64> = (0..147)
+            .map(|day| if day % 7 >= 5 { 20.0 } else { 10.0 })
+            .collect();
+        kwh[140..].fill(0.0);
+        let loss = lost(&kwh, 140);
+        assert!((loss.lost_micro - 90_000_000).abs() < 1_000, "{loss:?}");
+    }
+
+    #[test]
+    fn the_peers_share_the_expectation() {
+        // Peers and home fall by half together at day 100; from day 150 on the home falls by half again.
+        let mut all = levels(&[vec![8.0; 100], vec![4.0; 50], vec![2.0; 50]].concat());
+        for index in &mut all.index[100..] {
+            *index = -std::f64::consts::LN_2;
+        }
+        let onset = FIRST_DAY + 150;
+        let loss = loss(&all, onset, onset..onset + 50, false).unwrap();
+        assert!((loss.expected_micro - 200_000_000).abs() < 10_000_000, "{loss:?}");
+        assert!((loss.lost_micro - 100_000_000).abs() < 10_000_000, "{loss:?}");
+    }
+
+    #[test]
+    fn a_home_above_its_baseline_lost_nothing() {
+        let mut kwh = home(1, 150, 8.0);
+        for value in &mut kwh[100..] {
+            *value += 10.0;
+        }
+        let loss = lost(&kwh, 100);
+        assert_eq!((loss.lost_micro, loss.lost_p90_micro), (0, 0));
+    }
+
+    #[test]
+    fn thirteen_days_are_no_baseline() {
+        assert_eq!(
+            loss(
+                &levels(&[8.0; 50]),
+                FIRST_DAY + 13,
+                FIRST_DAY + 13..FIRST_DAY + 50,
+                false
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn the_cap_counts_months_back() {
+        assert_eq!(first_billable_day(1000, 12), 1000 - 365 + 1);
+        assert_eq!(first_billable_day(1000, 1), 1000 - 30 + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn the_band_holds_the_loss_and_scales(seed in 0_u64..500, factor in 0.0_f64..0.9) {
+            let mut kwh = home(seed, 300, 8.0);
+            for value in &mut kwh[200..] {
+                *value *= factor;
+            }
+            let found = lost(&kwh, 200);
+            prop_assert!(found.lost_p10_micro <= found.lost_micro && found.lost_micro <= found.lost_p90_micro);
+            prop_assert!(found.lost_micro >= found.expected_micro - found.actual_micro - 200);
+            let double: Vec<f64> = kwh.iter().map(|kwh| 2.0 * kwh).collect();
+            let doubled = lost(&double, 200);
+            prop_assert!((doubled.lost_micro - 2 * found.lost_micro).abs() < 1_000);
+        }
+    }
 }

@@ -130,7 +130,11 @@ impl Measured {
     #[inline]
     pub const fn plain_value(self) -> Option<i64> {
         const PLAIN: u64 = Mark::new(Condition::Actual, true).0 as u64 >> RANK_SHIFT;
-        if self.0 >> (MARK_SHIFT + RANK_SHIFT) == PLAIN { self.value_micro() } else { None }
+        if self.0 >> (MARK_SHIFT + RANK_SHIFT) == PLAIN {
+            self.value_micro()
+        } else {
+            None
+        }
     }
 
     /// The bits, to be written to a spill file.

@@ -29,8 +29,7 @@ impl Stay {
     /// First day that lies wholly inside the stay.
     #[must_use]
     pub fn first_whole_day(&self) -> i32 {
-        self.installed
-            .map_or(i32::MIN, |at| day_of(at + DAY_SECONDS - 1))
+        self.installed.map_or(i32::MIN, |at| day_of(at + DAY_SECONDS - 1))
     }
 
     /// First day that the removal cuts or that follows it; `i32::MAX` while the meter hangs there.
@@ -127,7 +126,10 @@ mod tests {
 
     #[test]
     fn periods_at_one_place_are_one_stay() {
-        let all = stays(&component(&[period(4, 10 * D, 20 * D), period(4, 25 * D, i64::MAX)]));
+        let all = stays(&component(&[
+            period(4, 10 * D, 20 * D),
+            period(4, 25 * D, i64::MAX),
+        ]));
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].installed, all[0].removed), (Some(10 * D), None));
         assert_eq!(all[0].removal_day(), i32::MAX);

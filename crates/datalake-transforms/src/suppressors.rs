@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::change_point::Step;
 use crate::error::TransformError;
-use crate::levels::{Levels, WEEK, median};
-use crate::peers::YEAR_DAYS;
-use crate::rules::zero_while_on::ZeroRun;
-use crate::rules::{Rule, RuleEvidence, StayContext};
+use crate::rules::Rule;
+
+mod find;
+
+pub(crate) use find::suppress;
 
 /// Factors of the suppressors: what is left of a rule's strength, 0 (nothing) to 1 (all of it).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +32,7 @@ pub struct SuppressorConfig {
     pub exchange_with_continuity: f64,
     /// Few of the values since the onset are actual.
     pub mostly_estimated: f64,
-    /// Too short a time before the onset.
+    /// Too short a time before the onset, in part; half of the time will do where all hours of the day fell alike.
     pub new_install: f64,
     /// No data around the onset: what happened then was not seen.
     pub data_gap: f64,
@@ -188,16 +188,26 @@ impl Suppression {
     pub fn text(&self) -> String {
         let x = self.measured;
         match self.suppressor {
-            Suppressor::Vacancy => format!("the home looks empty: its days vary {x:.2} times as much as before"),
-            Suppressor::MainsOffBefore => format!("the home was at zero on {x:.0} days of the year before as well"),
+            Suppressor::Vacancy => {
+                format!("the home looks empty: its days vary {x:.2} times as much as before")
+            }
+            Suppressor::MainsOffBefore => {
+                format!("the home was at zero on {x:.0} days of the year before as well")
+            }
             Suppressor::Resumed => format!("use came back by itself, {x:.0} whole days of it follow"),
-            Suppressor::AreaOutage => format!("{:.0} % of the days fall into an outage of the area", 100.0 * x),
-            Suppressor::Season => format!("the peers fell alike: against them the level is {x:.2} of that before"),
+            Suppressor::AreaOutage => {
+                format!("{:.0} % of the days fall into an outage of the area", 100.0 * x)
+            }
+            Suppressor::Season => {
+                format!("the peers fell alike: against them the level is {x:.2} of that before")
+            }
             Suppressor::SeasonalPremise => {
                 format!("the same happened a year before: the level is {x:.2} of that in the same season")
             }
             Suppressor::Solar if x < 0.0 => "a channel receives energy at the service point".to_owned(),
-            Suppressor::Solar => format!("energy fell around midday alone: nights keep {x:.2} of their level"),
+            Suppressor::Solar => {
+                format!("energy fell around midday alone: nights keep {x:.2} of their level")
+            }
             Suppressor::ExchangeWithContinuity => {
                 format!("the meter was exchanged and the new one reads {x:.2} of the level before the onset")
             }
@@ -206,208 +216,12 @@ impl Suppression {
             }
             Suppressor::NewInstall => format!("{x:.0} days before the onset are few to know the home by"),
             Suppressor::DataGap => format!("no whole day was seen for {x:.0} days around the onset"),
-            Suppressor::PlannedRemoval => format!("the meter was removed as planned {x:.0} days after the onset"),
+            Suppressor::PlannedRemoval => {
+                format!("the meter was removed as planned {x:.0} days after the onset")
+            }
             Suppressor::LatePaperwork => {
                 format!("the usage runs up to the first install event, {x:.0} days: it was recorded late")
             }
         }
     }
-}
-
-/// Days silent in an area: this share of the peers, or of the meters under the transformer.
-const OUTAGE_SHARES: (f64, f64) = (0.3, 0.5);
-
-/// Days without a whole day around an onset that make a gap.
-const GAP_DAYS: i32 = 14;
-
-/// Days from the onset to a recorded removal that make it planned.
-const REMOVAL_DAYS: i32 = 45;
-
-/// Days after the change that a change of the spread is read from.
-const SPREAD_DAYS: usize = 14;
-
-/// Gathers what speaks against the rules of one stay.
-pub(crate) struct Suppressing<'a, 'b> {
-    context: &'a StayContext<'b>,
-    found: Vec<Suppression>,
-}
-
-impl<'a, 'b> Suppressing<'a, 'b> {
-    fn add(&mut self, suppressor: Suppressor, rule: Rule, measured: f64) {
-        self.found.push(Suppression {
-            suppressor,
-            rule,
-            factor: self.context.config.suppressors.factor(suppressor) as f32,
-            measured: measured as f32,
-        });
-    }
-
-    fn levels(&self) -> &'a Levels {
-        self.context.levels
-    }
-
-    /// What holds for every rule that compares a level with the one before.
-    fn around_the_onset(&mut self, evidence: &RuleEvidence) {
-        let (rule, onset) = (evidence.rule, evidence.onset_day);
-        let levels = self.levels();
-        let split = levels.positions(i32::MIN..onset).end;
-        if let Some(&first) = levels.day.first()
-            && onset - first < self.context.config.baseline_days as i32
-        {
-            self.add(Suppressor::NewInstall, rule, f64::from(onset - first));
-        }
-        if split > 0 && split < levels.len() {
-            let gap = levels.day[split] - levels.day[split - 1] - 1;
-            if gap >= GAP_DAYS && !self.context.is_register() {
-                self.add(Suppressor::DataGap, rule, f64::from(gap));
-            }
-        }
-        let removal = self.context.stay.removal_day();
-        if self.context.stay.removal_recorded && removal >= onset && removal - onset <= REMOVAL_DAYS {
-            self.add(Suppressor::PlannedRemoval, rule, f64::from(removal - onset));
-        }
-        let series = self.context.series;
-        let (mut actual, mut rows) = (0_u64, 0_u64);
-        for row in self.context.rows.clone() {
-            if (onset..=evidence.end_day).contains(&series.day[row]) {
-                actual += u64::from(series.usable[row]);
-                rows += u64::from(series.intervals[row]);
-            }
-        }
-        if !self.context.is_register() && rows > 0 && 2 * actual < rows {
-            self.add(Suppressor::MostlyEstimated, rule, actual as f64 / rows as f64);
-        }
-    }
-
-    fn zero(&mut self, run: &ZeroRun) {
-        let levels = self.levels();
-        let rule = Rule::ZeroWhileOn;
-        if run.zero_days_before > 0 {
-            self.add(Suppressor::MainsOffBefore, rule, run.zero_days_before as f64);
-        }
-        let after = levels.len() - run.positions.end;
-        if after > 0 {
-            self.add(Suppressor::Resumed, rule, after as f64);
-        }
-        let days = run.positions.clone().map(|position| levels.day[position]);
-        let silent = days.filter(|&day| self.is_outage(day)).count();
-        if 2 * silent >= run.positions.len() {
-            self.add(Suppressor::AreaOutage, rule, silent as f64 / run.positions.len() as f64);
-        }
-        let year_ago = |day: i32| day - YEAR_DAYS;
-        let (first, last) = (levels.day[run.positions.start], levels.day[run.positions.end - 1]);
-        let before = levels.positions(year_ago(first) - WEEK..year_ago(last) + WEEK);
-        if before.len() >= run.positions.len() / 2
-            && let Some(level) = levels.median_over(before)
-            && level <= 0.2 * run.baseline_kwh
-        {
-            self.add(Suppressor::SeasonalPremise, rule, level / run.baseline_kwh);
-        }
-    }
-
-    fn is_outage(&self, day: i32) -> bool {
-        let group = self
-            .context
-            .group
-            .and_then(|group| group.index.as_ref())
-            .and_then(|index| index.silent_share(day));
-        let transformer = self
-            .context
-            .stay
-            .service_point
-            .and_then(|place| self.context.peers.transformer_silent_share(place, day));
-        group.is_some_and(|share| share >= OUTAGE_SHARES.0)
-            || transformer.is_some_and(|share| share >= OUTAGE_SHARES.1)
-    }
-
-    fn drop(&mut self, evidence: &RuleEvidence, step: &Step) {
-        let rule = Rule::SustainedDrop;
-        let max_ratio = self.context.config.sustained_drop.max_ratio;
-        let fell = step.raw_drop.min(step.drop).exp() <= max_ratio;
-        if fell && step.drop.exp() > max_ratio {
-            self.add(Suppressor::Season, rule, step.drop.exp());
-        }
-        if let Some(year) = step.year_drop.filter(|year| fell && year.exp() > max_ratio) {
-            self.add(Suppressor::SeasonalPremise, rule, year.exp());
-        }
-        if self.context.received {
-            self.add(Suppressor::Solar, rule, -1.0);
-        } else if let Some(nights) = self.midday_only(evidence.onset_day) {
-            self.add(Suppressor::Solar, rule, nights);
-        }
-        let after = self.levels().len() - self.levels().positions(i32::MIN..step.onset_day).end;
-        let vary = step.spread_after / step.spread_before.max(0.01);
-        if after >= SPREAD_DAYS && step.drop < -0.9 && !(0.5..=2.5).contains(&vary) && !self.context.is_register() {
-            self.add(Suppressor::Vacancy, rule, vary);
-        }
-    }
-
-    /// Level of the nights after / before the onset, where they kept it and midday fell.
-    fn midday_only(&self, onset: i32) -> Option<f64> {
-        let hourly = self.context.series.hourly_kwh;
-        if hourly.is_empty() {
-            return None;
-        }
-        let levels = self.levels();
-        let ratio = |hours: &[usize]| {
-            let mean = |range: std::ops::Range<usize>| {
-                let mut days: Vec<f64> = Vec::with_capacity(range.len());
-                for position in range {
-                    let row = levels.row[position] as usize * 24;
-                    let mut values = hours.iter().map(|&hour| hourly[row + hour]);
-                    if values.clone().all(|value| value != i64::MIN) {
-                        days.push(values.by_ref().map(|value| value as f64).sum());
-                    }
-                }
-                median(&mut days)
-            };
-            let split = levels.positions(i32::MIN..onset).end;
-            let (before, after) = (mean(0..split)?, mean(split..levels.len())?);
-            (before > 0.0).then(|| after / before)
-        };
-        let midday = ratio(&[10, 11, 12, 13, 14, 15])?;
-        let nights = ratio(&[0, 1, 2, 3, 4, 5, 20, 21, 22, 23])?;
-        (midday <= 0.5 && nights >= 0.8).then_some(nights)
-    }
-}
-
-/// Everything that speaks against the evidence of one stay, in the order of rules.
-pub(crate) fn suppress(
-    context: &StayContext<'_>,
-    evidence: &[RuleEvidence],
-    run: Option<&ZeroRun>,
-    step: Option<&Step>,
-) -> Vec<Suppression> {
-    let mut suppressing = Suppressing {
-        context,
-        found: Vec::new(),
-    };
-    for rule in evidence {
-        match rule.rule {
-            Rule::ZeroWhileOn if rule.is_hit() => {
-                suppressing.around_the_onset(rule);
-                if let Some(run) = run {
-                    suppressing.zero(run);
-                }
-            }
-            Rule::SustainedDrop => {
-                if let Some(step) = step {
-                    suppressing.around_the_onset(rule);
-                    suppressing.drop(rule, step);
-                }
-            }
-            Rule::Flatline if rule.is_hit() => suppressing.around_the_onset(rule),
-            Rule::UsageNotInstalled if rule.is_hit() => {
-                if let Some(installed) = context.stay.installed {
-                    let day = installed.div_euclid(crate::model::DAY_SECONDS) as i32;
-                    if rule.end_day <= day {
-                        suppressing.add(Suppressor::LatePaperwork, rule.rule, f64::from(day - rule.onset_day));
-                    }
-                }
-            }
-            Rule::PeerLow if context.received => suppressing.add(Suppressor::Solar, rule.rule, -1.0),
-            _ => {}
-        }
-    }
-    suppressing.found
 }

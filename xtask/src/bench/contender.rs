@@ -8,7 +8,7 @@ use fs_err as fs;
 use crate::bench::Args;
 use crate::bench::lake::Lake;
 use crate::error::{Error, Result};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, Package};
 use crate::process::{cargo, run, shown, succeeds};
 
 /// What others would use for the core features.
@@ -55,6 +55,8 @@ pub(crate) struct Contender {
     name: &'static str,
     program: PathBuf,
     arguments: Vec<String>,
+    /// For those that take no argument for it.
+    threads: u32,
     output: Output,
 }
 
@@ -76,7 +78,9 @@ impl Contender {
 
     pub(crate) fn command(&self, output: &Path) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments);
+        command
+            .args(&self.arguments)
+            .env("RAYON_NUM_THREADS", self.threads.to_string());
         match self.output {
             Output::None => {}
             Output::Tables => drop(command.arg("--output").arg(output)),
@@ -116,16 +120,21 @@ pub(crate) fn theft_job(release: &Path, lake: &Lake, threads: u32) -> Contender 
         name: "theft-detection",
         program: release.join("theft-detection"),
         arguments: arguments.map(str::to_owned).to_vec(),
+        threads,
         output: Output::Tables,
     }
 }
 
 /// Only decoding the needed columns of `measurements`: what no job over the same files can go below.
-pub(crate) fn scan(root: &Path, metadata: &Metadata, lake: &Lake) -> Result<Option<Contender>> {
-    let Some(package) = metadata
-        .members()
-        .find(|package| package.targets_of("example").any(|name| name == "scan"))
-    else {
+pub(crate) fn scan(
+    root: &Path,
+    metadata: &Metadata,
+    lake: &Lake,
+    folder: &Path,
+    threads: u32,
+) -> Result<Option<Contender>> {
+    let with_scan = |package: &&Package| package.targets_of("example").any(|name| name == "scan");
+    let Some(package) = metadata.members().find(with_scan) else {
         eprintln!("left out: the scan alone (no crate has an example `scan`)");
         return Ok(None);
     };
@@ -139,10 +148,15 @@ pub(crate) fn scan(root: &Path, metadata: &Metadata, lake: &Lake) -> Result<Opti
         "--example",
         "scan",
     ]))?;
+    let config = folder.join("scan.config.json");
+    fs::write(&config, "{\"preset\": \"oracle_mdm\"}\n")?;
     Ok(Some(Contender {
         name: "scan only",
         program: metadata.target_directory.join("release/examples/scan"),
-        arguments: vec![lake.path.join("measurements").display().to_string()],
+        arguments: [&lake.path, &config]
+            .map(|path| path.display().to_string())
+            .to_vec(),
+        threads,
         output: Output::None,
     }))
 }
@@ -164,6 +178,7 @@ pub(crate) fn peer(peer: Peer, python: &Python, root: &Path, lake: &Lake, args: 
         name: peer.module(),
         program: python.program.clone(),
         arguments: arguments.map(str::to_owned).to_vec(),
+        threads: args.threads,
         output: Output::Features(peer),
     }
 }

@@ -10,6 +10,7 @@ use fs_err as fs;
 
 use crate::error::{Error, Result};
 use crate::process::{cargo, output, run, shown};
+use crate::sources;
 
 /// Builds all jobs of the checkout at `root` into `target`; returns the folder of the binaries.
 pub(crate) fn binaries(root: &Path, target: &Path, profile: &str) -> Result<PathBuf> {
@@ -105,24 +106,7 @@ pub(crate) fn copied<T>(root: &Path, target: &Path, build: impl FnOnce(&Path) ->
     let folder = tempfile::Builder::new()
         .prefix("second-build-")
         .tempdir_in(target)?;
-    let mut command = Command::new("git");
-    command
-        .current_dir(root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    for name in output(&mut command)?
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-    {
-        let name = String::from_utf8_lossy(name);
-        let (from, to) = (root.join(&*name), folder.path().join(&*name));
-        // A file removed but not yet committed is still listed.
-        if from.is_file() {
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::copy(from, to)?;
-        }
-    }
+    sources::copy(root, folder.path())?;
     build(folder.path())
 }
 

@@ -13,10 +13,10 @@ pub struct ConfigArgs {
     ///
     /// The value is read as JSON where the key's default is not a text. In the environment the same is written
     /// `DATALAKE__RULES__SUSTAINED_DROP__RATIO=0.5`.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     pub set: Vec<Assignment>,
     /// Print the resolved config with the origin of every value, and end.
-    #[arg(long, env = env_vars::PRINT_CONFIG, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = env_vars::PRINT_CONFIG, value_parser = clap::builder::FalseyValueParser::new())]
     pub print_config: bool,
 }
 

@@ -81,7 +81,11 @@ pub(crate) struct TypeMismatch {
 
 impl<'a> Canonicalizer<'a> {
     pub(crate) fn new(plan: &'a TablePlan, source_file: Arc<str>) -> Self {
-        let columns = plan.columns.iter().enumerate().map(|(at, column)| ColumnConverter::new(plan, at, column.spec));
+        let columns = plan
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| ColumnConverter::new(plan, at, column.spec));
         Self {
             columns: columns.collect(),
             plan,
@@ -90,7 +94,11 @@ impl<'a> Canonicalizer<'a> {
     }
 
     /// Converts a batch; `file` is for errors.
-    pub(crate) fn convert(&mut self, source: SourceBatch, file: &std::path::Path) -> Result<TableBatch, LakeError> {
+    pub(crate) fn convert(
+        &mut self,
+        source: SourceBatch,
+        file: &std::path::Path,
+    ) -> Result<TableBatch, LakeError> {
         let mut bad = BadRows::default();
         let mut arrays = Vec::with_capacity(self.columns.len());
         for (at, converter) in self.columns.iter_mut().enumerate() {
@@ -105,7 +113,11 @@ impl<'a> Canonicalizer<'a> {
         }
         let all = RecordBatch::try_new(self.plan.schema.clone(), arrays)
             .map_err(|error| LakeError::corrupt(file, "a table", error))?;
-        let mut rejected: Vec<RejectedRow> = source.malformed.into_iter().map(|row| self.malformed(row)).collect();
+        let mut rejected: Vec<RejectedRow> = source
+            .malformed
+            .into_iter()
+            .map(|row| self.malformed(row))
+            .collect();
         if bad.is_empty() {
             return Ok(TableBatch {
                 batch: all,
@@ -114,8 +126,12 @@ impl<'a> Canonicalizer<'a> {
             });
         }
         let good: BooleanArray = (0..source.len).map(|row| Some(!bad.contains(row))).collect();
-        let batch = filter_record_batch(&all, &good).map_err(|error| LakeError::corrupt(file, "a table", error))?;
-        let rows = (0..source.len).filter(|row| good.value(*row)).map(|row| source.rows.get(row)).collect();
+        let batch =
+            filter_record_batch(&all, &good).map_err(|error| LakeError::corrupt(file, "a table", error))?;
+        let rows = (0..source.len)
+            .filter(|row| good.value(*row))
+            .map(|row| source.rows.get(row))
+            .collect();
         for (row, fault) in bad.into_faults() {
             rejected.push(RejectedRow {
                 table: self.plan.spec.name,

@@ -56,11 +56,13 @@ impl Clocks {
 
 /// A zone by IANA name or offset.
 pub(crate) fn zone(key: &str, text: &str) -> Result<TimeZone, LakeError> {
-    DateTimeParser::new().parse_time_zone(text.trim()).map_err(|error| LakeError::Config {
-        key: key.to_owned(),
-        problem: format!("`{text}` is no time zone: {error}"),
-        hint: "write an offset such as `+01:00`, or an IANA name such as `Europe/Berlin`".to_owned(),
-    })
+    DateTimeParser::new()
+        .parse_time_zone(text.trim())
+        .map_err(|error| LakeError::Config {
+            key: key.to_owned(),
+            problem: format!("`{text}` is no time zone: {error}"),
+            hint: "write an offset such as `+01:00`, or an IANA name such as `Europe/Berlin`".to_owned(),
+        })
 }
 
 /// How a table's times come onto its clock.
@@ -130,7 +132,10 @@ impl ToClock {
 /// The nearest instant that zone rules can be asked about.
 fn clamped(micros: i64) -> Timestamp {
     let day = 86_400 * SECOND;
-    let (least, greatest) = (Timestamp::MIN.as_microsecond() + day, Timestamp::MAX.as_microsecond() - day);
+    let (least, greatest) = (
+        Timestamp::MIN.as_microsecond() + day,
+        Timestamp::MAX.as_microsecond() - day,
+    );
     Timestamp::from_microsecond(micros.clamp(least, greatest)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -149,22 +154,46 @@ mod tests {
     fn instants_come_to_summer_and_winter_time() {
         let berlin = ToClock::new(zone("z", "Europe/Berlin").unwrap(), None);
         assert_eq!(berlin.instant_shift(), None);
-        assert_eq!(berlin.instant(micros("2024-07-01T10:00:00Z")), Some(micros("2024-07-01T12:00:00Z")));
-        assert_eq!(berlin.instant(micros("2024-01-01T10:00:00Z")), Some(micros("2024-01-01T11:00:00Z")));
+        assert_eq!(
+            berlin.instant(micros("2024-07-01T10:00:00Z")),
+            Some(micros("2024-07-01T12:00:00Z"))
+        );
+        assert_eq!(
+            berlin.instant(micros("2024-01-01T10:00:00Z")),
+            Some(micros("2024-01-01T11:00:00Z"))
+        );
         let fixed = ToClock::new(zone("z", "+01:00").unwrap(), None);
-        assert_eq!(fixed.instant(micros("2024-07-01T10:00:00Z")), Some(micros("2024-07-01T11:00:00Z")));
+        assert_eq!(
+            fixed.instant(micros("2024-07-01T10:00:00Z")),
+            Some(micros("2024-07-01T11:00:00Z"))
+        );
     }
 
     #[test]
     fn times_of_another_zone_come_to_the_clock() {
-        let clock = ToClock::new(zone("z", "+01:00").unwrap(), Some(zone("z", "Europe/Berlin").unwrap()));
+        let clock = ToClock::new(
+            zone("z", "+01:00").unwrap(),
+            Some(zone("z", "Europe/Berlin").unwrap()),
+        );
         assert!(!clock.naive_is_on_clock());
-        assert_eq!(clock.naive(micros("2024-07-01T12:00:00Z")), Some(micros("2024-07-01T11:00:00Z")));
-        assert_eq!(clock.naive(micros("2024-01-01T12:00:00Z")), Some(micros("2024-01-01T12:00:00Z")));
+        assert_eq!(
+            clock.naive(micros("2024-07-01T12:00:00Z")),
+            Some(micros("2024-07-01T11:00:00Z"))
+        );
+        assert_eq!(
+            clock.naive(micros("2024-01-01T12:00:00Z")),
+            Some(micros("2024-01-01T12:00:00Z"))
+        );
         // 02:30 comes twice on 2024-10-27: the first, in summer time.
-        assert_eq!(clock.naive(micros("2024-10-27T02:30:00Z")), Some(micros("2024-10-27T01:30:00Z")));
+        assert_eq!(
+            clock.naive(micros("2024-10-27T02:30:00Z")),
+            Some(micros("2024-10-27T01:30:00Z"))
+        );
         // 02:30 does not exist on 2024-03-31.
-        assert_eq!(clock.naive(micros("2024-03-31T02:30:00Z")), Some(micros("2024-03-31T02:30:00Z")));
+        assert_eq!(
+            clock.naive(micros("2024-03-31T02:30:00Z")),
+            Some(micros("2024-03-31T02:30:00Z"))
+        );
         let utc = ToClock::new(zone("z", "+01:00").unwrap(), Some(TimeZone::UTC));
         assert_eq!(utc.naive_shift(), Some(3_600 * SECOND));
     }

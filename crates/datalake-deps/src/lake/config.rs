@@ -116,7 +116,10 @@ mod tests {
 
     #[test]
     fn an_empty_object_is_the_default() {
-        assert_eq!(serde_json::from_str::<LakeConfig>("{}").unwrap(), LakeConfig::default());
+        assert_eq!(
+            serde_json::from_str::<LakeConfig>("{}").unwrap(),
+            LakeConfig::default()
+        );
     }
 
     #[test]

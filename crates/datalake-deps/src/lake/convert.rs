@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, Int64Array, PrimitiveArray, TimestampMicrosecondArray,
-    new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, Int64Array, PrimitiveArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float16Type,
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::array_value_to_string;
 
@@ -46,7 +46,9 @@ pub(crate) struct Faults<'a> {
 impl Faults<'_> {
     /// Notes that `row` of `array` cannot be used.
     pub(crate) fn add(&mut self, row: usize, reason: RejectReason, array: &dyn Array) {
-        self.bad.add(row, self.column, reason, || array_value_to_string(array, row).ok());
+        self.bad.add(row, self.column, reason, || {
+            array_value_to_string(array, row).ok()
+        });
     }
 }
 
@@ -99,7 +101,12 @@ impl ColumnConverter {
         }
     }
 
-    fn decimal(&mut self, array: &ArrayRef, plan: &TablePlan, faults: &mut Faults<'_>) -> Result<ArrayRef, TypeMismatch> {
+    fn decimal(
+        &mut self,
+        array: &ArrayRef,
+        plan: &TablePlan,
+        faults: &mut Faults<'_>,
+    ) -> Result<ArrayRef, TypeMismatch> {
         let micro: Int64Array = match array.data_type() {
             DataType::Decimal32(_, scale) => scaled(array.as_primitive::<Decimal32Type>(), *scale, faults),
             DataType::Decimal64(_, scale) if i32::from(*scale) == PLACES => {
@@ -108,12 +115,10 @@ impl ColumnConverter {
             }
             DataType::Decimal64(_, scale) => scaled(array.as_primitive::<Decimal64Type>(), *scale, faults),
             DataType::Decimal128(_, scale) => scaled(array.as_primitive::<Decimal128Type>(), *scale, faults),
-            DataType::Decimal256(_, scale) => {
-                each(array.as_primitive::<Decimal256Type>(), faults, |value| {
-                    let value = value.to_i128().ok_or(RejectReason::NumberOutOfRange)?;
-                    rescale(value, i32::from(*scale))
-                })
-            }
+            DataType::Decimal256(_, scale) => each(array.as_primitive::<Decimal256Type>(), faults, |value| {
+                let value = value.to_i128().ok_or(RejectReason::NumberOutOfRange)?;
+                rescale(value, i32::from(*scale))
+            }),
             DataType::Int8 => scaled(array.as_primitive::<Int8Type>(), 0, faults),
             DataType::Int16 => scaled(array.as_primitive::<Int16Type>(), 0, faults),
             DataType::Int32 => scaled(array.as_primitive::<Int32Type>(), 0, faults),
@@ -122,35 +127,64 @@ impl ColumnConverter {
             DataType::UInt16 => scaled(array.as_primitive::<UInt16Type>(), 0, faults),
             DataType::UInt32 => scaled(array.as_primitive::<UInt32Type>(), 0, faults),
             DataType::UInt64 => scaled(array.as_primitive::<UInt64Type>(), 0, faults),
-            DataType::Float16 => {
-                each(array.as_primitive::<Float16Type>(), faults, |value| f32_to_micro(value.to_f32()))
-            }
+            DataType::Float16 => each(array.as_primitive::<Float16Type>(), faults, |value| {
+                f32_to_micro(value.to_f32())
+            }),
             DataType::Float32 => each(array.as_primitive::<Float32Type>(), faults, f32_to_micro),
             DataType::Float64 => doubles(array.as_primitive::<Float64Type>(), faults),
-            _ => self.text.decimals(array, plan.decimal_comma, faults, "a decimal number")?,
+            _ => self
+                .text
+                .decimals(array, plan.decimal_comma, faults, "a decimal number")?,
         };
         Ok(Arc::new(micro))
     }
 
-    fn timestamp(&mut self, array: &ArrayRef, plan: &TablePlan, faults: &mut Faults<'_>) -> Result<ArrayRef, TypeMismatch> {
+    fn timestamp(
+        &mut self,
+        array: &ArrayRef,
+        plan: &TablePlan,
+        faults: &mut Faults<'_>,
+    ) -> Result<ArrayRef, TypeMismatch> {
         let clock = &plan.clock;
         let micros: Int64Array = match array.data_type() {
-            DataType::Timestamp(TimeUnit::Second, zone) => {
-                times(array.as_primitive::<TimestampSecondType>(), Unit::Multiple(SECOND), zone.is_some(), clock, faults)
-            }
+            DataType::Timestamp(TimeUnit::Second, zone) => times(
+                array.as_primitive::<TimestampSecondType>(),
+                Unit::Multiple(SECOND),
+                zone.is_some(),
+                clock,
+                faults,
+            ),
             DataType::Timestamp(TimeUnit::Millisecond, zone) => {
                 let unit = Unit::Multiple(SECOND / 1_000);
-                times(array.as_primitive::<TimestampMillisecondType>(), unit, zone.is_some(), clock, faults)
+                times(
+                    array.as_primitive::<TimestampMillisecondType>(),
+                    unit,
+                    zone.is_some(),
+                    clock,
+                    faults,
+                )
             }
-            DataType::Timestamp(TimeUnit::Microsecond, None) if clock.naive_is_on_clock() && in_range(array) => {
+            DataType::Timestamp(TimeUnit::Microsecond, None)
+                if clock.naive_is_on_clock() && in_range(array) =>
+            {
                 return Ok(array.clone());
             }
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                times(array.as_primitive::<TimestampMicrosecondType>(), Unit::Multiple(1), zone.is_some(), clock, faults)
-            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => times(
+                array.as_primitive::<TimestampMicrosecondType>(),
+                Unit::Multiple(1),
+                zone.is_some(),
+                clock,
+                faults,
+            ),
             DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
                 let unit = Unit::Fraction(1_000);
-                times(array.as_primitive::<TimestampNanosecondType>(), unit, zone.is_some(), clock, faults)
+                times(
+                    array.as_primitive::<TimestampNanosecondType>(),
+                    unit,
+                    zone.is_some(),
+                    clock,
+                    faults,
+                )
             }
             DataType::Date32 => {
                 let unit = Unit::Multiple(86_400 * SECOND);
@@ -160,12 +194,22 @@ impl ColumnConverter {
                 let unit = Unit::Multiple(SECOND / 1_000);
                 times(array.as_primitive::<Date64Type>(), unit, false, clock, faults)
             }
-            _ => self.text.timestamps(array, &plan.timestamps, clock, faults, "a date or time")?,
+            _ => self
+                .text
+                .timestamps(array, &plan.timestamps, clock, faults, "a date or time")?,
         };
-        Ok(Arc::new(TimestampMicrosecondArray::new(micros.values().clone(), micros.nulls().cloned())))
+        Ok(Arc::new(TimestampMicrosecondArray::new(
+            micros.values().clone(),
+            micros.nulls().cloned(),
+        )))
     }
 
-    fn integer(&mut self, array: &ArrayRef, plan: &TablePlan, faults: &mut Faults<'_>) -> Result<ArrayRef, TypeMismatch> {
+    fn integer(
+        &mut self,
+        array: &ArrayRef,
+        plan: &TablePlan,
+        faults: &mut Faults<'_>,
+    ) -> Result<ArrayRef, TypeMismatch> {
         if *array.data_type() == DataType::Int64 {
             return Ok(array.clone());
         }
@@ -174,12 +218,24 @@ impl ColumnConverter {
             _ => Err(RejectReason::InvalidInteger),
         };
         let integers: Int64Array = match array.data_type() {
-            DataType::Int8 => each(array.as_primitive::<Int8Type>(), faults, |value| Ok(i64::from(value))),
-            DataType::Int16 => each(array.as_primitive::<Int16Type>(), faults, |value| Ok(i64::from(value))),
-            DataType::Int32 => each(array.as_primitive::<Int32Type>(), faults, |value| Ok(i64::from(value))),
-            DataType::UInt8 => each(array.as_primitive::<UInt8Type>(), faults, |value| Ok(i64::from(value))),
-            DataType::UInt16 => each(array.as_primitive::<UInt16Type>(), faults, |value| Ok(i64::from(value))),
-            DataType::UInt32 => each(array.as_primitive::<UInt32Type>(), faults, |value| Ok(i64::from(value))),
+            DataType::Int8 => each(array.as_primitive::<Int8Type>(), faults, |value| {
+                Ok(i64::from(value))
+            }),
+            DataType::Int16 => each(array.as_primitive::<Int16Type>(), faults, |value| {
+                Ok(i64::from(value))
+            }),
+            DataType::Int32 => each(array.as_primitive::<Int32Type>(), faults, |value| {
+                Ok(i64::from(value))
+            }),
+            DataType::UInt8 => each(array.as_primitive::<UInt8Type>(), faults, |value| {
+                Ok(i64::from(value))
+            }),
+            DataType::UInt16 => each(array.as_primitive::<UInt16Type>(), faults, |value| {
+                Ok(i64::from(value))
+            }),
+            DataType::UInt32 => each(array.as_primitive::<UInt32Type>(), faults, |value| {
+                Ok(i64::from(value))
+            }),
             DataType::UInt64 => each(array.as_primitive::<UInt64Type>(), faults, |value| {
                 i64::try_from(value).map_err(|_| RejectReason::InvalidInteger)
             }),
@@ -189,21 +245,28 @@ impl ColumnConverter {
             DataType::Decimal64(_, scale) => each(array.as_primitive::<Decimal64Type>(), faults, |value| {
                 whole_units(i128::from(value), *scale)
             }),
-            DataType::Decimal128(_, scale) => {
-                each(array.as_primitive::<Decimal128Type>(), faults, |value| whole_units(value, *scale))
-            }
-            DataType::Float32 => {
-                each(array.as_primitive::<Float32Type>(), faults, |value| whole(f32_to_micro(value)))
-            }
-            DataType::Float64 => {
-                each(array.as_primitive::<Float64Type>(), faults, |value| whole(f64_to_micro(value)))
-            }
-            _ => self.text.integers(array, plan.decimal_comma, faults, "a whole number")?,
+            DataType::Decimal128(_, scale) => each(array.as_primitive::<Decimal128Type>(), faults, |value| {
+                whole_units(value, *scale)
+            }),
+            DataType::Float32 => each(array.as_primitive::<Float32Type>(), faults, |value| {
+                whole(f32_to_micro(value))
+            }),
+            DataType::Float64 => each(array.as_primitive::<Float64Type>(), faults, |value| {
+                whole(f64_to_micro(value))
+            }),
+            _ => self
+                .text
+                .integers(array, plan.decimal_comma, faults, "a whole number")?,
         };
         Ok(Arc::new(integers))
     }
 
-    fn float(&mut self, array: &ArrayRef, plan: &TablePlan, faults: &mut Faults<'_>) -> Result<ArrayRef, TypeMismatch> {
+    fn float(
+        &mut self,
+        array: &ArrayRef,
+        plan: &TablePlan,
+        faults: &mut Faults<'_>,
+    ) -> Result<ArrayRef, TypeMismatch> {
         let floats = match array.data_type() {
             DataType::Float64 => array.as_primitive::<Float64Type>().clone(),
             DataType::Float32 => array.as_primitive::<Float32Type>().unary(f64::from),
@@ -268,7 +331,9 @@ where
     T::Native: Into<i128>,
 {
     let scale = i32::from(scale);
-    let factor = u32::try_from(PLACES - scale).ok().and_then(|places| 10_i64.checked_pow(places));
+    let factor = u32::try_from(PLACES - scale)
+        .ok()
+        .and_then(|places| 10_i64.checked_pow(places));
     if let Some(factor) = factor {
         let mut lost = false;
         let values: Vec<i64> = array
@@ -297,7 +362,9 @@ fn whole_units(value: i128, scale: i8) -> Result<i64, RejectReason> {
         Some(power) => value.checked_mul(power),
         None => None,
     };
-    units.and_then(|units| i64::try_from(units).ok()).ok_or(RejectReason::InvalidInteger)
+    units
+        .and_then(|units| i64::try_from(units).ok())
+        .ok_or(RejectReason::InvalidInteger)
 }
 
 fn doubles(array: &PrimitiveArray<Float64Type>, faults: &mut Faults<'_>) -> Int64Array {
@@ -346,19 +413,36 @@ impl Unit {
     }
 }
 
+/// Whether a time is in the canonical range; one comparison, so that loops over it have no branches.
+#[inline]
+fn is_canonical(micros: i64) -> bool {
+    (micros.wrapping_sub(FIRST_MICROS) as u64) <= LAST_MICROS.abs_diff(FIRST_MICROS)
+}
+
 /// Whether all of a microsecond column, null rows included, lies within the canonical range.
 fn in_range(array: &ArrayRef) -> bool {
     let values = array.as_primitive::<TimestampMicrosecondType>().values();
-    values.iter().fold(true, |fits, micros| fits & (FIRST_MICROS <= *micros) & (*micros <= LAST_MICROS))
+    values
+        .iter()
+        .fold(true, |fits, micros| fits & is_canonical(*micros))
 }
 
-fn times<T>(array: &PrimitiveArray<T>, unit: Unit, zoned: bool, clock: &ToClock, faults: &mut Faults<'_>) -> Int64Array
+fn times<T>(
+    array: &PrimitiveArray<T>,
+    unit: Unit,
+    zoned: bool,
+    clock: &ToClock,
+    faults: &mut Faults<'_>,
+) -> Int64Array
 where
     T: ArrowPrimitiveType,
     T::Native: Into<i64> + Copy,
 {
-    let range = FIRST_MICROS..=LAST_MICROS;
-    let shift = if zoned { clock.instant_shift() } else { clock.naive_shift() };
+    let shift = if zoned {
+        clock.instant_shift()
+    } else {
+        clock.naive_shift()
+    };
     if let Some(shift) = shift {
         let mut fits = true;
         let values: Vec<i64> = array
@@ -367,8 +451,8 @@ where
             .map(|value| {
                 let (micros, overflow) = unit.micros((*value).into());
                 let shifted = micros.wrapping_add(shift);
-                // In range before and after the shift, the sum cannot have wrapped.
-                fits &= !overflow & (FIRST_MICROS <= shifted) & (shifted <= LAST_MICROS) & (micros.abs_diff(shifted) == shift.unsigned_abs());
+                // A sum that wrapped is not in range: shifts are hours, and the range ends far from the ends of 64 bits.
+                fits &= !overflow & is_canonical(shifted);
                 shifted
             })
             .collect();
@@ -383,6 +467,8 @@ where
             (false, true) => clock.instant(micros),
             (false, false) => clock.naive(micros),
         };
-        shifted.filter(|micros| range.contains(micros)).ok_or(RejectReason::TimestampOutOfRange)
+        shifted
+            .filter(|micros| is_canonical(*micros))
+            .ok_or(RejectReason::TimestampOutOfRange)
     })
 }

@@ -23,15 +23,14 @@ pub(crate) struct CsvFile<'a> {
 impl<'a> CsvFile<'a> {
     /// Opens a file and reads its header. `None`: the file is empty.
     pub(crate) fn open(plan: &'a TablePlan, file: &'a DataFile) -> Result<Option<Self>, LakeError> {
-        let stream = TextStream::open(&file.path, &plan.csv.encoding)?;
-        let mut records = CsvRecords::new(stream, &plan.csv)?;
-        let names = if plan.csv.header {
-            match read_header(&mut records, file)? {
+        let stream = TextStream::open(&file.path, plan.csv.encoding)?;
+        let mut records = CsvRecords::new(stream, &plan.csv);
+        let names = match &plan.csv.column_names {
+            Some(names) => names.clone(),
+            None => match read_header(&mut records, file)? {
                 Some(names) => names,
                 None => return Ok(None),
-            }
-        } else {
-            plan.csv.column_names.clone()
+            },
         };
         let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
         let sources = plan.resolve(file, &borrowed)?;
@@ -48,7 +47,10 @@ impl<'a> CsvFile<'a> {
     /// The next batch.
     pub(crate) fn next_batch(&mut self) -> Result<Option<SourceBatch>, LakeError> {
         while self.builder.len() < self.plan.batch_rows {
-            let record = self.records.next(Some(self.width)).map_err(|error| unreadable(self.file, error))?;
+            let record = self
+                .records
+                .next(Some(self.width))
+                .map_err(|error| unreadable(self.file, error))?;
             match record {
                 None => break,
                 Some(CsvRecord::Fields { line }) => self.row(line),
@@ -62,23 +64,41 @@ impl<'a> CsvFile<'a> {
 
     /// Whether there is anything after the header.
     pub(crate) fn has_rows(&mut self) -> Result<bool, LakeError> {
-        let first = self.records.next(Some(self.width)).map_err(|error| unreadable(self.file, error))?;
+        let first = self
+            .records
+            .next(Some(self.width))
+            .map_err(|error| unreadable(self.file, error))?;
         Ok(first.is_some())
     }
 
     fn row(&mut self, line: u64) {
         let records = &self.records;
         if records.len() != self.width {
-            self.builder.reject(line, RejectReason::WrongFieldCount, None, records.raw());
+            self.builder
+                .reject(line, RejectReason::WrongFieldCount, None, records.raw());
             return;
         }
         for (column, source) in self.sources.iter().enumerate() {
             if let Source::Field(at) = source
                 && records.field(*at).is_none()
             {
-                self.builder.reject(line, RejectReason::InvalidEncoding, Some(column), records.bytes(*at));
+                self.builder.reject(
+                    line,
+                    RejectReason::InvalidEncoding,
+                    Some(column),
+                    records.bytes(*at),
+                );
                 return;
             }
+        }
+        // No id, time, number or code has lines: a quote was lost, and they are records of their own.
+        let swallows_lines =
+            |source: &Source| matches!(source, Source::Field(at) if records.bytes(*at).contains(&b'\n'));
+        if self.sources.iter().any(swallows_lines) {
+            self.records.give_up();
+            self.builder
+                .reject(line, RejectReason::BrokenQuote, None, self.records.raw());
+            return;
         }
         let nulls = &self.plan.csv.null_values;
         let sources = &self.sources;
@@ -99,7 +119,13 @@ fn read_header(records: &mut CsvRecords, file: &DataFile) -> Result<Option<Vec<S
             .map(|at| records.field(at).map(|name| name.trim().to_owned()))
             .collect::<Option<Vec<_>>>()
             .map(Some)
-            .ok_or_else(|| LakeError::corrupt(&file.path, "CSV", "its header is no text in the configured encoding")),
+            .ok_or_else(|| {
+                LakeError::corrupt(
+                    &file.path,
+                    "CSV",
+                    "its header is no text in the configured encoding",
+                )
+            }),
         Some(CsvRecord::Broken { reason, .. }) => {
             let problem = format!("its header is no record: {}", reason.code());
             Err(LakeError::corrupt(&file.path, "CSV", problem))
@@ -111,7 +137,12 @@ fn read_header(records: &mut CsvRecords, file: &DataFile) -> Result<Option<Vec<S
 pub(crate) fn unreadable(file: &DataFile, error: std::io::Error) -> LakeError {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
     match error.kind() {
-        InvalidData | InvalidInput | Other | UnexpectedEof => LakeError::corrupt(&file.path, "compressed text", error),
-        _ => LakeError::Read(std::io::Error::new(error.kind(), format!("{}: {error}", file.path.display()))),
+        InvalidData | InvalidInput | Other | UnexpectedEof => {
+            LakeError::corrupt(&file.path, "compressed text", error)
+        }
+        _ => LakeError::Read(std::io::Error::new(
+            error.kind(),
+            format!("{}: {error}", file.path.display()),
+        )),
     }
 }

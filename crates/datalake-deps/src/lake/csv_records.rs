@@ -4,8 +4,7 @@
 //! going on for too many lines, by the wrong number of fields, or by the end of the file; then its first line alone is
 //! given up, and reading goes on with the line after it.
 
-use super::config::CsvConfig;
-use super::error::LakeError;
+use super::dialect::CsvDialect;
 use super::reject::RejectReason;
 use super::text_stream::TextStream;
 
@@ -16,6 +15,8 @@ pub(crate) const RECORD_BYTES: usize = 1 << 20;
 pub(crate) struct CsvRecords {
     stream: TextStream,
     parser: csv_core::Reader,
+    delimiter: u8,
+    quote: Option<u8>,
     max_lines: u64,
     /// Lines read and not yet made into records.
     window: Vec<u8>,
@@ -39,29 +40,25 @@ pub(crate) enum CsvRecord {
 }
 
 impl CsvRecords {
-    pub(crate) fn new(stream: TextStream, config: &CsvConfig) -> Result<Self, LakeError> {
-        let delimiter = one_byte("csv.delimiter", config.delimiter)?;
-        let mut builder = csv_core::ReaderBuilder::new();
-        builder.delimiter(delimiter);
-        match config.quote {
-            Some(quote) => {
-                builder.quote(one_byte("csv.quote", quote)?);
-            }
-            None => {
-                builder.quoting(false);
-            }
-        }
-        Ok(Self {
+    pub(crate) fn new(stream: TextStream, dialect: &CsvDialect) -> Self {
+        let parser = csv_core::ReaderBuilder::new()
+            .delimiter(dialect.delimiter)
+            .quoting(dialect.quote.is_some())
+            .quote(dialect.quote.unwrap_or_default())
+            .build();
+        Self {
             stream,
-            parser: builder.build(),
-            max_lines: u64::from(config.max_record_lines.max(1)),
+            parser,
+            delimiter: dialect.delimiter,
+            quote: dialect.quote,
+            max_lines: dialect.max_record_lines,
             window: Vec::new(),
             line: 1,
             fields: vec![0; 1_024],
             ends: vec![0; 64],
             field_count: 0,
             consumed: 0,
-        })
+        }
     }
 
     /// The next record or broken line; `None` at the end. Blank lines are skipped.
@@ -72,7 +69,10 @@ impl CsvRecords {
                 return Ok(None);
             }
             let end = self.line_end(0);
-            if self.window[..end].iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            if self.window[..end]
+                .iter()
+                .all(|byte| matches!(byte, b'\r' | b'\n'))
+            {
                 self.consumed = end;
                 self.drop_consumed();
                 continue;
@@ -102,6 +102,49 @@ impl CsvRecords {
         &self.window[..self.consumed]
     }
 
+    /// Gives the current record up for its first line, which has lost a closing quote.
+    pub(crate) fn give_up(&mut self) {
+        self.consumed = self.line_end(0);
+    }
+
+    /// Whether each quote of the current record opens a field, closes it, or is doubled inside. The parser itself takes
+    /// what follows a closing quote into the field.
+    fn well_quoted(&self) -> bool {
+        let Some(quote) = self.quote else { return true };
+        let raw = self.raw();
+        if !raw.contains(&quote) {
+            return true;
+        }
+        let ends_field = |byte: Option<&u8>| {
+            byte.is_none_or(|byte| *byte == self.delimiter || matches!(byte, b'\r' | b'\n'))
+        };
+        let (mut at, mut starts_field) = (0, true);
+        while at < raw.len() {
+            if starts_field && raw[at] == quote {
+                // To the closing quote.
+                loop {
+                    at += 1;
+                    match (raw.get(at), raw.get(at + 1)) {
+                        (None, _) => return false,
+                        (Some(byte), Some(next)) if *byte == quote && *next == quote => at += 1,
+                        (Some(byte), next) if *byte == quote => {
+                            if !ends_field(next) {
+                                return false;
+                            }
+                            break;
+                        }
+                        _ => {}
+                    }
+                }
+                starts_field = false;
+            } else {
+                starts_field = raw[at] == self.delimiter;
+            }
+            at += 1;
+        }
+        true
+    }
+
     /// Parses the record at the start of the window, reading further lines while it is inside quotes.
     fn record(&mut self, expected: Option<usize>) -> std::io::Result<CsvRecord> {
         let line = self.line;
@@ -110,20 +153,27 @@ impl CsvRecords {
         self.parser.reset();
         loop {
             if start == self.window.len() && !self.read_line()? {
-                return Ok(self.broken(line, RejectReason::UnclosedQuote));
+                return Ok(self.broken(line, RejectReason::BrokenQuote));
             }
             let end = self.line_end(start);
             if end - start >= RECORD_BYTES && self.window[end - 1] != b'\n' {
-                return if start == 0 { self.too_long(line) } else { Ok(self.broken(line, RejectReason::UnclosedQuote)) };
+                return if start == 0 {
+                    self.too_long(line)
+                } else {
+                    Ok(self.broken(line, RejectReason::BrokenQuote))
+                };
             }
             lines += 1;
             if lines > self.max_lines || end > RECORD_BYTES {
-                return Ok(self.broken(line, RejectReason::UnclosedQuote));
+                return Ok(self.broken(line, RejectReason::BrokenQuote));
             }
             if self.parse_line(&mut start, end, &mut written) {
-                self.consumed = start;
-                if lines > 1 && expected.is_some_and(|expected| expected != self.field_count) {
-                    return Ok(self.broken(line, RejectReason::UnclosedQuote));
+                // The parser ends a record at the carriage return of CR LF.
+                let pair = self.window[..start].ends_with(b"\r") && self.window.get(start) == Some(&b'\n');
+                self.consumed = start + usize::from(pair);
+                let swallowed = lines > 1 && expected.is_some_and(|expected| expected != self.field_count);
+                if swallowed || !self.well_quoted() {
+                    return Ok(self.broken(line, RejectReason::BrokenQuote));
                 }
                 return Ok(CsvRecord::Fields { line });
             }
@@ -140,8 +190,11 @@ impl CsvRecords {
                 (false, true) => b"\n",
                 (false, false) => return false,
             };
-            let (result, read, wrote, ended) =
-                self.parser.read_record(input, &mut self.fields[*written..], &mut self.ends[self.field_count..]);
+            let (result, read, wrote, ended) = self.parser.read_record(
+                input,
+                &mut self.fields[*written..],
+                &mut self.ends[self.field_count..],
+            );
             if *start < end {
                 *start += read;
             } else {
@@ -186,7 +239,7 @@ impl CsvRecords {
 
     fn drop_consumed(&mut self) {
         let gone = &self.window[..self.consumed];
-        self.line += gone.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += gone.split_inclusive(|byte| *byte == b'\n').count() as u64;
         if self.consumed == self.window.len() {
             self.window.clear();
         } else {
@@ -196,19 +249,12 @@ impl CsvRecords {
     }
 }
 
-fn one_byte(key: &str, character: char) -> Result<u8, LakeError> {
-    u8::try_from(character).ok().filter(u8::is_ascii).ok_or_else(|| LakeError::Config {
-        key: key.to_owned(),
-        problem: format!("`{character}` is not one ASCII character"),
-        hint: "write one ASCII character, for instance `;`, `|` or `\\t`".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::lake::config::CsvConfig;
 
     /// What is read from `text`, a line each: the record's line and its fields, or the reason.
     fn read(text: &str, expected: usize) -> Vec<String> {
@@ -216,7 +262,8 @@ mod tests {
     }
 
     fn read_with(text: &str, expected: usize, config: &CsvConfig) -> Vec<String> {
-        let mut records = CsvRecords::new(TextStream::from_bytes(text.as_bytes()), config).unwrap();
+        let dialect = CsvDialect::new(config, "csv").unwrap();
+        let mut records = CsvRecords::new(TextStream::from_bytes(text.as_bytes()), &dialect);
         let mut found = Vec::new();
         while let Some(record) = records.next(Some(expected)).unwrap() {
             found.push(match record {
@@ -225,7 +272,11 @@ mod tests {
                     format!("{line}: {}", fields.join("|"))
                 }
                 CsvRecord::Broken { line, reason } => {
-                    format!("{line}! {} {}", reason.code(), String::from_utf8_lossy(records.raw()).trim_end())
+                    format!(
+                        "{line}! {} {}",
+                        reason.code(),
+                        String::from_utf8_lossy(records.raw()).trim_end()
+                    )
                 }
             });
         }
@@ -235,8 +286,17 @@ mod tests {
     #[test]
     fn records_quotes_and_line_ends() {
         assert_eq!(
-            read("a,b\n1,\"x, \"\"y\"\"\"\r\n\n\r\n2,\"two\nlines\"\n3,5\" pipe\n4,", 2),
-            ["1: a|b", "2: 1|x, \"y\"", "5: 2|two\nlines", "7: 3|5\" pipe", "8: 4|"]
+            read(
+                "a,b\n1,\"x, \"\"y\"\"\"\r\n\n\r\n2,\"two\nlines\"\n3,5\" pipe\n4,",
+                2
+            ),
+            [
+                "1: a|b",
+                "2: 1|x, \"y\"",
+                "5: 2|two\nlines",
+                "7: 3|5\" pipe",
+                "8: 4|"
+            ]
         );
         assert_eq!(read("", 2), Vec::<String>::new());
         assert_eq!(read("\n\n", 2), Vec::<String>::new());
@@ -250,15 +310,22 @@ mod tests {
         // Swallows up to the end of the file.
         assert_eq!(
             read("1,a\n2,\"b\n3,c\n4,d\n", 2),
-            ["1: 1|a", "2! unclosed_quote 2,\"b", "3: 3|c", "4: 4|d"]
+            ["1: 1|a", "2! broken_quote 2,\"b", "3: 3|c", "4: 4|d"]
         );
         // Swallows up to the next quote, and then has the wrong number of fields.
         assert_eq!(
             read("1,\"a\n2,b\n3,\"c\"\n4,d\n", 2),
-            ["1! unclosed_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d"]
+            ["1! broken_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d"]
+        );
+        // Swallows up to the next quote, and the number of fields happens to fit.
+        assert_eq!(read("1,\"a\n2,\"b\"\n", 2), ["1! broken_quote 1,\"a", "2: 2|b"]);
+        // Closes before its field ends.
+        assert_eq!(
+            read("\"1\"2,a\n\"3\",b\n", 2),
+            ["1! broken_quote \"1\"2,a", "2: 3|b"]
         );
         // On the last line, without a line feed.
-        assert_eq!(read("1,a\n2,\"b", 2), ["1: 1|a", "2! unclosed_quote 2,\"b"]);
+        assert_eq!(read("1,a\n2,\"b", 2), ["1: 1|a", "2! broken_quote 2,\"b"]);
     }
 
     #[test]
@@ -267,10 +334,13 @@ mod tests {
             max_record_lines: 3,
             ..CsvConfig::default()
         };
-        assert_eq!(read_with("1,\"a\nb\nc\"\n2,d\n", 2, &config), ["1: 1|a\nb\nc", "4: 2|d"]);
+        assert_eq!(
+            read_with("1,\"a\nb\nc\"\n2,d\n", 2, &config),
+            ["1: 1|a\nb\nc", "4: 2|d"]
+        );
         assert_eq!(
             read_with("1,\"a\n2,b\n3,c\n4,d\n5,\"e\"\n", 2, &config),
-            ["1! unclosed_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d", "5: 5|e"]
+            ["1! broken_quote 1,\"a", "2: 2|b", "3: 3|c", "4: 4|d", "5: 5|e"]
         );
     }
 
@@ -280,7 +350,11 @@ mod tests {
         let found = read(&text, 2);
         assert_eq!(found.len(), 3);
         assert_eq!(found[0], "1: 1|a");
-        assert!(found[1].starts_with("2! record_too_long 2,xxx"), "{}", &found[1][..40]);
+        assert!(
+            found[1].starts_with("2! record_too_long 2,xxx"),
+            "{}",
+            &found[1][..40]
+        );
         assert_eq!(found[2], "3: 3|c");
     }
 
@@ -292,17 +366,15 @@ mod tests {
             ..CsvConfig::default()
         };
         assert_eq!(read_with("a;\"b\n1,2;c\n", 2, &config), ["1: a|\"b", "2: 1,2|c"]);
-        let config = CsvConfig {
-            delimiter: '→',
-            ..CsvConfig::default()
-        };
-        assert!(CsvRecords::new(TextStream::from_bytes(b""), &config).is_err());
     }
 
     #[test]
     fn many_and_long_fields_fit() {
         let text = format!("{},{}\n", "x".repeat(5_000), vec!["y"; 200].join(","));
         let found = read(&text, 201);
-        assert_eq!(found, [format!("1: {}|{}", "x".repeat(5_000), vec!["y"; 200].join("|"))]);
+        assert_eq!(
+            found,
+            [format!("1: {}|{}", "x".repeat(5_000), vec!["y"; 200].join("|"))]
+        );
     }
 }

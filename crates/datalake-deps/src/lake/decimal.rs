@@ -62,7 +62,11 @@ fn parse_exponent(text: &[u8]) -> Result<i64, RejectReason> {
 
 /// `whole.fraction * 10^(exponent + 6)`, rounded half to even.
 fn scale_digits(whole: &[u8], fraction: &[u8], exponent: i64) -> Result<i128, RejectReason> {
-    let zeros = whole.iter().chain(fraction).take_while(|digit| **digit == b'0').count();
+    let zeros = whole
+        .iter()
+        .chain(fraction)
+        .take_while(|digit| **digit == b'0')
+        .count();
     let digits = whole.iter().chain(fraction).skip(zeros);
     let significant = whole.len() + fraction.len() - zeros;
     if significant == 0 {

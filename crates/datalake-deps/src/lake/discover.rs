@@ -49,22 +49,12 @@ const EXTENSIONS: [&str; 13] = [
 /// required or its path was configured.
 ///
 /// A folder without data files is a table that is not there.
-pub(crate) fn discover(root: &Path, spec: &TableSpec, config: &TableConfig) -> Result<Vec<DataFile>, LakeError> {
-    let (candidates, looked) = match &config.path {
-        Some(path) => {
-            let path = root.join(path);
-            (vec![path.clone()], vec![path.display().to_string()])
-        }
-        None => {
-            let folder = root.join(spec.name);
-            let looked = vec![
-                format!("{}/", folder.display()),
-                format!("{}.{{parquet,csv,json,ndjson,jsonl}}[.gz,.zst]", folder.display()),
-            ];
-            let files = EXTENSIONS.iter().map(|ext| root.join(format!("{}.{ext}", spec.name)));
-            (std::iter::once(folder.clone()).chain(files).collect(), looked)
-        }
-    };
+pub(crate) fn discover(
+    root: &Path,
+    spec: &TableSpec,
+    config: &TableConfig,
+) -> Result<Vec<DataFile>, LakeError> {
+    let (candidates, looked) = candidates(root, spec, config);
     let mut found: Vec<(PathBuf, Vec<DataFile>)> = Vec::new();
     for candidate in candidates {
         let Some(metadata) = metadata_if_there(&candidate)? else {
@@ -80,7 +70,12 @@ pub(crate) fn discover(root: &Path, spec: &TableSpec, config: &TableConfig) -> R
             }
             let walk = Walk { root, spec, config };
             walk.folder(&candidate, &mut Vec::new(), 0, &mut files)?;
-            files.sort_by(|a, b| a.path.as_os_str().as_encoded_bytes().cmp(b.path.as_os_str().as_encoded_bytes()));
+            files.sort_by(|a, b| {
+                a.path
+                    .as_os_str()
+                    .as_encoded_bytes()
+                    .cmp(b.path.as_os_str().as_encoded_bytes())
+            });
         } else {
             let walk = Walk { root, spec, config };
             files.push(walk.file(candidate.clone(), &metadata, &[])?);
@@ -103,6 +98,23 @@ pub(crate) fn discover(root: &Path, spec: &TableSpec, config: &TableConfig) -> R
         }),
         None => Ok(Vec::new()),
     }
+}
+
+/// The paths that may be the table, and what to call them in a message.
+fn candidates(root: &Path, spec: &TableSpec, config: &TableConfig) -> (Vec<PathBuf>, Vec<String>) {
+    if let Some(path) = &config.path {
+        let path = root.join(path);
+        return (vec![path.clone()], vec![path.display().to_string()]);
+    }
+    let folder = root.join(spec.name);
+    let looked = vec![
+        format!("{}/", folder.display()),
+        format!("{}.{{parquet,csv,json,ndjson,jsonl}}[.gz,.zst]", folder.display()),
+    ];
+    let files = EXTENSIONS
+        .iter()
+        .map(|ext| root.join(format!("{}.{ext}", spec.name)));
+    (std::iter::once(folder).chain(files).collect(), looked)
 }
 
 fn metadata_if_there(path: &Path) -> Result<Option<std::fs::Metadata>, LakeError> {
@@ -158,7 +170,9 @@ impl Walk<'_> {
         metadata: &std::fs::Metadata,
         partitions: &[(String, Option<String>)],
     ) -> Result<DataFile, LakeError> {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().to_ascii_lowercase());
         let format = name.as_deref().and_then(format_of).or(self.config.format);
         let Some(format) = format else {
             return Err(LakeError::FormatUnknown {
@@ -166,7 +180,11 @@ impl Walk<'_> {
                 file: path,
             });
         };
-        let relative = path.strip_prefix(self.root).unwrap_or(&path).to_string_lossy().into();
+        let relative = path
+            .strip_prefix(self.root)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into();
         Ok(DataFile {
             relative,
             format,
@@ -180,7 +198,9 @@ impl Walk<'_> {
 
 /// The format that a lower-case file name ends in.
 fn format_of(name: &str) -> Option<FileFormat> {
-    let plain = [".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix));
+    let plain = [".gz", ".zst"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix));
     let extension = plain.unwrap_or(name).rsplit_once('.')?.1;
     match extension {
         "parquet" if plain.is_none() => Some(FileFormat::Parquet),
@@ -246,7 +266,8 @@ mod tests {
     /// The message with the folder's changing name taken out.
     fn message(root: &tempfile::TempDir, config: &TableConfig) -> String {
         let error = discover(root.path(), &DEVICE, config).unwrap_err();
-        format!("{:?}\n{}", error.exit_code(), render(&error)).replace(&root.path().display().to_string(), "LAKE")
+        format!("{:?}\n{}", error.exit_code(), render(&error))
+            .replace(&root.path().display().to_string(), "LAKE")
     }
 
     #[test]
@@ -262,7 +283,12 @@ mod tests {
         ]);
         assert_eq!(
             names(&root, &TableConfig::default()),
-            ["device/B.snappy.parquet", "device/a.csv.gz", "device/a/z.JSONL", "device/b/part-1.parquet"]
+            [
+                "device/B.snappy.parquet",
+                "device/a.csv.gz",
+                "device/a/z.JSONL",
+                "device/b/part-1.parquet"
+            ]
         );
     }
 
@@ -283,32 +309,71 @@ mod tests {
 
     #[test]
     fn a_table_may_be_one_file_or_lie_elsewhere() {
-        assert_eq!(names(&lake(&["device.ndjson.zst"]), &TableConfig::default()), ["device.ndjson.zst"]);
+        assert_eq!(
+            names(&lake(&["device.ndjson.zst"]), &TableConfig::default()),
+            ["device.ndjson.zst"]
+        );
         let config = TableConfig {
             path: Some("export/D1_DVC".to_owned()),
             format: Some(FileFormat::Csv),
             ..TableConfig::default()
         };
-        assert_eq!(names(&lake(&["export/D1_DVC/000000_0"]), &config), ["export/D1_DVC/000000_0"]);
+        assert_eq!(
+            names(&lake(&["export/D1_DVC/000000_0"]), &config),
+            ["export/D1_DVC/000000_0"]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_loop_of_links_ends() {
+        let root = lake(&["device/a.parquet"]);
+        std::os::unix::fs::symlink(root.path().join("device"), root.path().join("device/again")).unwrap();
+        let error = discover(root.path(), &DEVICE, &TableConfig::default()).unwrap_err();
+        // Whichever is met first: the limit of the walk, or that of the operating system.
+        assert!(matches!(error, LakeError::Read(_)), "{error}");
     }
 
     #[test]
     fn a_missing_table_says_where_it_was_looked_for() {
         let root = lake(&["device/_SUCCESS"]);
-        insta::assert_snapshot!(message(&root, &TableConfig::default()), @"");
-        assert_eq!(discover(root.path(), &SERVICE_POINT, &TableConfig::default()).unwrap(), []);
+        insta::assert_snapshot!(message(&root, &TableConfig::default()), @r"
+        NoInput
+        error: the table `device` is missing: looked for `LAKE/device/`, `LAKE/device.{parquet,csv,json,ndjson,jsonl}[.gz,.zst]`
+        hint: put the table's files there, or say in the config's `tables.device.path` where they are
+        ");
+        assert_eq!(
+            discover(root.path(), &SERVICE_POINT, &TableConfig::default()).unwrap(),
+            []
+        );
         let config = TableConfig {
             path: Some("elsewhere".to_owned()),
             ..TableConfig::default()
         };
-        insta::assert_snapshot!(message(&root, &config), @"");
+        insta::assert_snapshot!(message(&root, &config), @r"
+        NoInput
+        error: the table `device` is missing: looked for `LAKE/elsewhere`
+        hint: put the table's files there, or say in the config's `tables.device.path` where they are
+        ");
         assert!(discover(root.path(), &SERVICE_POINT, &config).is_err());
     }
 
     #[test]
     fn what_cannot_be_told_is_not_guessed() {
-        insta::assert_snapshot!(message(&lake(&["device/a.parquet", "device.csv"]), &TableConfig::default()), @"");
-        insta::assert_snapshot!(message(&lake(&["device/part-00000"]), &TableConfig::default()), @"");
-        insta::assert_snapshot!(message(&lake(&["device/_delta_log/0.json", "device/a.parquet"]), &TableConfig::default()), @"");
+        insta::assert_snapshot!(message(&lake(&["device/a.parquet", "device.csv"]), &TableConfig::default()), @r"
+        Config
+        error: the table `device` is there more than once: `LAKE/device`, `LAKE/device.csv`
+        hint: remove one of them, or choose one by the config's `tables.device.path`
+        ");
+        insta::assert_snapshot!(message(&lake(&["device/part-00000"]), &TableConfig::default()), @r"
+        Config
+        error: cannot tell the format of `LAKE/device/part-00000` in the table `device`
+        hint: name the file .parquet, .csv, .json, .ndjson or .jsonl (text also with .gz or .zst), set the config's `tables.device.format`, or start the names of files that hold no data with `_` or `.`
+        ");
+        insta::assert_snapshot!(message(&lake(&["device/_delta_log/0.json", "device/a.parquet"]), &TableConfig::default()), @r"
+        Config
+        error: the table `device` in `LAKE/device` is a Delta table
+        hint: read as plain files it would bring deleted rows back; export it to Parquet first
+        ");
     }
 }

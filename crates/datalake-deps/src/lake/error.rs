@@ -108,6 +108,12 @@ pub enum LakeError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A JSON file is one list.
+    #[error("`{}` is one JSON list, not one object a line", file.display())]
+    JsonList {
+        /// The file.
+        file: PathBuf,
+    },
     /// A file's statistics exclude times that its rows hold, so days would be lost.
     #[error(
         "`{}` holds a row at {found} in a row group whose statistics end at {first} and {last}",
@@ -172,13 +178,17 @@ impl LakeError {
 impl Diagnostic for LakeError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config { .. } | Self::TableTwice { .. } | Self::FormatUnknown { .. } | Self::DeltaTable { .. } => ExitCode::Config,
+            Self::Config { .. }
+            | Self::TableTwice { .. }
+            | Self::FormatUnknown { .. }
+            | Self::DeltaTable { .. } => ExitCode::Config,
             Self::TableMissing { .. } => ExitCode::NoInput,
             Self::TableEmpty { .. }
             | Self::ColumnMissing { .. }
             | Self::ColumnAmbiguous { .. }
             | Self::ColumnType { .. }
             | Self::Corrupt { .. }
+            | Self::JsonList { .. }
             | Self::Statistics { .. } => ExitCode::BadData,
             Self::Changed { .. } => ExitCode::TryAgain,
             Self::Read(error) => match error.kind() {
@@ -228,6 +238,7 @@ impl Diagnostic for LakeError {
             Self::Corrupt { .. } => {
                 "the file may be cut off or still being written; deliver it again, or move it out of the table".to_owned()
             }
+            Self::JsonList { .. } => "write each object on a line of its own, as `jq -c '.[]'` does".to_owned(),
             Self::Statistics { .. } => {
                 "the writer of the file is at fault; write the file again with another one".to_owned()
             }
@@ -245,14 +256,14 @@ fn list(items: &[String]) -> String {
     if items.is_empty() {
         return "(none)".to_owned();
     }
-    let mut text = items
+    let shown = items
         .iter()
         .take(SHOWN)
         .map(|item| format!("`{item}`"))
         .collect::<Vec<_>>()
         .join(", ");
-    if items.len() > SHOWN {
-        text.push_str(&format!(" and {} more", items.len() - SHOWN));
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
-    text
 }

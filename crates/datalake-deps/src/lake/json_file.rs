@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::batch::SourceBatch;
-use super::columns::{Source, TablePlan};
+use super::columns::{Source, TablePlan, partition};
 use super::csv_file::unreadable;
 use super::csv_records::RECORD_BYTES;
 use super::discover::DataFile;
@@ -35,11 +35,28 @@ pub(crate) struct JsonFile<'a> {
     rows: u64,
 }
 
-/// Which column a member of an object is.
+/// Which members of an object are read: those that a planned column is named after, each once.
 #[derive(Debug, Default)]
 struct Names {
     exact: BTreeMap<String, usize>,
-    lower: BTreeMap<String, usize>,
+    /// Without regard to case; `None` where that fits several names.
+    lower: BTreeMap<String, Option<usize>>,
+}
+
+impl Names {
+    /// The position of the member of this name.
+    fn add(&mut self, name: &str) -> usize {
+        if let Some(known) = self.exact.get(name) {
+            return *known;
+        }
+        let at = self.exact.len();
+        self.exact.insert(name.to_owned(), at);
+        self.lower
+            .entry(name.to_ascii_lowercase())
+            .and_modify(|several| *several = None)
+            .or_insert(Some(at));
+        at
+    }
 }
 
 /// Rows whose members are remembered for messages.
@@ -47,23 +64,23 @@ const REMEMBERED_ROWS: u64 = 100;
 
 impl<'a> JsonFile<'a> {
     pub(crate) fn open(plan: &'a TablePlan, file: &'a DataFile) -> Result<Self, LakeError> {
-        let stream = TextStream::open(&file.path, "utf-8")?;
+        let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
         let mut names = Names::default();
         let mut sources = Vec::with_capacity(plan.columns.len());
-        for (at, column) in plan.columns.iter().enumerate() {
+        for column in &plan.columns {
             // Rows need not name what is null, so only the folders' names are known before reading.
-            let partition = plan.partition(file, &column.source_name)?;
-            if partition == Source::Absent {
-                names.exact.insert(column.source_name.clone(), at);
-                names.lower.insert(column.source_name.to_ascii_lowercase(), at);
-                sources.push(Source::Field(at));
-            } else {
-                sources.push(partition);
-            }
+            let partition = partition(file, &column.source_name)?;
+            sources.push(match partition {
+                Source::Absent => Source::Field(names.add(&column.source_name)),
+                known => known,
+            });
         }
         Ok(Self {
             builder: TextBatchBuilder::new(&sources),
-            seen: sources.iter().map(|source| matches!(source, Source::Partition(_))).collect(),
+            seen: sources
+                .iter()
+                .map(|source| matches!(source, Source::Partition(_)))
+                .collect(),
             plan,
             file,
             stream,
@@ -108,43 +125,53 @@ impl<'a> JsonFile<'a> {
 
     fn row(&mut self) -> Result<(), LakeError> {
         if self.buffer.len() == RECORD_BYTES && self.buffer.last() != Some(&b'\n') {
-            self.stream.skip_line().map_err(|error| unreadable(self.file, error))?;
-            self.builder.reject(self.line, RejectReason::RecordTooLong, None, &self.buffer);
+            self.stream
+                .skip_line()
+                .map_err(|error| unreadable(self.file, error))?;
+            self.builder
+                .reject(self.line, RejectReason::RecordTooLong, None, &self.buffer);
             return Ok(());
         }
         let Some(text) = self.stream.text(&self.buffer) else {
-            self.builder.reject(self.line, RejectReason::InvalidEncoding, None, &self.buffer);
+            self.builder
+                .reject(self.line, RejectReason::InvalidEncoding, None, &self.buffer);
             return Ok(());
         };
         if self.line == 1 && text.trim_start().starts_with('[') {
-            return Err(LakeError::corrupt(
-                &self.file.path,
-                "JSON lines",
-                "it is one list; each object needs a line of its own, as `jq -c '.[]'` writes them",
-            ));
+            return Err(LakeError::JsonList {
+                file: self.file.path.clone(),
+            });
         }
         let mut deserializer = serde_json::Deserializer::from_str(text.trim());
         let remember = (self.rows < REMEMBERED_ROWS).then_some(&mut self.existing);
         let object = ObjectSeed {
             names: &self.names,
             remember,
-            width: self.sources.len(),
+            width: self.names.exact.len(),
         };
-        let members = object.deserialize(&mut deserializer).and_then(|members| deserializer.end().map(|()| members));
+        let members = object
+            .deserialize(&mut deserializer)
+            .and_then(|members| deserializer.end().map(|()| members));
         let Ok(members) = members else {
-            self.builder.reject(self.line, RejectReason::MalformedJson, None, &self.buffer);
+            self.builder
+                .reject(self.line, RejectReason::MalformedJson, None, &self.buffer);
             return Ok(());
         };
         self.rows += 1;
         let mut cells: Vec<Option<Cow<'_, str>>> = vec![None; self.sources.len()];
-        for (at, raw) in members.into_iter().enumerate() {
-            let Some(raw) = raw else { continue };
+        for (at, source) in self.sources.iter().enumerate() {
+            let Source::Field(member) = source else { continue };
+            let Some(raw) = members[*member] else { continue };
             self.seen[at] = true;
-            let decimal = !matches!(self.plan.columns[at].spec.column_type, ColumnType::Text | ColumnType::Timestamp);
+            let decimal = !matches!(
+                self.plan.columns[at].spec.column_type,
+                ColumnType::Text | ColumnType::Timestamp
+            );
             match cell(raw.get(), decimal && self.plan.decimal_comma) {
                 Ok(cell) => cells[at] = cell,
                 Err(reason) => {
-                    self.builder.reject(self.line, reason, Some(at), raw.get().as_bytes());
+                    self.builder
+                        .reject(self.line, reason, Some(at), raw.get().as_bytes());
                     return Ok(());
                 }
             }
@@ -247,9 +274,10 @@ impl Visitor<'_> for MemberSeed<'_> {
         if let Some(remember) = self.remember {
             remember.insert(name.to_owned());
         }
-        Ok(match self.names.exact.get(name) {
-            Some(at) => Some((*at, true)),
-            None => self.names.lower.get(&name.to_ascii_lowercase()).map(|at| (*at, false)),
-        })
+        if let Some(at) = self.names.exact.get(name) {
+            return Ok(Some((*at, true)));
+        }
+        let lower = self.names.lower.get(&name.to_ascii_lowercase());
+        Ok(lower.copied().flatten().map(|at| (at, false)))
     }
 }

@@ -68,8 +68,10 @@ pub struct MeasurementScan {
 
 impl MeasurementScan {
     pub(crate) fn plan(plan: TablePlan, files: Vec<DataFile>) -> Result<Self, LakeError> {
-        let opened: Vec<(Option<ParquetFile>, bool)> =
-            files.par_iter().map(|file| open(&plan, file)).collect::<Result<_, LakeError>>()?;
+        let opened: Vec<(Option<ParquetFile>, bool)> = files
+            .par_iter()
+            .map(|file| open(&plan, file))
+            .collect::<Result<_, LakeError>>()?;
         if !opened.iter().any(|(_, has_rows)| *has_rows)
             && let Some(first) = files.first()
         {
@@ -79,20 +81,28 @@ impl MeasurementScan {
                 first: first.path.clone(),
             });
         }
-        let measured_at = plan.columns.iter().position(|column| column.spec.name == "measured_at").unwrap_or_default();
+        let measured_at = plan
+            .columns
+            .iter()
+            .position(|column| column.spec.name == "measured_at")
+            .unwrap_or_default();
         let mut pieces = Vec::new();
         for (at, (file, (footer, has_rows))) in files.iter().zip(&opened).enumerate() {
             match footer {
                 Some(footer) => {
                     let ranges = footer.time_ranges(&plan, measured_at);
                     let groups = footer.row_groups.iter().zip(ranges).enumerate();
-                    pieces.extend(groups.filter(|(_, (group, _))| group.rows > 0).map(|(row_group, (group, range))| Piece {
-                        file: at,
-                        row_group: Some(row_group),
-                        rows: Some(group.rows),
-                        bytes: group.bytes,
-                        range: range.map(|(least, greatest)| (least.div_euclid(SECOND), greatest.div_euclid(SECOND))),
-                    }));
+                    pieces.extend(groups.filter(|(_, (group, _))| group.rows > 0).map(
+                        |(row_group, (group, range))| Piece {
+                            file: at,
+                            row_group: Some(row_group),
+                            rows: Some(group.rows),
+                            bytes: group.bytes,
+                            range: range.map(|(least, greatest)| {
+                                (least.div_euclid(SECOND), greatest.div_euclid(SECOND))
+                            }),
+                        },
+                    ));
                 }
                 None if *has_rows => pieces.push(Piece {
                     file: at,
@@ -155,16 +165,26 @@ impl MeasurementScan {
     /// Days are chosen by the statistics, so a row that they exclude would be lost without a trace.
     fn check_range(&self, batch: &TableBatch, range: (i64, i64), file: &DataFile) -> Result<(), LakeError> {
         let (first, last) = range;
-        let times = batch.batch.column(self.measured_at).as_primitive::<TimestampMicrosecondType>().values();
+        let times = batch
+            .batch
+            .column(self.measured_at)
+            .as_primitive::<TimestampMicrosecondType>()
+            .values();
         // Keys are never null here: rows without one are rejected.
-        let (least, greatest) = times.iter().fold((i64::MAX, i64::MIN), |(least, greatest), micros| {
-            (least.min(*micros), greatest.max(*micros))
-        });
+        let (least, greatest) = times
+            .iter()
+            .fold((i64::MAX, i64::MIN), |(least, greatest), micros| {
+                (least.min(*micros), greatest.max(*micros))
+            });
         if times.is_empty() {
             return Ok(());
         }
         let (least, greatest) = (least.div_euclid(SECOND), greatest.div_euclid(SECOND));
-        match if least < first { Some(least) } else { (greatest > last).then_some(greatest) } {
+        match if least < first {
+            Some(least)
+        } else {
+            (greatest > last).then_some(greatest)
+        } {
             None => Ok(()),
             Some(found) => Err(LakeError::Statistics {
                 file: file.path.clone(),
@@ -189,8 +209,10 @@ fn open(plan: &TablePlan, file: &DataFile) -> Result<(Option<ParquetFile>, bool)
             None => Ok((None, false)),
         },
         FileFormat::Json => {
-            let stream = TextStream::open(&file.path, "utf-8")?;
-            let has_rows = stream.has_text().map_err(|error| super::csv_file::unreadable(file, error))?;
+            let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
+            let has_rows = stream
+                .has_text()
+                .map_err(|error| super::csv_file::unreadable(file, error))?;
             Ok((None, has_rows))
         }
     }

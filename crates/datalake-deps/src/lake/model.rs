@@ -159,7 +159,10 @@ pub static MEASURING_COMPONENT: TableSpec = TableSpec {
     ],
     one_of: &[
         CONFIG_OR_DEVICE,
-        &[&["component_type"], &["uom", "direction", "kind", "interval_seconds"]],
+        &[
+            &["component_type"],
+            &["uom", "direction", "kind", "interval_seconds"],
+        ],
     ],
 };
 
@@ -314,7 +317,11 @@ mod tests {
     #[test]
     fn groups_and_lookups_name_columns_that_exist() {
         for spec in TABLES {
-            for name in spec.one_of.iter().flat_map(|group| group.iter().flat_map(|all| all.iter())) {
+            for name in spec
+                .one_of
+                .iter()
+                .flat_map(|group| group.iter().flat_map(|all| all.iter()))
+            {
                 assert!(spec.column(name).is_some(), "{}.{name}", spec.name);
             }
             assert_eq!(table(spec.name), Some(spec));
@@ -325,10 +332,16 @@ mod tests {
     #[test]
     fn decimals_carry_their_unit_in_the_canonical_name() {
         assert_eq!(
-            MEASUREMENTS.column("combined_multiplier").unwrap().canonical_name(),
+            MEASUREMENTS
+                .column("combined_multiplier")
+                .unwrap()
+                .canonical_name(),
             "combined_multiplier_micro"
         );
-        assert_eq!(MEASUREMENTS.column("version").unwrap().canonical_name(), "version");
+        assert_eq!(
+            MEASUREMENTS.column("version").unwrap().canonical_name(),
+            "version"
+        );
         let schema = INSTALL_EVENT.schema();
         let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         assert_eq!(

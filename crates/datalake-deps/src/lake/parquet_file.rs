@@ -13,7 +13,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
@@ -51,25 +53,28 @@ pub(crate) struct RowGroup {
 impl ParquetFile {
     /// Reads a file's footer.
     pub(crate) fn open(plan: &TablePlan, file: &DataFile) -> Result<Self, LakeError> {
-        let handle = fs_err::File::open(&file.path).map_err(LakeError::Read)?.into_file();
-        let footer = guarded(&file.path, || {
-            ParquetMetaDataReader::new().parse_and_finish(&handle).and_then(|footer| {
-                // Types that only the writer's own schema tells, such as seconds or zones; without it the file's do.
-                let footer = Arc::new(footer);
-                let types = ArrowReaderMetadata::try_new(footer.clone(), ArrowReaderOptions::new())
-                    .ok()
-                    .map(|metadata| metadata.schema().clone());
-                Ok((footer, types))
-            })
+        let handle = fs_err::File::open(&file.path)
+            .map_err(LakeError::Read)?
+            .into_file();
+        let (footer, types) = guarded(&file.path, || {
+            let footer = Arc::new(ParquetMetaDataReader::new().parse_and_finish(&handle)?);
+            // Types that only the writer's own schema tells, such as seconds or zones; without it the file's do.
+            let types = ArrowReaderMetadata::try_new(footer.clone(), ArrowReaderOptions::new());
+            Ok((footer, types.ok().map(|metadata| metadata.schema().clone())))
         })?;
-        let (footer, types) = footer;
         let root = footer.file_metadata().schema().get_fields();
         let names: Vec<&str> = root.iter().map(|field| field.name()).collect();
         let mut sources = plan.resolve(file, &names)?;
         // The decoder yields the needed columns in the file's order, each of them once.
         let mut needed: Vec<usize> = sources
             .iter()
-            .filter_map(|source| if let Source::Field(at) = source { Some(*at) } else { None })
+            .filter_map(|source| {
+                if let Source::Field(at) = source {
+                    Some(*at)
+                } else {
+                    None
+                }
+            })
             .collect();
         needed.sort_unstable();
         needed.dedup();
@@ -90,9 +95,18 @@ impl ParquetFile {
         let mut first_row = 1;
         let mut row_groups = Vec::with_capacity(footer.num_row_groups());
         for group in metadata.metadata().row_groups() {
-            let rows = u64::try_from(group.num_rows()).map_err(|error| LakeError::corrupt(&file.path, "Parquet", error))?;
-            let bytes = group.columns().iter().map(|chunk| chunk.compressed_size().max(0) as u64).sum();
-            row_groups.push(RowGroup { first_row, rows, bytes });
+            let rows = u64::try_from(group.num_rows())
+                .map_err(|error| LakeError::corrupt(&file.path, "Parquet", error))?;
+            let bytes = group
+                .columns()
+                .iter()
+                .map(|chunk| chunk.compressed_size().max(0) as u64)
+                .sum();
+            row_groups.push(RowGroup {
+                first_row,
+                rows,
+                bytes,
+            });
             first_row += rows;
         }
         Ok(Self {
@@ -115,7 +129,10 @@ impl ParquetFile {
         };
         let schema = self.metadata.schema();
         let field = schema.field(*at);
-        let is_time = matches!(field.data_type(), DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64);
+        let is_time = matches!(
+            field.data_type(),
+            DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64
+        );
         let physical = self.metadata.parquet_schema().column(*at).physical_type();
         // INT96 has no order that statistics could follow.
         if !is_time || physical == PhysicalType::INT96 {
@@ -125,7 +142,10 @@ impl ParquetFile {
             let converter =
                 StatisticsConverter::try_new(field.name(), schema, self.metadata.parquet_schema()).ok()?;
             let groups = self.metadata.metadata().row_groups();
-            Some((converter.row_group_mins(groups).ok()?, converter.row_group_maxes(groups).ok()?))
+            Some((
+                converter.row_group_mins(groups).ok()?,
+                converter.row_group_maxes(groups).ok()?,
+            ))
         };
         let Ok(Some((least, greatest))) = catch_unwind(AssertUnwindSafe(bounds)) else {
             return unknown;
@@ -136,16 +156,25 @@ impl ParquetFile {
             let converted = converter.convert(Some(array), array.len(), plan, &mut bad).ok()?;
             let micros = arrow::compute::cast(&converted, &DataType::Int64).ok()?;
             let rows = micros.as_primitive::<Int64Type>().iter().enumerate();
-            Some(rows.map(|(row, value)| value.filter(|_| !bad.contains(row))).collect())
+            Some(
+                rows.map(|(row, value)| value.filter(|_| !bad.contains(row)))
+                    .collect(),
+            )
         };
         match (canonical(&least), canonical(&greatest)) {
             (Some(least), Some(greatest)) => {
                 // Where summer time ends, a later time without a zone may be an earlier instant, by a day at most.
                 let zoned = matches!(field.data_type(), DataType::Timestamp(_, Some(_)));
-                let shift = if zoned { plan.clock.instant_shift() } else { plan.clock.naive_shift() };
+                let shift = if zoned {
+                    plan.clock.instant_shift()
+                } else {
+                    plan.clock.naive_shift()
+                };
                 let slack = if shift.is_some() { 0 } else { 86_400 * 1_000_000 };
                 let ranges = least.iter().zip(&greatest);
-                ranges.map(|(least, greatest)| Some((least? - slack, greatest? + slack))).collect()
+                ranges
+                    .map(|(least, greatest)| Some((least? - slack, greatest? + slack)))
+                    .collect()
             }
             _ => unknown,
         }
@@ -176,13 +205,18 @@ impl ParquetFile {
                 .build()
         })?;
         let mut done = 0;
-        while let Some(batch) = guarded(&file.path, || reader.next().transpose().map_err(ParquetError::from))? {
+        while let Some(batch) = guarded(&file.path, || {
+            reader.next().transpose().map_err(ParquetError::from)
+        })? {
             let first = group.first_row + done;
             done += batch.num_rows() as u64;
             visit(self.source_batch(&batch, first))?;
         }
         if done != group.rows {
-            let problem = format!("row group {row_group} should have {} rows and has {done}", group.rows);
+            let problem = format!(
+                "row group {row_group} should have {} rows and has {done}",
+                group.rows
+            );
             return Err(LakeError::corrupt(&file.path, "Parquet", problem).into());
         }
         Ok(())
@@ -220,6 +254,15 @@ pub(crate) fn read_whole(path: &Path) -> Result<Vec<RecordBatch>, LakeError> {
 fn guarded<T>(file: &Path, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, LakeError> {
     match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(Ok(decoded)) => Ok(decoded),
+        Ok(Err(ParquetError::External(error))) => Err(match error.downcast::<std::io::Error>() {
+            // The disk is at fault, not the file.
+            Ok(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+                let text = format!("{}: {error}", file.display());
+                LakeError::Read(std::io::Error::new(error.kind(), text))
+            }
+            Ok(error) => LakeError::corrupt(file, "Parquet", error),
+            Err(error) => LakeError::corrupt(file, "Parquet", error),
+        }),
         Ok(Err(error)) => Err(LakeError::corrupt(file, "Parquet", error)),
         Err(panic) => Err(LakeError::corrupt(file, "Parquet", panic_text(&*panic))),
     }
@@ -227,12 +270,15 @@ fn guarded<T>(file: &Path, decode: impl FnOnce() -> Result<T, ParquetError>) -> 
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+    let text = text
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
     format!("the decoder gave up: {text}")
 }
 
 fn repeated(field: &Type) -> bool {
-    field.get_basic_info().has_repetition() && field.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED
+    field.get_basic_info().has_repetition()
+        && field.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED
 }
 
 /// A footer that knows the columns at `needed` only, to be decoded into the types that conversions start from.
@@ -245,13 +291,20 @@ fn reduce(
     let root = file.schema();
     // A top-level primitive field is one leaf; the fields before it may be many.
     let descriptor = file.schema_descr();
-    let leaf = |field: usize| (0..descriptor.num_columns()).find(|leaf| descriptor.get_column_root_idx(*leaf) == field);
+    let leaf = |field: usize| {
+        (0..descriptor.num_columns()).find(|leaf| descriptor.get_column_root_idx(*leaf) == field)
+    };
     let leaves = needed
         .iter()
         .map(|field| leaf(*field).ok_or_else(|| ParquetError::General("a column has no data".to_owned())))
         .collect::<Result<Vec<_>, _>>()?;
-    let fields = needed.iter().map(|at| plain_field(&root.get_fields()[*at])).collect::<Result<Vec<_>, _>>()?;
-    let group = Type::group_type_builder(root.name()).with_fields(fields.clone()).build()?;
+    let fields = needed
+        .iter()
+        .map(|at| plain_field(&root.get_fields()[*at]))
+        .collect::<Result<Vec<_>, _>>()?;
+    let group = Type::group_type_builder(root.name())
+        .with_fields(fields.clone())
+        .build()?;
     let schema = Arc::new(SchemaDescriptor::new(Arc::new(group)));
     let rows = footer.row_groups().iter().map(|group| {
         if group.num_columns() != descriptor.num_columns() {
@@ -274,7 +327,10 @@ fn reduce(
         None,
     );
     let metadata = Arc::new(ParquetMetaDataBuilder::new(reduced).set_row_groups(rows).build());
-    let own = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
+    let own = ArrowReaderMetadata::try_new(
+        metadata.clone(),
+        ArrowReaderOptions::new().with_skip_arrow_metadata(true),
+    )?;
     let wanted: Vec<Field> = own
         .schema()
         .fields()
@@ -327,15 +383,21 @@ fn decoded_type(field: &Type, own: &DataType, told: Option<&DataType>) -> DataTy
         // Nanoseconds in 64 bits end in 2262, and INT96 does not.
         (PhysicalType::INT96, _) => DataType::Timestamp(TimeUnit::Microsecond, zone),
         // Eighteen digits are 64 bits: half the work of 128.
-        (PhysicalType::INT32 | PhysicalType::INT64, DataType::Decimal128(precision, scale)) if *precision <= 18 => {
+        (PhysicalType::INT32 | PhysicalType::INT64, DataType::Decimal128(precision, scale))
+            if *precision <= 18 =>
+        {
             DataType::Decimal64(*precision, *scale)
         }
-        (PhysicalType::FIXED_LEN_BYTE_ARRAY, DataType::Decimal128(precision, scale)) if *precision <= 18 && fits_64_bits(field) => {
+        (PhysicalType::FIXED_LEN_BYTE_ARRAY, DataType::Decimal128(precision, scale))
+            if *precision <= 18 && fits_64_bits(field) =>
+        {
             DataType::Decimal64(*precision, *scale)
         }
         (PhysicalType::INT32 | PhysicalType::INT64, _) => match told {
             // Units that Parquet has no name for.
-            Some(DataType::Timestamp(TimeUnit::Second, _) | DataType::Date64) if !matches!(own, DataType::Timestamp(_, _)) => {
+            Some(DataType::Timestamp(TimeUnit::Second, _) | DataType::Date64)
+                if !matches!(own, DataType::Timestamp(_, _)) =>
+            {
                 told.cloned().unwrap_or_else(|| own.clone())
             }
             _ => own.clone(),
@@ -346,4 +408,44 @@ fn decoded_type(field: &Type, own: &DataType, told: Option<&DataType>) -> DataTy
 
 fn fits_64_bits(field: &Type) -> bool {
     matches!(field, Type::PrimitiveType { type_length, .. } if (1..=8).contains(type_length))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+    use crate::diagnostic::render;
+
+    #[test]
+    fn a_disk_that_fails_is_no_fault_of_the_file() {
+        let failing = |kind: std::io::ErrorKind| {
+            let error = ParquetError::External(Box::new(std::io::Error::from(kind)));
+            guarded(Path::new("a.parquet"), || -> Result<(), ParquetError> {
+                Err(error)
+            })
+            .unwrap_err()
+        };
+        let disk = failing(std::io::ErrorKind::StorageFull);
+        assert!(
+            matches!(&disk, LakeError::Read(error) if error.to_string().starts_with("a.parquet: ")),
+            "{disk:?}"
+        );
+        assert!(matches!(
+            failing(std::io::ErrorKind::UnexpectedEof),
+            LakeError::Corrupt { .. }
+        ));
+    }
+
+    #[test]
+    fn a_panic_of_the_decoder_is_an_error_about_the_file() {
+        let error = guarded(Path::new("a.parquet"), || -> Result<(), ParquetError> {
+            panic!("index {} out of range", 7)
+        });
+        insta::assert_snapshot!(render(&error.unwrap_err()), @r"
+        error: `a.parquet` cannot be read as Parquet
+        Caused by: the decoder gave up: index 7 out of range
+        hint: the file may be cut off or still being written; deliver it again, or move it out of the table
+        ");
+    }
 }

@@ -92,14 +92,20 @@ mod tests {
                 "{table}.{column}"
             );
             for (of, other, other_source) in &ORACLE_MDM[..index] {
-                assert!(of != table || (other != column && other_source != source), "{table}.{column}");
+                assert!(
+                    of != table || (other != column && other_source != source),
+                    "{table}.{column}"
+                );
             }
         }
     }
 
     #[test]
     fn columns_without_an_oracle_name_keep_their_own() {
-        assert_eq!(Preset::OracleMdm.source_name("measurements", "value"), "MSRMT_VAL");
+        assert_eq!(
+            Preset::OracleMdm.source_name("measurements", "value"),
+            "MSRMT_VAL"
+        );
         assert_eq!(
             Preset::OracleMdm.source_name("measurements", "previous_reading"),
             "previous_reading"

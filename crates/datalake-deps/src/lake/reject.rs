@@ -24,8 +24,8 @@ pub enum RejectReason {
     InvalidEncoding,
     /// More or fewer fields than the header names.
     WrongFieldCount,
-    /// A quote that is opened and not closed.
-    UnclosedQuote,
+    /// A quote that is opened and not closed, or closed before its field ends.
+    BrokenQuote,
     /// A line too long to be a record.
     RecordTooLong,
     /// A line that is not one JSON object, or names a column twice.
@@ -48,7 +48,7 @@ impl RejectReason {
             Self::TimestampOutOfRange => "timestamp_out_of_range",
             Self::InvalidEncoding => "invalid_encoding",
             Self::WrongFieldCount => "wrong_field_count",
-            Self::UnclosedQuote => "unclosed_quote",
+            Self::BrokenQuote => "broken_quote",
             Self::RecordTooLong => "record_too_long",
             Self::MalformedJson => "malformed_json",
             Self::WrongValueType => "wrong_value_type",
@@ -107,7 +107,13 @@ pub(crate) struct Fault {
 
 impl BadRows {
     /// Notes a fault, unless the row has one already.
-    pub(crate) fn add(&mut self, row: usize, column: usize, reason: RejectReason, value: impl FnOnce() -> Option<String>) {
+    pub(crate) fn add(
+        &mut self,
+        row: usize,
+        column: usize,
+        reason: RejectReason,
+        value: impl FnOnce() -> Option<String>,
+    ) {
         self.faults.entry(row).or_insert_with(|| Fault {
             column,
             reason,
@@ -145,7 +151,10 @@ mod tests {
         let mut bad = BadRows::default();
         bad.add(3, 0, RejectReason::KeyMissing, || None);
         bad.add(3, 1, RejectReason::InvalidNumber, || Some("x".to_owned()));
-        let faults: Vec<_> = bad.into_faults().map(|(row, fault)| (row, fault.reason)).collect();
+        let faults: Vec<_> = bad
+            .into_faults()
+            .map(|(row, fault)| (row, fault.reason))
+            .collect();
         assert_eq!(faults, [(3, RejectReason::KeyMissing)]);
     }
 }

@@ -99,8 +99,10 @@ impl Lake {
     pub fn read_table(&self, spec: &'static TableSpec) -> Result<TableData, LakeError> {
         let plan = self.plan(spec, |_| true, false, BATCH_ROWS)?;
         let files = self.files(spec)?;
-        let per_file: Vec<Vec<TableBatch>> =
-            files.par_iter().map(|file| read_file(&plan, file)).collect::<Result<_, LakeError>>()?;
+        let per_file: Vec<Vec<TableBatch>> = files
+            .par_iter()
+            .map(|file| read_file(&plan, file))
+            .collect::<Result<_, LakeError>>()?;
         let mut data = TableData {
             batches: Vec::new(),
             rejected: Vec::new(),

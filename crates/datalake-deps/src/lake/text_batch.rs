@@ -20,7 +20,7 @@ pub(crate) struct TextBatchBuilder {
 }
 
 enum Column {
-    Cells(StringDictionaryBuilder<Int32Type>),
+    Cells(Box<StringDictionaryBuilder<Int32Type>>),
     Constant(Option<String>),
     Absent,
 }
@@ -28,7 +28,7 @@ enum Column {
 impl TextBatchBuilder {
     pub(crate) fn new(sources: &[Source]) -> Self {
         let columns = sources.iter().map(|source| match source {
-            Source::Field(_) => Column::Cells(StringDictionaryBuilder::new()),
+            Source::Field(_) => Column::Cells(Box::default()),
             Source::Partition(value) => Column::Constant(value.clone()),
             Source::Absent => Column::Absent,
         });
@@ -66,7 +66,9 @@ impl TextBatchBuilder {
             line,
             reason,
             column,
-            value: Some(excerpt(String::from_utf8_lossy(value).trim_end_matches(['\r', '\n']))),
+            value: Some(excerpt(
+                String::from_utf8_lossy(value).trim_end_matches(['\r', '\n']),
+            )),
         });
     }
 

@@ -67,35 +67,48 @@ impl TextColumn {
     }
 
     /// Text as text: a dictionary as it is, or trimmed rows. Blank text is null.
-    pub(crate) fn text(&mut self, array: &ArrayRef, faults: &mut Faults<'_>) -> Result<ArrayRef, TypeMismatch> {
+    pub(crate) fn text(
+        &mut self,
+        array: &ArrayRef,
+        faults: &mut Faults<'_>,
+    ) -> Result<ArrayRef, TypeMismatch> {
         let dictionary = self.as_dictionary(array, "text or a whole number")?;
         let as_dictionary = self.dictionary;
         let keys = dictionary.keys();
         let entries = self.entries(&dictionary);
         if let Some(invalid) = &entries.invalid {
-            for row in (0..keys.len()).filter(|row| keys.is_valid(*row) && invalid[keys.value(*row) as usize]) {
-                faults.bad.add(row, faults.column, RejectReason::InvalidEncoding, || {
-                    Some(entries.texts.value(keys.value(row) as usize).to_owned())
-                });
+            for row in (0..keys.len()).filter(|row| keys.is_valid(*row) && invalid[keys.value(*row) as usize])
+            {
+                faults
+                    .bad
+                    .add(row, faults.column, RejectReason::InvalidEncoding, || {
+                        Some(entries.texts.value(keys.value(row) as usize).to_owned())
+                    });
             }
         }
         let keys = match &entries.blank {
             None => keys.clone(),
-            Some(blank) => keys.iter().map(|key| key.filter(|key| !blank[*key as usize])).collect(),
+            Some(blank) => keys
+                .iter()
+                .map(|key| key.filter(|key| !blank[*key as usize]))
+                .collect(),
         };
         if as_dictionary {
             let values = Arc::new(entries.texts.clone());
             if entries.blank.is_none() {
                 return Ok(Arc::new(dictionary.with_values(values)));
             }
-            let dictionary = DictionaryArray::<Int32Type>::try_new(keys, values).map_err(|error| TypeMismatch {
-                found: error.to_string(),
-                expected: "text",
-            })?;
+            let dictionary =
+                DictionaryArray::<Int32Type>::try_new(keys, values).map_err(|error| TypeMismatch {
+                    found: error.to_string(),
+                    expected: "text",
+                })?;
             return Ok(Arc::new(dictionary));
         }
-        let rows: StringArray =
-            keys.iter().map(|key| key.map(|key| entries.texts.value(key as usize).trim())).collect();
+        let rows: StringArray = keys
+            .iter()
+            .map(|key| key.map(|key| entries.texts.value(key as usize).trim()))
+            .collect();
         Ok(Arc::new(rows))
     }
 
@@ -152,7 +165,11 @@ impl TextColumn {
         expected: &'static str,
     ) -> Result<Float64Array, TypeMismatch> {
         let bits = self.parsed(array, faults, expected, |text| {
-            let text = if comma { text.replace(',', ".") } else { text.to_owned() };
+            let text = if comma {
+                text.replace(',', ".")
+            } else {
+                text.to_owned()
+            };
             let float: f64 = text.trim().parse().map_err(|_| RejectReason::InvalidNumber)?;
             Ok(float.to_bits() as i64)
         })?;
@@ -194,7 +211,9 @@ impl TextColumn {
                 State::Good => Some(parsed.values[key]),
                 State::Blank => None,
                 State::Bad(reason) => {
-                    faults.bad.add(row, faults.column, reason, || Some(entries.texts.value(key).to_owned()));
+                    faults.bad.add(row, faults.column, reason, || {
+                        Some(entries.texts.value(key).to_owned())
+                    });
                     Some(0)
                 }
             }
@@ -206,7 +225,8 @@ impl TextColumn {
     fn entries(&mut self, dictionary: &DictionaryArray<Int32Type>) -> &mut Entries {
         let source = dictionary.values().to_data();
         let known = self.cache.take().filter(|known| known.source.ptr_eq(&source));
-        self.cache.insert(known.unwrap_or_else(|| Entries::new(dictionary.values(), source)))
+        self.cache
+            .insert(known.unwrap_or_else(|| Entries::new(dictionary.values(), source)))
     }
 
     /// Any column that can be text as a dictionary of texts or bytes.
@@ -222,7 +242,6 @@ impl TextColumn {
                 Ok(array.as_dictionary::<Int32Type>().clone())
             }
             DataType::FixedSizeBinary(_) => one_entry_a_row(array, &DataType::Binary, expected),
-            DataType::Boolean => one_entry_a_row(array, &DataType::Utf8, expected),
             DataType::Int8
             | DataType::Int16
             | DataType::Int32
@@ -233,7 +252,8 @@ impl TextColumn {
                 let wide = cast(array, &DataType::Int64).map_err(|_| mismatch(array, expected))?;
                 Ok(self.integers.dictionary(wide.as_primitive::<Int64Type>()))
             }
-            DataType::UInt64
+            DataType::Boolean
+            | DataType::UInt64
             | DataType::Decimal32(_, 0)
             | DataType::Decimal64(_, 0)
             | DataType::Decimal128(_, 0)
@@ -266,19 +286,25 @@ impl Entries {
         let (texts, invalid) = match values.data_type() {
             DataType::Binary => {
                 let bytes = values.as_binary::<i32>();
-                match StringArray::try_from_binary(bytes.clone()) {
-                    Ok(texts) => (texts, None),
-                    Err(_) => {
-                        let invalid = bytes.iter().map(|entry| entry.is_some_and(|entry| std::str::from_utf8(entry).is_err()));
-                        let texts = bytes.iter().map(|entry| entry.map(String::from_utf8_lossy)).collect();
-                        (texts, Some(invalid.collect()))
-                    }
+                if let Ok(texts) = StringArray::try_from_binary(bytes.clone()) {
+                    (texts, None)
+                } else {
+                    let is_invalid =
+                        |entry: Option<&[u8]>| entry.is_some_and(|entry| std::str::from_utf8(entry).is_err());
+                    let texts = bytes
+                        .iter()
+                        .map(|entry| entry.map(String::from_utf8_lossy))
+                        .collect();
+                    (texts, Some(bytes.iter().map(is_invalid).collect()))
                 }
             }
             _ => (values.as_string::<i32>().clone(), None),
         };
         let is_blank = |text: Option<&str>| text.is_none_or(|text| text.trim().is_empty());
-        let blank = texts.iter().any(is_blank).then(|| texts.iter().map(is_blank).collect());
+        let blank = texts
+            .iter()
+            .any(is_blank)
+            .then(|| texts.iter().map(is_blank).collect());
         Self {
             source,
             texts,
@@ -323,8 +349,8 @@ struct IntegerTexts {
     values: Option<ArrayRef>,
 }
 
-/// A dictionary of more entries is begun anew.
-const INTEGER_TEXTS_LIMIT: usize = 1 << 20;
+/// A dictionary of more entries is begun anew: with every new entry all of it is copied.
+const INTEGER_TEXTS_LIMIT: usize = 1 << 16;
 
 impl IntegerTexts {
     fn dictionary(&mut self, array: &Int64Array) -> DictionaryArray<Int32Type> {
@@ -352,5 +378,29 @@ impl IntegerTexts {
         self.values = Some(values.clone());
         // Every key was handed out above, so it is the position of a text.
         DictionaryArray::new(keys, values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dictionary_of_integers_grows_is_shared_and_begins_anew() {
+        let mut integers = IntegerTexts::default();
+        let batch = |from: i64| Int64Array::from_iter_values(from..from + 40_000);
+        let first = integers.dictionary(&batch(0));
+        let again = integers.dictionary(&batch(0));
+        assert_eq!(first.values().len(), 40_000);
+        assert!(first.values().to_data().ptr_eq(&again.values().to_data()));
+        assert_eq!(integers.dictionary(&batch(40_000)).values().len(), 80_000);
+        let anew = integers.dictionary(&batch(80_000));
+        assert_eq!(anew.values().len(), 40_000);
+        assert_eq!(
+            anew.values()
+                .as_string::<i32>()
+                .value(anew.keys().value(7) as usize),
+            "80007"
+        );
     }
 }

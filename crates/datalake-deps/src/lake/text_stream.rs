@@ -20,12 +20,7 @@ pub(crate) struct TextStream {
 
 impl TextStream {
     /// Opens a file; gzip and zstd are told by their first bytes, UTF-8 and UTF-16 by their byte order marks.
-    pub(crate) fn open(path: &Path, encoding: &str) -> Result<Self, LakeError> {
-        let encoding = Encoding::for_label(encoding.as_bytes()).ok_or_else(|| LakeError::Config {
-            key: "csv.encoding".to_owned(),
-            problem: format!("`{encoding}` is no encoding"),
-            hint: "write a label such as `utf-8`, `latin1`, `windows-1252` or `utf-16le`".to_owned(),
-        })?;
+    pub(crate) fn open(path: &Path, encoding: &'static Encoding) -> Result<Self, LakeError> {
         let corrupt = |error| LakeError::corrupt(path, "text", error);
         let file = fs_err::File::open(path).map_err(LakeError::Read)?;
         let (magic, raw) = peek(BufReader::with_capacity(BUFFER_BYTES, file)).map_err(LakeError::Read)?;

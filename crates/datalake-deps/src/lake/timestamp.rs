@@ -25,7 +25,11 @@ pub(crate) struct TimestampParser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Item {
     /// A number of `least` to `most` digits.
-    Number { part: Part, least: usize, most: usize },
+    Number {
+        part: Part,
+        least: usize,
+        most: usize,
+    },
     MonthName,
     Meridiem,
     OffsetHours,
@@ -67,7 +71,10 @@ struct Fields {
 impl TimestampParser {
     /// A parser of the built-in formats and `configured`; the error is what is wrong with a format.
     pub(crate) fn new(configured: &[String]) -> Result<Self, String> {
-        let configured = configured.iter().map(|format| compile(format)).collect::<Result<Vec<_>, _>>()?;
+        let configured = configured
+            .iter()
+            .map(|format| compile(format))
+            .collect::<Result<Vec<_>, _>>()?;
         let month_first = configured.iter().any(|format| puts_month_before_day(format));
         let built_in = BUILT_IN
             .iter()
@@ -124,7 +131,10 @@ impl Fields {
             i8::try_from(self.day).ok()?,
         );
         let date = jiff::civil::Date::new(year, month, day).ok()?;
-        let days = date.duration_since(jiff::civil::Date::constant(1970, 1, 1)).as_hours() / 24;
+        let days = date
+            .duration_since(jiff::civil::Date::constant(1970, 1, 1))
+            .as_hours()
+            / 24;
         Some((days * 86_400 + hour * 3_600 + self.minute * 60 + self.second) * SECOND + self.micros)
     }
 
@@ -148,7 +158,11 @@ impl Fields {
             Part::OffsetMinutes => {
                 let seconds = value * 60;
                 let hours = self.offset.unwrap_or(0);
-                self.offset = Some(if self.west { hours - seconds } else { hours + seconds });
+                self.offset = Some(if self.west {
+                    hours - seconds
+                } else {
+                    hours + seconds
+                });
             }
         }
     }
@@ -156,11 +170,17 @@ impl Fields {
 
 /// Digits at the start of `text`, at most `most`: their value, their number and the rest.
 fn number(text: &[u8], least: usize, most: usize) -> Option<(i64, usize, &[u8])> {
-    let digits = text.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = text
+        .iter()
+        .take(most)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if digits < least {
         return None;
     }
-    let value = text[..digits].iter().fold(0, |value, byte| value * 10 + i64::from(byte - b'0'));
+    let value = text[..digits]
+        .iter()
+        .fold(0, |value, byte| value * 10 + i64::from(byte - b'0'));
     Some((value, digits, &text[digits..]))
 }
 
@@ -297,9 +317,12 @@ fn compile(format: &str) -> Result<Vec<Item>, String> {
     let mut rest = format;
     while let Some(first) = rest.chars().next() {
         let level = open.len();
-        let items = open.last_mut().ok_or_else(|| format!("`{format}` closes `]` that is not open"))?;
+        let items = open
+            .last_mut()
+            .ok_or_else(|| format!("`{format}` closes `]` that is not open"))?;
         let element = ELEMENTS.iter().find(|(name, _)| {
-            rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            rest.get(..name.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(name))
         });
         if let Some((name, element)) = element {
             items.push(match element {
@@ -332,7 +355,10 @@ fn compile(format: &str) -> Result<Vec<Item>, String> {
     match (open.pop(), open.is_empty()) {
         (Some(items), true) => {
             let has = |wanted: &[Part]| {
-                contains(&items, &|item| matches!(item, Item::Number { part, .. } if wanted.contains(part)))
+                contains(
+                    &items,
+                    &|item| matches!(item, Item::Number { part, .. } if wanted.contains(part)),
+                )
             };
             let month = has(&[Part::Month]) || contains(&items, &|item| *item == Item::MonthName);
             if !(has(&[Part::Day]) && month && has(&[Part::Year, Part::ShortYear])) {
@@ -458,7 +484,8 @@ mod tests {
         assert_eq!(read(&american, "03-04-2024 05:06:07"), "2024-03-04T05:06:07Z");
         assert_eq!(read(&american, "31-01-2024"), "invalid_timestamp");
         assert_eq!(read(&american, "31-JAN-2024"), "2024-01-31T00:00:00Z");
-        let european = TimestampParser::new(&["DD/MM/YYYY HH24:MI".to_owned(), "YYYYMMDDTHH24MI".to_owned()]).unwrap();
+        let european =
+            TimestampParser::new(&["DD/MM/YYYY HH24:MI".to_owned(), "YYYYMMDDTHH24MI".to_owned()]).unwrap();
         assert_eq!(read(&european, "3/4/2024 5:06"), "2024-04-03T05:06:00Z");
         assert_eq!(read(&european, "20240403T0506"), "2024-04-03T05:06:00Z");
         assert_eq!(read(&european, "03-04-2024"), "2024-04-03T00:00:00Z");

@@ -84,30 +84,39 @@ impl TableWriter {
     /// Adds rows; their schema must be the table's.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
         self.rows += batch.num_rows() as u64;
-        self.chunks.push_batch(batch.clone()).map_err(|error| LakeError::write(&self.path, error))?;
+        self.chunks
+            .push_batch(batch.clone())
+            .map_err(|error| LakeError::write(&self.path, error))?;
         self.encode_completed()
     }
 
     /// Ends the file and waits until it is on the disk.
     pub fn finish(mut self) -> Result<WrittenFile, LakeError> {
-        self.chunks.finish_buffered_batch().map_err(|error| LakeError::write(&self.path, error))?;
+        self.chunks
+            .finish_buffered_batch()
+            .map_err(|error| LakeError::write(&self.path, error))?;
         self.encode_completed()?;
         let fail = |error: io::Error| LakeError::write(&self.path, error);
-        let sink = self.encoder.into_inner().map_err(|error| LakeError::write(&self.path, error))?;
+        let sink = self
+            .encoder
+            .into_inner()
+            .map_err(|error| LakeError::write(&self.path, error))?;
         let (bytes, digest) = (sink.bytes, sink.hash.finalize());
         let file = sink.file.into_inner().map_err(|error| fail(error.into_error()))?;
         file.sync_all().map_err(fail)?;
         Ok(WrittenFile {
             rows: self.rows,
             bytes,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&digest),
             path: self.path,
         })
     }
 
     fn encode_completed(&mut self) -> Result<(), LakeError> {
         while let Some(chunk) = self.chunks.next_completed_batch() {
-            self.encoder.write(&chunk).map_err(|error| LakeError::write(&self.path, error))?;
+            self.encoder
+                .write(&chunk)
+                .map_err(|error| LakeError::write(&self.path, error))?;
         }
         Ok(())
     }
@@ -130,6 +139,16 @@ pub fn write_table<'a>(
 /// Reads back a file that [`TableWriter`] wrote, or any other Parquet file, as it is.
 pub fn read_back(path: &Path) -> Result<Vec<RecordBatch>, LakeError> {
     super::parquet_file::read_whole(path)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    digits.collect()
 }
 
 /// Counts and hashes what goes through.

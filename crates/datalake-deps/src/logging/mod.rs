@@ -43,16 +43,16 @@ pub enum LogFormat {
 #[command(next_help_heading = "Log")]
 pub struct LogArgs {
     /// Form of the log lines; by default `human` on a terminal and `json` elsewhere.
-    #[arg(long, value_enum, env = env_vars::LOG_FORMAT)]
+    #[arg(long, global = true, value_enum, env = env_vars::LOG_FORMAT)]
     pub log_format: Option<LogFormat>,
     /// Log by level and module, for instance `info,datalake_deps=debug`; `-v` and `-q` go before it.
-    #[arg(long, value_name = "FILTER", env = env_vars::LOG)]
+    #[arg(long, global = true, value_name = "FILTER", env = env_vars::LOG)]
     pub log: Option<String>,
     /// Log more: `-v` decisions, `-vv` everything.
-    #[arg(short, long, action = clap::ArgAction::Count, env = env_vars::VERBOSE)]
+    #[arg(global = true, short, long, action = clap::ArgAction::Count, env = env_vars::VERBOSE)]
     pub verbose: u8,
     /// Log less: `-q` warnings and errors, `-qq` errors, `-qqq` nothing.
-    #[arg(short, long, action = clap::ArgAction::Count, env = env_vars::QUIET)]
+    #[arg(global = true, short, long, action = clap::ArgAction::Count, env = env_vars::QUIET)]
     pub quiet: u8,
 }
 

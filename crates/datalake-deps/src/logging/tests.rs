@@ -176,3 +176,17 @@ fn a_bar_counts_also_where_it_is_not_drawn() {
     });
     assert_eq!(text, "");
 }
+
+#[test]
+fn library_lines_of_a_sessions_threads_go_to_its_log() {
+    let text = logged(&LogArgs::default(), look(LogFormat::Human), |logger| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| tracing::info!("not ours"));
+            scope.spawn(|| {
+                logger.own_thread();
+                tracing::info!("ours");
+            });
+        });
+    });
+    assert_eq!(text, "TIME  INFO theft-detection 20250131T0Z-1: ours");
+}

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use fs_err as fs;
 use fs_err::os::unix::fs::symlink;
 
+use super::staging::clear;
 use super::{Manifest, PublishError, Staging};
 
 pub(super) const VERSIONS: &str = ".versions";
@@ -109,10 +110,9 @@ impl Output {
             .and_then(|()| file.rewind())
             .map_err(folder_error)?;
         file.write_all(note.as_bytes()).map_err(folder_error)?;
-        Ok(OutputLock {
-            output: self,
-            _file: file,
-        })
+        // What a killed run left; the run that finds nothing to do would never come to staging.
+        clear(&self.versions()).map_err(folder_error)?;
+        Ok(OutputLock { output: self, file })
     }
 
     pub(super) fn versions(&self) -> PathBuf {
@@ -197,8 +197,7 @@ pub(super) fn link_to(table: &str) -> PathBuf {
 #[derive(Debug)]
 pub struct OutputLock<'a> {
     output: &'a Output,
-    // Dropping the file ends the lock.
-    _file: std::fs::File,
+    pub(super) file: std::fs::File,
 }
 
 impl OutputLock<'_> {
@@ -220,5 +219,13 @@ impl OutputLock<'_> {
     /// [`PublishError::Foreign`] where a table's link cannot be made: better before the work than after it.
     pub fn stage(&mut self, tables: &[&str]) -> Result<Staging<'_>, PublishError> {
         Staging::new(self.output, tables)
+    }
+}
+
+impl Drop for OutputLock<'_> {
+    fn drop(&mut self) {
+        // Closing would not do where another thread is just starting a process: until that has begun its program,
+        // it holds a copy of the file and with it the lock.
+        let _ = self.file.unlock();
     }
 }

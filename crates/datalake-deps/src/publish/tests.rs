@@ -354,8 +354,11 @@ fn one_run_at_a_time_holds_an_output() {
     error: another run is writing to `OUT` (run 20250131T000000000Z-1, process PID)
     hint: wait until that run has ended, or write to another folder
     ");
+    // As a process that another thread is just starting holds it.
+    let copy = lock.file.try_clone().unwrap();
     drop(lock);
     output.lock("other").unwrap();
+    drop(copy);
 }
 
 #[test]
@@ -457,6 +460,14 @@ fn read_number(path: &Path) -> Option<u64> {
     Some(numbers[0])
 }
 
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 #[test]
 fn readers_see_whole_sets_during_many_publishes() {
     const PUBLISHES: u64 = 200;
@@ -493,6 +504,8 @@ fn readers_see_whole_sets_during_many_publishes() {
                 })
             })
             .collect();
+        // Also where the writer fails, or the readers would go on for ever.
+        let ending = SetOnDrop(&done);
         for number in 1..=PUBLISHES {
             let mut lock = output.lock("r").unwrap();
             let staging = lock.stage(&TABLES).unwrap();
@@ -502,11 +515,22 @@ fn readers_see_whole_sets_during_many_publishes() {
             }
             staging.publish(provenance("1")).unwrap();
         }
-        done.store(true, Ordering::Release);
+        drop(ending);
         for reader in readers {
             let (sets, last) = reader.join().unwrap();
             assert!(sets > 0, "no reader ever saw a set");
             assert_eq!(last, PUBLISHES);
         }
     });
+}
+
+#[test]
+fn the_lock_clears_what_a_killed_run_staged() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Output::open(folder.path()).unwrap();
+    let left = folder.path().join(".versions/.staging/theft_cases");
+    fs_err::create_dir_all(&left).unwrap();
+    let lock = output.lock("run").unwrap();
+    assert!(!left.exists());
+    drop(lock);
 }

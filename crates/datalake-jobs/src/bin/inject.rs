@@ -1,23 +1,6 @@
 //! `inject`: puts synthetic theft into a lake of real data.
 use std::process::ExitCode;
 
-use clap::Parser;
-use datalake_deps::diagnostic::{Diagnostic, render};
-use datalake_jobs::inject::{Args, run};
-
-#[derive(Parser)]
-#[command(version, about)]
-struct Cli {
-    #[command(flatten)]
-    args: Args,
-}
-
 fn main() -> ExitCode {
-    match run(&Cli::parse().args) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprint!("{}", render(&error));
-            error.exit_code().into()
-        }
-    }
+    datalake_jobs::inject::main(std::env::args_os()).into()
 }

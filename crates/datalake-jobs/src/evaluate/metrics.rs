@@ -188,7 +188,10 @@ mod tests {
         assert_eq!(tpr_at_fpr(&[100.0, 98.5, 97.5, 1.0], &honest, 0.01), Some(0.5));
         // All tied: the diagonal.
         assert_eq!(tpr_at_fpr(&[1.0; 4], &[1.0; 10], 0.1), Some(0.1));
-        assert_eq!(tpr_at_fpr(&[2.0, 1.0], &[1.0; 2], 0.01), Some((1.0 + 0.01) / 2.0));
+        assert_eq!(
+            tpr_at_fpr(&[2.0, 1.0], &[1.0; 2], 0.01),
+            Some(f64::midpoint(1.0, 0.01))
+        );
     }
 
     #[test]
@@ -199,7 +202,7 @@ mod tests {
         assert_eq!(recall_at(&labels, 3), Some(2.0 / 3.0));
         // Precision at the hits: 1, 2/3 and 1/2.
         assert_eq!(average_precision(&labels), Some((1.0 + 2.0 / 3.0 + 0.5) / 3.0));
-        assert_eq!(map_at(&labels, 3), Some((1.0 + 2.0 / 3.0) / 2.0));
+        assert_eq!(map_at(&labels, 3), Some(f64::midpoint(1.0, 2.0 / 3.0)));
         assert_eq!(map_at(&[false, false, true], 2), Some(0.0));
         assert_eq!(map_at(&[false, false], 2), None);
         assert_eq!(precision_at(&[], 3), None);

@@ -252,7 +252,7 @@ fn judge_cases(truth: &[Truth], cases: &BTreeMap<String, Case>) -> CaseReport {
     let thefts = found.iter().filter(|(t, _)| t.is_theft).count();
     let all = truth.iter().filter(|t| t.is_theft).count();
     // Kinds that only move energy lose none: a ratio to (almost) nothing says nothing.
-    let lost: Vec<(f64, f64, Option<(f64, f64)>)> = found
+    let lost: Vec<_> = found
         .iter()
         .filter(|(t, _)| t.is_theft && t.lost_kwh >= 1.0)
         .filter_map(|(t, c)| Some((t.lost_kwh, c.lost_kwh?, c.band)))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
+use datalake_deps::session::SessionArgs;
 use insta::assert_snapshot;
 
 use super::*;
@@ -83,6 +84,7 @@ fn args(folder: &Path) -> Args {
         truth: Some(folder.join("truth")),
         lake: None,
         json: false,
+        session: SessionArgs::default(),
     }
 }
 
@@ -177,4 +179,41 @@ fn bad_scores_are_told() {
     };
     assert!(scores(vec!["S1"], vec![f64::NAN]).contains("`S1` is not a finite number"));
     assert!(scores(vec!["S1", "S1 "], vec![0.1, 0.2]).contains("`S1` has two scores"));
+}
+
+#[test]
+fn an_output_folder_brings_its_cases_along() {
+    let folder = folder();
+    let output = tempfile::tempdir().unwrap();
+    for table in ["theft_scores", "theft_cases"] {
+        fs_err::create_dir(output.path().join(table)).unwrap();
+        let from = folder.path().join(format!("{}.parquet", &table[6..]));
+        fs_err::copy(from, output.path().join(table).join("part-0.parquet")).unwrap();
+    }
+    let by_folder = Args {
+        scores: output.path().to_owned(),
+        cases: None,
+        ..args(folder.path())
+    };
+    assert_eq!(
+        evaluate(&by_folder).unwrap(),
+        evaluate(&args(folder.path())).unwrap()
+    );
+}
+
+#[test]
+fn meters_without_a_service_point_do_not_count() {
+    let folder = folder();
+    table(
+        &folder.path().join("scores.parquet"),
+        vec![
+            (
+                "service_point_id",
+                Arc::new(StringArray::from(vec![None, Some("S1"), None])),
+            ),
+            ("score", Arc::new(Float64Array::from(vec![0.9, 0.8, 0.7]))),
+        ],
+    );
+    let report = evaluate(&args(folder.path())).unwrap();
+    assert_eq!((report.without_score, report.without_label), (4, 0));
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use arrow::array::Array;
 
-use crate::synthetic::columns::{optional_text, text};
-use crate::synthetic::component_type::delivered_interval_seconds;
+use datalake_transforms::component_type::default_component_types;
+use datalake_transforms::model::{Direction, Kind};
+
+use crate::synthetic::columns::TableBatch;
 use crate::synthetic::error::ToolError;
-use crate::synthetic::files::{FileBatches, parquet_files};
-use crate::synthetic::names;
+use crate::synthetic::files::each_batch;
 
 /// A service point and the delivered-kWh components that were ever installed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +34,9 @@ struct InstallEvent {
 pub(super) fn read(lake: &Path) -> Result<Vec<Customer>, ToolError> {
     let mut device_of_config = BTreeMap::new();
     if lake.join("device_config").is_dir() {
-        each_batch(&lake.join("device_config"), |batch, file| {
-            let config = text(batch, file, "device_config_id")?;
-            let device = text(batch, file, "device_id")?;
-            for i in 0..batch.num_rows() {
+        each_batch(&lake.join("device_config"), "device_config", |batch| {
+            let (config, device) = (batch.text("device_config_id")?, batch.text("device_id")?);
+            for i in 0..batch.rows() {
                 device_of_config.insert(
                     config.value(i).trim().to_owned(),
                     device.value(i).trim().to_owned(),
@@ -45,31 +45,13 @@ pub(super) fn read(lake: &Path) -> Result<Vec<Customer>, ToolError> {
             Ok(())
         })?;
     }
-    // The device where the row names it, else the device of its configuration, else the configuration itself.
-    let hubs = |batch: &arrow::array::RecordBatch, file: &Path| -> Result<Vec<String>, ToolError> {
-        let config = optional_text(batch, file, "device_config_id")?;
-        let device = match config {
-            None => Some(text(batch, file, "device_id")?),
-            Some(_) => optional_text(batch, file, "device_id")?,
-        };
-        let device_at = |i| device.as_ref().map_or("", |d| d.value(i).trim());
-        Ok((0..batch.num_rows())
-            .map(
-                |i| match (device_at(i), config.as_ref().map(|c| c.value(i).trim())) {
-                    ("", Some(c)) => device_of_config.get(c).cloned().unwrap_or_else(|| c.to_owned()),
-                    (d, _) => d.to_owned(),
-                },
-            )
-            .collect())
-    };
 
     let mut events: BTreeMap<String, Vec<InstallEvent>> = BTreeMap::new();
-    each_batch(&lake.join("install_event"), |batch, file| {
-        let id = text(batch, file, "install_event_id")?;
-        let service_point = text(batch, file, "service_point_id")?;
-        let removed = names::position(&batch.schema(), "removed_at").map(|at| batch.column(at));
-        let status = optional_text(batch, file, "status")?;
-        for (i, hub) in hubs(batch, file)?.into_iter().enumerate() {
+    each_batch(&lake.join("install_event"), "install_event", |batch| {
+        let (id, service_point) = (batch.text("install_event_id")?, batch.text("service_point_id")?);
+        let removed = batch.position("removed_at").map(|at| batch.batch.column(at));
+        let status = batch.optional_text("status")?;
+        for (i, hub) in hubs(batch, &device_of_config)?.into_iter().enumerate() {
             let on = status
                 .as_ref()
                 .is_none_or(|s| s.value(i).trim().eq_ignore_ascii_case("ON"));
@@ -82,22 +64,53 @@ pub(super) fn read(lake: &Path) -> Result<Vec<Customer>, ToolError> {
         Ok(())
     })?;
 
+    let types = default_component_types();
     let mut components: BTreeMap<String, Vec<(String, u32)>> = BTreeMap::new();
-    each_batch(&lake.join("measuring_component"), |batch, file| {
-        let id = text(batch, file, "measuring_component_id")?;
-        let code = text(batch, file, "component_type")?;
-        for (i, hub) in hubs(batch, file)?.into_iter().enumerate() {
-            let Some(interval) = delivered_interval_seconds(code.value(i)) else {
-                continue;
-            };
-            components
-                .entry(hub)
-                .or_default()
-                .push((id.value(i).trim().to_owned(), interval));
-        }
-        Ok(())
-    })?;
+    each_batch(
+        &lake.join("measuring_component"),
+        "measuring_component",
+        |batch| {
+            let (id, code) = (
+                batch.text("measuring_component_id")?,
+                batch.text("component_type")?,
+            );
+            for (i, hub) in hubs(batch, &device_of_config)?.into_iter().enumerate() {
+                let delivered = types.get(code.value(i).trim()).filter(|t| {
+                    t.uom == "kWh" && t.direction == Direction::Delivered && t.kind == Kind::Interval
+                });
+                if let Some(interval) = delivered.and_then(|t| t.interval_seconds) {
+                    components
+                        .entry(hub)
+                        .or_default()
+                        .push((id.value(i).trim().to_owned(), interval));
+                }
+            }
+            Ok(())
+        },
+    )?;
     Ok(join(&events, &components))
+}
+
+/// What components and install events meet at: the device where the row names it, else the device of its
+/// configuration, else the configuration itself.
+fn hubs(
+    batch: &TableBatch<'_>,
+    device_of_config: &BTreeMap<String, String>,
+) -> Result<Vec<String>, ToolError> {
+    let config = batch.optional_text("device_config_id")?;
+    let device = match config {
+        None => Some(batch.text("device_id")?),
+        Some(_) => batch.optional_text("device_id")?,
+    };
+    let device_at = |i| device.as_ref().map_or("", |d| d.value(i).trim());
+    Ok((0..batch.rows())
+        .map(
+            |i| match (device_at(i), config.as_ref().map(|c| c.value(i).trim())) {
+                ("", Some(c)) => device_of_config.get(c).cloned().unwrap_or_else(|| c.to_owned()),
+                (d, _) => d.to_owned(),
+            },
+        )
+        .collect())
 }
 
 fn join(
@@ -134,16 +147,4 @@ fn join(
         });
     }
     customers
-}
-
-fn each_batch(
-    table: &Path,
-    mut use_batch: impl FnMut(&arrow::array::RecordBatch, &Path) -> Result<(), ToolError>,
-) -> Result<(), ToolError> {
-    for file in parquet_files(table)? {
-        for batch in FileBatches::open(&file)? {
-            use_batch(&batch?, &file)?;
-        }
-    }
-    Ok(())
 }

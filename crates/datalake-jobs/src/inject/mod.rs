@@ -11,18 +11,23 @@ mod rewrite;
 mod series;
 mod survey;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
+use clap::Parser;
+use datalake_deps::exit_code::ExitCode;
+use datalake_deps::session::{SessionArgs, StopFlag};
 use rayon::prelude::*;
 
 use crate::synthetic::error::ToolError;
 use crate::synthetic::files::{self, Staging};
 use crate::synthetic::theft::TheftKind;
+use crate::synthetic::tool::{self, Tool};
 use crate::synthetic::truth::{self, HONEST, Truth};
 
 /// Put synthetic theft into a lake.
-#[derive(Debug, Clone, ClapArgs)]
+#[derive(Debug, Clone, Parser)]
+#[command(name = "inject", version)]
 pub struct Args {
     /// The lake: a folder of Parquet tables, in canonical or Oracle names.
     #[arg(long)]
@@ -39,6 +44,9 @@ pub struct Args {
     /// The same seed makes the same choices.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Session flags.
+    #[command(flatten)]
+    pub session: SessionArgs,
 }
 
 /// What was done.
@@ -52,6 +60,23 @@ pub struct Summary {
     pub thieves: usize,
     /// Rows whose value changed.
     pub rows_changed: u64,
+}
+
+impl Tool for Args {
+    const NAME: &'static str = "inject";
+
+    fn session(&self) -> &SessionArgs {
+        &self.session
+    }
+
+    fn work(&self, stop: &StopFlag) -> Result<(), ToolError> {
+        run(self, stop).map(|_| ())
+    }
+}
+
+/// Runs the tool as its command line says, and returns how the process ends.
+pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    tool::main::<Args>(command_line)
 }
 
 /// Kinds that cannot be put into measurements alone.
@@ -92,23 +117,28 @@ fn check(args: &Args) -> Result<Vec<TheftKind>, ToolError> {
 /// Reads the lake three times (who has data, whose values change, write) and publishes the copy by one rename.
 ///
 /// Memory holds the rows of the thieves and of those whose profile they borrow, not the lake.
-pub fn run(args: &Args) -> Result<Summary, ToolError> {
+pub fn run(args: &Args, stop: &StopFlag) -> Result<Summary, ToolError> {
     let kinds = check(args)?;
     let measurements = args.lake.join("measurements");
     let files = files::parquet_files(&measurements)?;
     let staging = Staging::new(&args.output)?;
 
     let customers = customers::read(&args.lake)?;
-    let survey = survey::survey(&files, &customers)?;
+    let survey = survey::survey(&files, &customers, stop)?;
     let plan = plan::plan(&customers, &survey, &kinds, args.share, args.seed);
-    let recorded = series::read(&files, &plan.components())?;
+    let recorded = series::read(&files, &plan.components(), stop)?;
     let injected = series::inject(&plan, &recorded, args.seed);
 
     let rows_changed = files
         .par_iter()
         .map(|file| {
             let inner = file.strip_prefix(&measurements).unwrap_or(file);
-            rewrite::rewrite(file, &staging.path().join("measurements").join(inner), &injected)
+            rewrite::rewrite(
+                file,
+                &staging.path().join("measurements").join(inner),
+                &injected,
+                stop,
+            )
         })
         .sum::<Result<u64, ToolError>>()?;
     copy_other_tables(args, &staging)?;

@@ -7,24 +7,31 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Datum, Decimal128Array, Record
 use arrow::compute::cast;
 use arrow::compute::kernels::zip::zip;
 
+use datalake_deps::session::StopFlag;
+
 use super::series::{Injected, is_missing};
-use super::survey::Measurements;
-use crate::synthetic::columns::{optional_text, required};
+use super::survey::{Measurements, TABLE};
+use crate::synthetic::columns::TableBatch;
 use crate::synthetic::error::ToolError;
 use crate::synthetic::files::{FileBatches, create};
-use crate::synthetic::names;
 
 /// The code of rows that the estimate kind marks.
 const ESTIMATED: &str = "401000";
 
 /// Copies one file; returns how many rows have another value than before.
-pub(super) fn rewrite(from: &Path, to: &Path, injected: &Injected) -> Result<u64, ToolError> {
-    let batches = FileBatches::open(from)?;
+pub(super) fn rewrite(
+    from: &Path,
+    to: &Path,
+    injected: &Injected,
+    stop: &StopFlag,
+) -> Result<u64, ToolError> {
+    let batches = FileBatches::open(from, TABLE)?;
     let mut writer = create(to, Arc::clone(&batches.schema))?;
     let mut changed = 0;
     for batch in batches {
+        stop.check()?;
         let batch = batch?;
-        let (batch, rows) = rewrite_batch(&batch, from, injected)?;
+        let (batch, rows) = rewrite_batch(&batch, injected)?;
         changed += rows;
         writer.write(&batch).map_err(ToolError::parquet(to))?;
     }
@@ -32,17 +39,14 @@ pub(super) fn rewrite(from: &Path, to: &Path, injected: &Injected) -> Result<u64
     Ok(changed)
 }
 
-fn rewrite_batch(
-    batch: &RecordBatch,
-    file: &Path,
-    injected: &Injected,
-) -> Result<(RecordBatch, u64), ToolError> {
-    let rows = Measurements::of(batch, file)?;
-    let condition = optional_text(batch, file, "condition_code")?;
-    let mut new = vec![None; batch.num_rows()];
-    let mut estimated = vec![false; batch.num_rows()];
+fn rewrite_batch(batch: &TableBatch<'_>, injected: &Injected) -> Result<(RecordBatch, u64), ToolError> {
+    let file = batch.file;
+    let rows = Measurements::of(batch)?;
+    let condition = batch.optional_text("condition_code")?;
+    let mut new = vec![None; batch.rows()];
+    let mut estimated = vec![false; batch.rows()];
     let mut changed = 0;
-    for i in 0..batch.num_rows() {
+    for i in 0..batch.rows() {
         let Some(reported) = injected.reported.get(rows.id.value(i).trim()) else {
             continue;
         };
@@ -59,23 +63,22 @@ fn rewrite_batch(
         changed += u64::from(value != micro);
     }
     if new.iter().all(Option::is_none) {
-        return Ok((batch.clone(), 0));
+        return Ok((batch.batch.clone(), 0));
     }
-    let mut columns = batch.columns().to_vec();
-    let value = required(&batch.schema(), file, "value")?;
-    let mask = BooleanArray::from_iter(new.iter().map(|v| Some(v.is_some())));
+    let mut columns = batch.batch.columns().to_vec();
+    let value = batch.required("value")?;
+    let mask = new.iter().map(|v| Some(v.is_some())).collect::<BooleanArray>();
     let decimals: ArrayRef = Arc::new(
         Decimal128Array::from(new)
             .with_precision_and_scale(38, 6)
             .map_err(ToolError::arrow(file))?,
     );
     columns[value] = replace(&mask, &decimals, &columns[value], file)?;
-    if let Some(at) = names::position(&batch.schema(), "condition_code") {
+    if let Some(at) = batch.position("condition_code") {
         let code = StringArray::new_scalar(ESTIMATED);
         columns[at] = replace(&BooleanArray::from(estimated), &code, &columns[at], file)?;
     }
-    let batch = RecordBatch::try_new(batch.schema(), columns).map_err(ToolError::arrow(file))?;
-    Ok((batch, changed))
+    Ok((batch.with_columns(columns)?, changed))
 }
 
 /// `new` where the mask says so, in the type that the column has; the rest keeps its bits.

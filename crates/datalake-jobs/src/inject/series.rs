@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, StringArray};
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
-use arrow::{array::AsArray, compute::cast};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use rayon::prelude::*;
 
+use datalake_deps::session::StopFlag;
+
 use super::plan::{Plan, Thief};
-use super::survey::Measurements;
-use crate::synthetic::columns::{optional_text, text};
+use super::survey::{Measurements, TABLE};
 use crate::synthetic::error::ToolError;
 use crate::synthetic::files::FileBatches;
-use crate::synthetic::names;
 use crate::synthetic::random::{Purpose, stream};
 use crate::synthetic::theft::{Reference, TheftKind};
 
@@ -53,10 +52,14 @@ pub(super) fn is_missing(code: &str) -> bool {
 }
 
 /// The true values of some components, by id.
-pub(super) fn read(files: &[PathBuf], components: &[&str]) -> Result<HashMap<String, Series>, ToolError> {
+pub(super) fn read(
+    files: &[PathBuf],
+    components: &[&str],
+    stop: &StopFlag,
+) -> Result<HashMap<String, Series>, ToolError> {
     let parts = files
         .par_iter()
-        .map(|file| read_file(file, components))
+        .map(|file| read_file(file, components, stop))
         .collect::<Result<Vec<_>, _>>()?;
     let mut rows: Vec<Vec<Row>> = components.iter().map(|_| Vec::new()).collect();
     for part in parts {
@@ -81,26 +84,21 @@ pub(super) fn read(files: &[PathBuf], components: &[&str]) -> Result<HashMap<Str
         .collect())
 }
 
-fn read_file(file: &Path, components: &[&str]) -> Result<Vec<(usize, Row)>, ToolError> {
+fn read_file(file: &Path, components: &[&str], stop: &StopFlag) -> Result<Vec<(usize, Row)>, ToolError> {
     let index: HashMap<&str, usize> = components.iter().enumerate().map(|(i, id)| (*id, i)).collect();
     let mut found = Vec::new();
-    for batch in FileBatches::open(file)? {
+    for batch in FileBatches::open(file, TABLE)? {
+        stop.check()?;
         let batch = batch?;
-        let id: StringArray = text(&batch, file, "measuring_component_id")?;
+        let id = batch.text("measuring_component_id")?;
         if !id.iter().flatten().any(|id| index.contains_key(id.trim())) {
             continue;
         }
-        let rows = Measurements::of(&batch, file)?;
-        let condition = optional_text(&batch, file, "condition_code")?;
-        let whole = |name: &str, to: &DataType| match names::position(&batch.schema(), name) {
-            Some(at) => cast(batch.column(at), to)
-                .map(Some)
-                .map_err(ToolError::arrow(file)),
-            None => Ok(None),
-        };
-        let updated = whole("updated_at", &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-        let version = whole("version", &DataType::Int64)?;
-        for i in 0..batch.num_rows() {
+        let rows = Measurements::of(&batch)?;
+        let condition = batch.optional_text("condition_code")?;
+        let updated = batch.moments("updated_at")?;
+        let version = batch.optional("version", &DataType::Int64)?;
+        for i in 0..batch.rows() {
             let Some(&component) = index.get(rows.id.value(i).trim()) else {
                 continue;
             };
@@ -110,8 +108,8 @@ fn read_file(file: &Path, components: &[&str]) -> Result<Vec<(usize, Row)>, Tool
             }
             let updated = updated
                 .as_ref()
-                .map(|a| a.as_primitive::<TimestampMicrosecondType>());
-            let version = version.as_ref().map(|a| a.as_primitive::<Int64Type>());
+                .map(AsArray::as_primitive::<TimestampMicrosecondType>);
+            let version = version.as_ref().map(AsArray::as_primitive::<Int64Type>);
             found.push((
                 component,
                 Row {
@@ -181,8 +179,9 @@ fn attack(
         let slot_of = |at: i64| ((at - interval).rem_euclid(86_400) / interval) as usize;
         // Slots without a row stand at the day's mean, so that they do not drag it.
         let mut values = vec![mean; slots];
-        rows.iter()
-            .for_each(|(at, micro)| values[slot_of(*at)] = *micro as f64 / 1e6);
+        for (at, micro) in rows {
+            values[slot_of(*at)] = *micro as f64 / 1e6;
+        }
         let mut donated: Vec<f64> = Vec::new();
         if let Some(donor) = donor {
             // Where the smaller customer has no row, a third of the own value stands in.

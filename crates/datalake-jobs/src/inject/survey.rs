@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, TimeUnit, TimestampMicrosecondType};
 use rayon::prelude::*;
 
+use datalake_deps::session::StopFlag;
+
 use super::customers::Customer;
-use crate::synthetic::columns::{column, required, text};
+use crate::synthetic::columns::TableBatch;
 use crate::synthetic::error::ToolError;
 use crate::synthetic::files::FileBatches;
+
+/// The table.
+pub(super) const TABLE: &str = "measurements";
 
 /// What there is of one customer. Times are seconds since 1970-01-01 on the measurement clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,25 +52,20 @@ pub(super) struct Measurements {
 }
 
 impl Measurements {
-    pub(super) fn of(batch: &RecordBatch, file: &Path) -> Result<Self, ToolError> {
+    pub(super) fn of(batch: &TableBatch<'_>) -> Result<Self, ToolError> {
         let schema = batch.schema();
-        let at = required(&schema, file, "measured_at")?;
-        if !matches!(schema.field(at).data_type(), DataType::Timestamp(_, _)) {
+        let field = schema.field(batch.required("measured_at")?);
+        if !matches!(field.data_type(), DataType::Timestamp(_, _)) {
             return Err(ToolError::Input {
-                path: file.to_owned(),
-                what: format!(
-                    "`{}` is {}, not a timestamp",
-                    schema.field(at).name(),
-                    schema.field(at).data_type()
-                ),
+                path: batch.file.to_owned(),
+                what: format!("`{}` is {}, not a timestamp", field.name(), field.data_type()),
                 hint: "write the measurements as Parquet timestamps first".to_owned(),
             });
         }
-        let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
         Ok(Self {
-            id: text(batch, file, "measuring_component_id")?,
-            at: cast(batch.column(at), &micros).map_err(ToolError::arrow(file))?,
-            value: column(batch, file, "value", &DataType::Decimal128(38, 6))?,
+            id: batch.text("measuring_component_id")?,
+            at: batch.column("measured_at", &DataType::Timestamp(TimeUnit::Microsecond, None))?,
+            value: batch.column("value", &DataType::Decimal128(38, 6))?,
         })
     }
 
@@ -87,11 +86,15 @@ impl Measurements {
 }
 
 /// One extent per customer.
-pub(super) fn survey(files: &[PathBuf], customers: &[Customer]) -> Result<Vec<Extent>, ToolError> {
+pub(super) fn survey(
+    files: &[PathBuf],
+    customers: &[Customer],
+    stop: &StopFlag,
+) -> Result<Vec<Extent>, ToolError> {
     let index = customer_of_component(customers);
     let parts = files
         .par_iter()
-        .map(|file| survey_file(file, &index, customers.len()))
+        .map(|file| survey_file(file, &index, customers.len(), stop))
         .collect::<Result<Vec<_>, _>>()?;
     let mut extents = vec![Extent::NONE; customers.len()];
     for part in parts {
@@ -114,10 +117,12 @@ fn survey_file(
     file: &Path,
     index: &HashMap<&str, usize>,
     customers: usize,
+    stop: &StopFlag,
 ) -> Result<Vec<(usize, Extent)>, ToolError> {
     let mut extents = vec![Extent::NONE; customers];
-    for batch in FileBatches::open(file)? {
-        let rows = Measurements::of(&batch?, file)?;
+    for batch in FileBatches::open(file, TABLE)? {
+        stop.check()?;
+        let rows = Measurements::of(&batch?)?;
         for i in 0..rows.id.len() {
             let Some(&customer) = index.get(rows.id.value(i).trim()) else {
                 continue;

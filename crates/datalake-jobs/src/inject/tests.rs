@@ -11,11 +11,11 @@ use arrow::array::{
 use arrow::datatypes::{Decimal128Type, Field, Float64Type, Schema, TimestampMicrosecondType};
 use datalake_deps::diagnostic::Diagnostic;
 use datalake_deps::exit_code::ExitCode;
+use datalake_deps::lake::Preset;
+use datalake_deps::session::{SessionArgs, StopFlag};
 
 use super::*;
-use crate::synthetic::columns::text;
-use crate::synthetic::files::{FileBatches, parquet_files};
-use crate::synthetic::names::{self, Preset};
+use crate::synthetic::files::{FileBatches, each_batch};
 
 fn table(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     let fields: Vec<Field> = columns
@@ -39,18 +39,18 @@ const DAYS: i64 = 60;
 /// of customer i is (i + 1)(h + 1) Wh. One missing-coded row a day.
 fn lake(folder: &Path, preset: Preset) {
     let n = 20;
-    let c = |name| preset.column(name);
+    let c = |table, name| preset.source_name(table, name);
     table(
         &folder.join("device/part-0.parquet"),
-        vec![(c("device_id"), ids("D", n))],
+        vec![(c("device", "device_id"), ids("D", n))],
     );
     table(
         &folder.join("measuring_component/part-0.parquet"),
         vec![
-            (c("measuring_component_id"), ids("MC", n)),
-            (c("device_config_id"), ids("DC", n)),
+            (c("measuring_component", "measuring_component_id"), ids("MC", n)),
+            (c("measuring_component", "device_config_id"), ids("DC", n)),
             (
-                c("component_type"),
+                c("measuring_component", "component_type"),
                 Arc::new(StringArray::from(vec!["E-KWH-60-DEL"; n])),
             ),
         ],
@@ -58,10 +58,13 @@ fn lake(folder: &Path, preset: Preset) {
     table(
         &folder.join("install_event/part-0.parquet"),
         vec![
-            (c("install_event_id"), ids("IE", n)),
-            (c("device_config_id"), ids("DC", n)),
-            (c("service_point_id"), ids("SP", n)),
-            (c("status"), Arc::new(StringArray::from(vec!["ON"; n]))),
+            (c("install_event", "install_event_id"), ids("IE", n)),
+            (c("install_event", "device_config_id"), ids("DC", n)),
+            (c("install_event", "service_point_id"), ids("SP", n)),
+            (
+                c("install_event", "status"),
+                Arc::new(StringArray::from(vec!["ON"; n])),
+            ),
         ],
     );
     for part in 0..2 {
@@ -89,10 +92,19 @@ fn lake(folder: &Path, preset: Preset) {
         table(
             &folder.join(format!("measurements/run={part}/part-0.parquet")),
             vec![
-                (c("measuring_component_id"), Arc::new(StringArray::from(mc))),
-                (c("measured_at"), Arc::new(TimestampMicrosecondArray::from(at))),
-                (c("value"), value),
-                (c("condition_code"), Arc::new(StringArray::from(code))),
+                (
+                    c("measurements", "measuring_component_id"),
+                    Arc::new(StringArray::from(mc)),
+                ),
+                (
+                    c("measurements", "measured_at"),
+                    Arc::new(TimestampMicrosecondArray::from(at)),
+                ),
+                (c("measurements", "value"), value),
+                (
+                    c("measurements", "condition_code"),
+                    Arc::new(StringArray::from(code)),
+                ),
             ],
         );
     }
@@ -105,30 +117,35 @@ fn args(lake: &Path, output: &Path, kinds: &[TheftKind]) -> Args {
         share: 0.5,
         kinds: kinds.to_vec(),
         seed: 3,
+        session: SessionArgs::default(),
     }
+}
+
+fn run_now(args: &Args) -> Result<Summary, ToolError> {
+    run(args, &StopFlag::default())
 }
 
 /// (component, seconds) to (micro, condition code).
 fn measurements(lake: &Path) -> BTreeMap<(String, i64), (i64, String)> {
     let mut rows = BTreeMap::new();
-    for file in parquet_files(&lake.join("measurements")).unwrap() {
-        for batch in FileBatches::open(&file).unwrap() {
-            let batch = batch.unwrap();
-            let id = text(&batch, &file, "measuring_component_id").unwrap();
-            let code = text(&batch, &file, "condition_code").unwrap();
-            let schema = batch.schema();
-            let at = batch.column(names::position(&schema, "measured_at").unwrap());
-            let value = batch.column(names::position(&schema, "value").unwrap());
-            for i in 0..batch.num_rows() {
-                let micro = match value.as_primitive_opt::<Float64Type>() {
-                    Some(v) => (v.value(i) * 1e6).round() as i64,
-                    None => value.as_primitive::<Decimal128Type>().value(i) as i64,
-                };
-                let at = at.as_primitive::<TimestampMicrosecondType>().value(i) / 1_000_000;
-                rows.insert((id.value(i).to_owned(), at), (micro, code.value(i).to_owned()));
-            }
+    each_batch(&lake.join("measurements"), "measurements", |batch| {
+        let (id, code) = (
+            batch.text("measuring_component_id")?,
+            batch.text("condition_code")?,
+        );
+        let at = batch.batch.column(batch.required("measured_at")?);
+        let value = batch.batch.column(batch.required("value")?);
+        for i in 0..batch.rows() {
+            let micro = match value.as_primitive_opt::<Float64Type>() {
+                Some(v) => (v.value(i) * 1e6).round() as i64,
+                None => value.as_primitive::<Decimal128Type>().value(i) as i64,
+            };
+            let at = at.as_primitive::<TimestampMicrosecondType>().value(i) / 1_000_000;
+            rows.insert((id.value(i).to_owned(), at), (micro, code.value(i).to_owned()));
         }
-    }
+        Ok(())
+    })
+    .unwrap();
     rows
 }
 
@@ -138,7 +155,7 @@ fn only_the_thieves_change_and_only_from_the_onset_on() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("lake"), folder.path().join("out"));
         lake(&from, preset);
-        let summary = run(&args(
+        let summary = run_now(&args(
             &from,
             &to,
             &[TheftKind::ZeroWhileOn, TheftKind::EstimatedForever],
@@ -195,7 +212,7 @@ fn a_removal_on_paper_leaves_the_measurements_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("lake"), folder.path().join("out"));
     lake(&from, Preset::OracleMdm);
-    let summary = run(&args(
+    let summary = run_now(&args(
         &from,
         &to,
         &[TheftKind::UsageAfterRemoval, TheftKind::UsageWhileDisconnected],
@@ -205,21 +222,26 @@ fn a_removal_on_paper_leaves_the_measurements_alone() {
     assert_eq!(measurements(&from), measurements(&to));
     let truth = truth::read(&to.join("truth")).unwrap();
     let file = to.join("install_event/part-0.parquet");
-    let batch = FileBatches::open(&file).unwrap().next().unwrap().unwrap();
-    let schema = batch.schema();
+    let batch = FileBatches::open(&file, "install_event")
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
     let moments = |name| {
-        let at = names::position(&schema, name).unwrap();
         batch
-            .column(at)
+            .moments(name)
+            .unwrap()
+            .unwrap()
             .as_primitive::<TimestampMicrosecondType>()
             .clone()
     };
     let (removed, switched) = (moments("removed_at"), moments("status_updated_at"));
+    let schema = batch.schema();
     assert!(
         schema.field_with_name("D1_REMOVAL_DTTM").is_ok(),
         "new columns carry the preset's names"
     );
-    let status = text(&batch, &file, "status").unwrap();
+    let status = batch.text("status").unwrap();
     for (i, known) in truth.iter().enumerate() {
         let noon_before = known
             .onset_date
@@ -251,7 +273,7 @@ fn the_same_seed_makes_the_same_files() {
             .build()
             .unwrap();
         pool.install(|| {
-            run(&Args {
+            run_now(&Args {
                 seed,
                 ..args(&from, &to, &[])
             })
@@ -273,7 +295,7 @@ fn what_cannot_be_done_is_told() {
     let (from, to) = (folder.path().join("lake"), folder.path().join("out"));
     lake(&from, Preset::Canonical);
     let told = |args: &Args| {
-        let error = run(args).unwrap_err();
+        let error = run_now(args).unwrap_err();
         (error.exit_code(), error.to_string())
     };
     let (code, text) = told(&args(&from, &to, &[TheftKind::SlowExchange]));
@@ -289,7 +311,7 @@ fn what_cannot_be_done_is_told() {
     assert!(text.contains("nowhere"), "{text}");
     let (code, _) = told(&args(&from, &from, &[]));
     assert_eq!(code, ExitCode::CannotCreate);
-    run(&args(&from, &to, &[])).unwrap();
+    run_now(&args(&from, &to, &[])).unwrap();
     let (code, text) = told(&args(&to, &folder.path().join("again"), &[]));
     assert_eq!(code, ExitCode::BadData);
     assert!(text.contains("truth table already"), "{text}");

@@ -108,7 +108,11 @@ impl Attack {
         match *self {
             Self::None => {}
             Self::Scale { factor } => scale(values, factor),
-            Self::ScaleEach { low, high } => values.iter_mut().for_each(|v| *v *= between(rng, low, high)),
+            Self::ScaleEach { low, high } => {
+                for v in values {
+                    *v *= between(rng, low, high);
+                }
+            }
             Self::Subtract { kwh } => values.iter_mut().for_each(|v| *v = (*v - kwh).max(0.0)),
             Self::Cap { kwh } => values.iter_mut().for_each(|v| *v = v.min(kwh)),
             Self::ZeroBlock { start, length } => block(values, start, length).fill(0.0),
@@ -120,9 +124,9 @@ impl Attack {
             Self::Mean { factor } => values.fill(factor * mean(values)),
             Self::MeanEach { low, high } => {
                 let mean = mean(values);
-                values
-                    .iter_mut()
-                    .for_each(|v| *v = mean * between(rng, low, high));
+                for v in values {
+                    *v = mean * between(rng, low, high);
+                }
             }
             Self::Mirror => values.reverse(),
             Self::Ramp { floor, days } => {
@@ -158,7 +162,9 @@ fn block(values: &mut [f64], start: usize, length: usize) -> &mut [f64] {
 }
 
 fn scale(values: &mut [f64], factor: f64) {
-    values.iter_mut().for_each(|v| *v *= factor);
+    for v in values {
+        *v *= factor;
+    }
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 use datalake_deps::diagnostic::Diagnostic;
 use datalake_deps::exit_code::ExitCode;
+use datalake_deps::session::Stopped;
 use parquet::errors::ParquetError;
 
 /// Why a tool gave up.
@@ -72,6 +73,9 @@ pub enum ToolError {
         /// The cause.
         source: ArrowError,
     },
+    /// The run was asked to end.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// A text format could not be written.
     #[error("cannot write `{}` as text", path.display())]
     Text {
@@ -113,6 +117,7 @@ impl Diagnostic for ToolError {
             Self::NoTable { .. } => ExitCode::NoInput,
             Self::Io(e) if e.kind() == std::io::ErrorKind::NotFound => ExitCode::NoInput,
             Self::Io(_) => ExitCode::Io,
+            Self::Stopped(stopped) => stopped.exit_code(),
             Self::MissingColumn { .. }
             | Self::Input { .. }
             | Self::Parquet { .. }
@@ -130,6 +135,7 @@ impl Diagnostic for ToolError {
             )),
             Self::MissingColumn { found, .. } => Some(format!("the columns are {found}")),
             Self::Input { hint, .. } => Some(hint.clone()),
+            Self::Stopped(_) => Some("nothing was published; run it again".to_owned()),
             Self::Option { .. }
             | Self::Io(_)
             | Self::Parquet { .. }

@@ -7,18 +7,19 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use fs_err::File;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::columns::TableBatch;
 use super::error::ToolError;
 
 /// Rows of a batch: what fits into the caches (larger batches are slower).
-pub(crate) const BATCH_ROWS: usize = 8_192;
+const BATCH_ROWS: usize = 8_192;
 
 /// All `.parquet` files under a folder, or the one file that the path names; sorted by path.
-pub fn parquet_files(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
+pub(crate) fn parquet_files(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
     let mut files = Vec::new();
     if path.is_dir() {
         collect(path, &mut files)?;
@@ -52,38 +53,57 @@ pub(crate) fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Too
     Ok(())
 }
 
-/// The batches of one file.
-pub(crate) struct FileBatches {
-    pub(crate) path: PathBuf,
+/// The batches of one file of a table.
+pub(crate) struct FileBatches<'a> {
     pub(crate) schema: SchemaRef,
-    reader: parquet::arrow::arrow_reader::ParquetRecordBatchReader,
+    file: &'a Path,
+    table: &'static str,
+    reader: ParquetRecordBatchReader,
 }
 
-impl FileBatches {
-    pub(crate) fn open(path: &Path) -> Result<Self, ToolError> {
-        let file = File::open(path)?.into_parts().0;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ToolError::parquet(path))?;
+impl<'a> FileBatches<'a> {
+    pub(crate) fn open(file: &'a Path, table: &'static str) -> Result<Self, ToolError> {
+        let opened = File::open(file)?.into_parts().0;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(ToolError::parquet(file))?;
         let schema = Arc::clone(builder.schema());
         let reader = builder
             .with_batch_size(BATCH_ROWS)
             .build()
-            .map_err(ToolError::parquet(path))?;
+            .map_err(ToolError::parquet(file))?;
         Ok(Self {
-            path: path.to_owned(),
             schema,
+            file,
+            table,
             reader,
         })
     }
 }
 
-impl Iterator for FileBatches {
-    type Item = Result<RecordBatch, ToolError>;
+impl<'a> Iterator for FileBatches<'a> {
+    type Item = Result<TableBatch<'a>, ToolError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.reader
-            .next()
-            .map(|batch| batch.map_err(ToolError::arrow(&self.path)))
+        let (file, table) = (self.file, self.table);
+        self.reader.next().map(|batch| {
+            batch
+                .map(|batch| TableBatch { batch, file, table })
+                .map_err(ToolError::arrow(file))
+        })
     }
+}
+
+/// Reads a table batch by batch; its files lie under `path`, or `path` is its one file.
+pub(crate) fn each_batch(
+    path: &Path,
+    table: &'static str,
+    mut use_batch: impl FnMut(&TableBatch<'_>) -> Result<(), ToolError>,
+) -> Result<(), ToolError> {
+    for file in parquet_files(path)? {
+        for batch in FileBatches::open(&file, table)? {
+            use_batch(&batch?)?;
+        }
+    }
+    Ok(())
 }
 
 /// Creates a Parquet file, its folder included. Without Arrow's own metadata, as other writers leave it.

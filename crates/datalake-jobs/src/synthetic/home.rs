@@ -158,11 +158,17 @@ pub(crate) struct Home {
     pub(crate) trips_a_year: f64,
 }
 
+/// What a customer may have and lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Appliance {
+    ElectricHeating,
+    Car,
+}
+
 /// What a story demands of the customer.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Demands {
-    pub(crate) heating: bool,
-    pub(crate) car: bool,
+    pub(crate) appliance: Option<Appliance>,
     pub(crate) household: bool,
     pub(crate) no_solar: bool,
     /// Factor on the size; 0 stands for 1.
@@ -173,7 +179,8 @@ impl Home {
     /// Draws a customer.
     pub(crate) fn draw(rng: &mut ChaCha8Rng, demands: Demands) -> Self {
         let mut archetype = Archetype::draw(rng);
-        if (demands.household || demands.heating || demands.car) && archetype.is_business() {
+        let household = demands.household || demands.appliance.is_some();
+        if household && archetype.is_business() {
             archetype = Archetype::Family;
         }
         let business = archetype.is_business();
@@ -184,25 +191,29 @@ impl Home {
             if business { 0.8 } else { 0.45 },
         ) * demanded;
         let curve = archetype.bumps().map(|bumps| curve(bumps, size, rng));
-        let heating =
-            (demands.heating || rng.random_bool(if business { 0.1 } else { 0.16 })).then(|| Heating {
-                kw_per_degree: log_normal(rng, 0.09, 0.35) * size.min(3.0),
-                schedule: match rng.random_range(0..3) {
-                    0 => Schedule::AllDay,
-                    1 => Schedule::MorningAndEvening,
-                    _ => Schedule::NightStorage,
-                },
-            });
-        let car = (demands.car || (!business && rng.random_bool(0.07))).then(|| Car {
-            kw: if rng.random_bool(0.5) { 3.6 } else { 7.2 },
-            kwh_a_charge: log_normal(rng, 9.0, 0.35),
-            chance: between(rng, 0.35, 0.9),
-            hour: if rng.random_bool(0.5) {
-                between(rng, 17.0, 20.0)
-            } else {
-                between(rng, 0.0, 2.0)
+        let heating = (demands.appliance == Some(Appliance::ElectricHeating)
+            || rng.random_bool(if business { 0.1 } else { 0.16 }))
+        .then(|| Heating {
+            kw_per_degree: log_normal(rng, 0.09, 0.35) * size.min(3.0),
+            schedule: match rng.random_range(0..3) {
+                0 => Schedule::AllDay,
+                1 => Schedule::MorningAndEvening,
+                _ => Schedule::NightStorage,
             },
         });
+        let car =
+            (demands.appliance == Some(Appliance::Car) || (!business && rng.random_bool(0.07))).then(|| {
+                Car {
+                    kw: if rng.random_bool(0.5) { 3.6 } else { 7.2 },
+                    kwh_a_charge: log_normal(rng, 9.0, 0.35),
+                    chance: between(rng, 0.35, 0.9),
+                    hour: if rng.random_bool(0.5) {
+                        between(rng, 17.0, 20.0)
+                    } else {
+                        between(rng, 0.0, 2.0)
+                    },
+                }
+            });
         let solar = !demands.no_solar && rng.random_bool(0.06);
         let unmanned = archetype == Archetype::Unmanned;
         Self {
@@ -279,15 +290,16 @@ mod tests {
         assert!((220..420).contains(&heated), "{heated}");
         assert!((210..350).contains(&businesses), "{businesses}");
         for i in 0..200 {
-            let demands = Demands {
-                heating: true,
-                car: true,
-                household: true,
+            let demands = |appliance| Demands {
+                appliance: Some(appliance),
+                household: false,
                 no_solar: true,
                 size: 0.0,
             };
-            let home = Home::draw(&mut stream(2, Purpose::Home, i, 0), demands);
-            assert!(home.heating.is_some() && home.car.is_some());
+            let draw = |appliance| Home::draw(&mut stream(2, Purpose::Home, i, 0), demands(appliance));
+            assert!(draw(Appliance::ElectricHeating).heating.is_some());
+            let home = draw(Appliance::Car);
+            assert!(home.car.is_some());
             assert!(!home.archetype.is_business() && home.solar_kwp.abs() < 1e-12);
         }
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, RecordBatch, StringArray,
 };
-use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Schema};
+use arrow::datatypes::{DataType, Date32Type, Field, Schema};
 
-use super::columns::{column, text};
+use super::columns::float;
 use super::error::ToolError;
-use super::files::{self, FileBatches};
+use super::files::{self, each_batch};
 
 /// `kind` of a service point where nothing odd happens.
 pub const HONEST: &str = "honest";
@@ -59,33 +59,27 @@ pub(crate) fn write(path: &Path, rows: &[Truth]) -> Result<(), ToolError> {
 /// Reads the table, from a file or a folder.
 pub(crate) fn read(path: &Path) -> Result<Vec<Truth>, ToolError> {
     let mut rows = Vec::new();
-    for file in files::parquet_files(path)? {
-        for batch in FileBatches::open(&file)? {
-            let batch = batch?;
-            let id = text(&batch, &file, "service_point_id")?;
-            let kind = text(&batch, &file, "kind")?;
-            let is_theft = column(&batch, &file, "is_theft", &DataType::Boolean)?;
-            let onset = column(&batch, &file, "onset_date", &DataType::Date32)?;
-            let end = column(&batch, &file, "end_date", &DataType::Date32)?;
-            let lost = column(&batch, &file, "lost_kwh", &DataType::Float64)?;
-            let is_theft = is_theft.as_boolean();
-            let (onset, end) = (
-                onset.as_primitive::<Date32Type>(),
-                end.as_primitive::<Date32Type>(),
-            );
-            let lost = lost.as_primitive::<Float64Type>();
-            for i in 0..batch.num_rows() {
-                rows.push(Truth {
-                    service_point_id: id.value(i).trim().to_owned(),
-                    kind: kind.value(i).to_owned(),
-                    is_theft: is_theft.is_valid(i) && is_theft.value(i),
-                    onset_date: onset.is_valid(i).then(|| onset.value(i)),
-                    end_date: end.is_valid(i).then(|| end.value(i)),
-                    lost_kwh: if lost.is_valid(i) { lost.value(i) } else { 0.0 },
-                });
-            }
-        }
-    }
+    each_batch(path, "truth", |batch| {
+        let (id, kind) = (batch.text("service_point_id")?, batch.text("kind")?);
+        let is_theft = batch.column("is_theft", &DataType::Boolean)?;
+        let is_theft = is_theft.as_boolean();
+        let onset = batch.column("onset_date", &DataType::Date32)?;
+        let end = batch.column("end_date", &DataType::Date32)?;
+        let (onset, end) = (
+            onset.as_primitive::<Date32Type>(),
+            end.as_primitive::<Date32Type>(),
+        );
+        let lost = batch.column("lost_kwh", &DataType::Float64)?;
+        rows.extend((0..batch.rows()).map(|i| Truth {
+            service_point_id: id.value(i).trim().to_owned(),
+            kind: kind.value(i).to_owned(),
+            is_theft: is_theft.is_valid(i) && is_theft.value(i),
+            onset_date: onset.is_valid(i).then(|| onset.value(i)),
+            end_date: end.is_valid(i).then(|| end.value(i)),
+            lost_kwh: float(&lost, i).unwrap_or(0.0),
+        }));
+        Ok(())
+    })?;
     Ok(rows)
 }
 

@@ -8,7 +8,8 @@ use datalake_transforms::clock::ClockConfig;
 use datalake_transforms::conditions::ConditionConfig;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::model::{ComponentType, InstallStatus};
-use datalake_transforms::registry::{DeviceStatus, OnOff, RegistryConfig, RegistryRules};
+use datalake_transforms::registry::{DeviceStatus, OnOff, RegistryConfig};
+use datalake_transforms::resolve::ResolveConfig;
 use datalake_transforms::rules::RuleConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,13 +82,13 @@ impl Default for RawConfig {
 
 /// A config that was found sound.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(super) struct Config {
     /// How the lake's tables look.
     pub lake: LakeConfig,
     /// How the dimension tables are joined.
-    pub registry: RegistryRules,
+    pub registry: RegistryConfig,
     /// Condition codes and use flags.
-    pub conditions: ConditionConfig,
+    pub conditions: ResolveConfig,
     /// 0 to 1.
     pub max_rejected_share: f64,
     /// Thresholds.
@@ -126,10 +127,13 @@ impl RawConfig {
 }
 
 /// Checks every value; an error names the key, where its value came from, and what is allowed.
-pub fn validate(resolved: &Resolved<RawConfig>) -> Result<Config, ConfigError> {
+pub(super) fn validate(resolved: &Resolved<RawConfig>) -> Result<Config, ConfigError> {
     let raw = &resolved.value;
     if !(0.0..=1.0).contains(&raw.max_rejected_share) {
-        let why = format!("{} is no share: it must lie between 0 and 1", raw.max_rejected_share);
+        let why = format!(
+            "{} is no share: it must lie between 0 and 1",
+            raw.max_rejected_share
+        );
         return Err(resolved.error_at("max_rejected_share", why));
     }
     let at = |error: TransformError| match &error {
@@ -138,12 +142,14 @@ pub fn validate(resolved: &Resolved<RawConfig>) -> Result<Config, ConfigError> {
         }
         other => resolved.error_at("", other.to_string()),
     };
-    let registry = raw.registry_config().validate().map_err(at)?;
+    let registry = raw.registry_config();
+    registry.validate().map_err(at)?;
+    let conditions = ResolveConfig::new(&raw.conditions).map_err(at)?;
     raw.rules.validate().map_err(at)?;
     Ok(Config {
         lake: raw.lake_config(),
         registry,
-        conditions: raw.conditions.clone(),
+        conditions,
         max_rejected_share: raw.max_rejected_share,
         rules: raw.rules.clone(),
     })

@@ -1,6 +1,25 @@
 //! Job `theft-detection`: from the four tables of the lake to a ranked, explained list of suspected service
 //! points.
+//!
+//! Extract reads the dimension tables into the registry and plans the measurements; transform makes day profiles
+//! and judges them; load publishes the tables together. What the tables hold is in the crate
+//! `datalake-transforms`; this module decides what is read when, and within which memory.
 
-pub mod profile_store;
-pub mod transform;
-pub mod windows;
+mod args;
+mod config;
+mod error;
+mod extract;
+mod job;
+mod load;
+mod measure;
+mod profile_store;
+mod rejected;
+mod row_store;
+mod summary;
+mod transform;
+mod windows;
+
+pub use args::{Args, Command};
+pub use config::RawConfig;
+pub use error::JobError;
+pub use job::{NAME, main, run};

@@ -17,7 +17,7 @@ use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
 /// Components that are read together.
-pub const RANGE: u32 = 1_024;
+pub(super) const RANGE: u32 = 1_024;
 
 /// Why the store could not keep or return day profiles.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ struct Inner {
 
 /// Day profiles of all components, in any order of arrival.
 #[derive(Debug)]
-pub struct ProfileStore {
+pub(super) struct ProfileStore {
     budget_bytes: usize,
     folder: PathBuf,
     inner: Mutex<Inner>,
@@ -66,17 +66,23 @@ pub struct ProfileStore {
 impl ProfileStore {
     /// A store that holds `budget_bytes` in memory and the rest in `folder`, which must exist.
     #[must_use]
-    pub fn new(budget_bytes: usize, folder: &Path) -> Self {
-        Self { budget_bytes, folder: folder.to_owned(), inner: Mutex::default() }
+    pub(super) fn new(budget_bytes: usize, folder: &Path) -> Self {
+        Self {
+            budget_bytes,
+            folder: folder.to_owned(),
+            inner: Mutex::default(),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // A poisoned lock means that a task panicked while adding; the run fails with that panic anyway.
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Adds a batch of day profiles that is sorted by component.
-    pub fn add(&self, batch: RecordBatch) -> Result<(), StoreError> {
+    pub(super) fn add(&self, batch: RecordBatch) -> Result<(), StoreError> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -102,7 +108,7 @@ impl ProfileStore {
     /// Every row of the components in `range`, as batches sorted by component, in no particular order.
     ///
     /// `range` must be one of [`ranges`], or a union of neighbours of them.
-    pub fn read(&self, range: &Range<u32>) -> Result<Vec<RecordBatch>, StoreError> {
+    pub(super) fn read(&self, range: &Range<u32>) -> Result<Vec<RecordBatch>, StoreError> {
         let mut batches = Vec::new();
         let mut files = Vec::new();
         for part in &self.lock().parts {
@@ -128,13 +134,13 @@ impl ProfileStore {
 
     /// Bytes written to the spill folder so far.
     #[must_use]
-    pub fn spilled_bytes(&self) -> u64 {
+    pub(super) fn spilled_bytes(&self) -> u64 {
         self.lock().spilled_bytes
     }
 }
 
 /// The ranges of components that a lake of `components` is read in.
-pub fn ranges(components: u32) -> impl Iterator<Item = Range<u32>> {
+pub(super) fn ranges(components: u32) -> impl Iterator<Item = Range<u32>> {
     (0..components.div_ceil(RANGE)).map(move |i| i * RANGE..((i + 1) * RANGE).min(components))
 }
 
@@ -147,15 +153,24 @@ fn slice(batch: &RecordBatch, range: &Range<u32>) -> Option<RecordBatch> {
 }
 
 fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> {
-    let io = |source| StoreError::Io { path: path.to_owned(), source };
-    let arrow = |source| StoreError::Arrow { path: path.to_owned(), source };
+    let io = |source| StoreError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let arrow = |source| StoreError::Arrow {
+        path: path.to_owned(),
+        source,
+    };
     let file = File::create(path).map_err(io)?;
     let options = IpcWriteOptions::default()
         .try_with_compression(Some(CompressionType::LZ4_FRAME))
         .map_err(arrow)?;
-    let mut writer = FileWriter::try_new_with_options(BufWriter::new(file), &batch.schema(), options)
-        .map_err(arrow)?;
-    let last = batch.column(0).as_primitive::<UInt32Type>().value(batch.column(0).len() - 1);
+    let mut writer =
+        FileWriter::try_new_with_options(BufWriter::new(file), &batch.schema(), options).map_err(arrow)?;
+    let last = batch
+        .column(0)
+        .as_primitive::<UInt32Type>()
+        .value(batch.column(0).len() - 1);
     let mut held = Vec::new();
     for (number, range) in ranges(last.saturating_add(1)).enumerate() {
         if let Some(rows) = slice(batch, &range) {
@@ -168,8 +183,14 @@ fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> 
 }
 
 fn read_file(path: &Path, wanted: &[usize]) -> Result<Vec<RecordBatch>, StoreError> {
-    let arrow = |source| StoreError::Arrow { path: path.to_owned(), source };
-    let file = File::open(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+    let arrow = |source| StoreError::Arrow {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(|source| StoreError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow)?;
     let mut batches = Vec::with_capacity(wanted.len());
     for &position in wanted {
@@ -237,6 +258,9 @@ mod tests {
     fn a_spill_folder_that_is_gone_is_an_error_that_names_the_file() {
         let store = ProfileStore::new(0, Path::new("/nonexistent"));
         let error = store.add(batch(&[1], 0)).unwrap_err();
-        assert_eq!(error.to_string(), "cannot use the spill file `/nonexistent/day-profiles-1.arrow`");
+        assert_eq!(
+            error.to_string(),
+            "cannot use the spill file `/nonexistent/day-profiles-1.arrow`"
+        );
     }
 }

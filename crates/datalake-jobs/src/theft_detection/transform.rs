@@ -1,13 +1,18 @@
 //! From day profiles to the tables: features, peers, rules, service points.
 
+use std::ops::Range;
+
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::features::meter_features;
 use datalake_transforms::judge::{StayEvidence, judge};
+use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::peers::{PeerBuilder, Peers};
 use datalake_transforms::ranking::{Assessment, assemble};
+use datalake_transforms::register_periods::register_periods;
 use datalake_transforms::registry::Registry;
+use datalake_transforms::resolve::{MAX_PERIOD_DAYS, RegisterRow, ResolveConfig};
 use datalake_transforms::rules::RuleConfig;
 use datalake_transforms::series::{SeriesBlock, collate};
 use rayon::prelude::*;
@@ -16,7 +21,7 @@ use super::profile_store::{ProfileStore, StoreError, ranges};
 
 /// What the day profiles say.
 #[derive(Debug)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// `meter_features`, by component.
     pub features: RecordBatch,
     /// Peer groups and their indices.
@@ -36,18 +41,76 @@ pub enum JudgeError {
     Transform(#[from] TransformError),
 }
 
-/// Judges everything that the store holds, in two passes over ranges of components.
-pub fn judge_all(
-    store: &ProfileStore,
-    registry: &Registry,
+/// Day profiles that are read together at most; each takes about a third of a kilobyte.
+const RANGE_PROFILES: i64 = 1 << 18;
+
+/// All day profiles: those in the store, and those of registers, which are made when they are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Profiles<'a> {
+    /// Profiles of interval components.
+    pub(super) store: &'a ProfileStore,
+    /// Rows of registers, sorted by component.
+    pub(super) register_rows: &'a [RegisterRow],
+    /// What they are joined with.
+    pub(super) registry: &'a Registry,
+    /// Condition codes and use flags.
+    pub(super) conditions: &'a ResolveConfig,
+}
+
+impl Profiles<'_> {
+    /// Ranges of components to read one at a time; shorter ones where long registers stand.
+    pub(super) fn ranges(&self) -> Vec<Range<u32>> {
+        let mut cuts = Vec::new();
+        let mut profiles = 0;
+        for rows in self.register_rows.chunk_by(|a, b| a.component == b.component) {
+            let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+            let days = (last.measured_at - first.measured_at) / DAY_SECONDS + MAX_PERIOD_DAYS;
+            profiles += days;
+            if profiles > RANGE_PROFILES {
+                cuts.push(first.component);
+                profiles = days;
+            }
+        }
+        let mut cuts = cuts.into_iter().peekable();
+        let mut cut = Vec::new();
+        for range in ranges(self.registry.components.len() as u32) {
+            let mut start = range.start;
+            while let Some(at) = cuts.next_if(|&at| at < range.end) {
+                if at > start {
+                    cut.push(start..at);
+                    start = at;
+                }
+            }
+            cut.push(start..range.end);
+        }
+        cut
+    }
+
+    fn read(&self, range: &Range<u32>) -> Result<Option<SeriesBlock>, JudgeError> {
+        let mut batches = self.store.read(range)?;
+        let rows = self.register_rows;
+        let from = rows.partition_point(|row| row.component < range.start);
+        let to = rows.partition_point(|row| row.component < range.end);
+        if to > from {
+            let registers = register_periods(self.registry, self.conditions, &rows[from..to])?;
+            batches.push(registers.profiles);
+        }
+        Ok(if batches.is_empty() {
+            None
+        } else {
+            Some(collate(&batches)?)
+        })
+    }
+}
+
+/// Judges all day profiles, in two passes over ranges of components.
+pub(super) fn judge_all(
+    profiles: Profiles<'_>,
     rules: &RuleConfig,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Outcome, JudgeError> {
-    let ranges: Vec<_> = ranges(registry.components.len() as u32).collect();
-    let read = |range| -> Result<Option<SeriesBlock>, JudgeError> {
-        let batches = store.read(range)?;
-        Ok(if batches.is_empty() { None } else { Some(collate(&batches)?) })
-    };
+    let registry = profiles.registry;
+    let ranges = profiles.ranges();
 
     // First pass: what a component says of itself, and what it adds to its peers. Peers are integer counts, so
     // the order in which ranges are merged does not matter.
@@ -56,7 +119,7 @@ pub fn judge_all(
         .enumerate()
         .map(|(position, range)| {
             let mut builder = PeerBuilder::new(registry);
-            let features = match read(range)? {
+            let features = match profiles.read(range)? {
                 Some(block) => {
                     builder.observe(&block, registry);
                     vec![(position, meter_features(registry, &block)?)]
@@ -84,7 +147,7 @@ pub fn judge_all(
     let evidence: Vec<Vec<StayEvidence>> = ranges
         .par_iter()
         .map(|range| {
-            let found = match read(range)? {
+            let found = match profiles.read(range)? {
                 Some(block) => judge(&block, registry, &peers, rules),
                 None => Vec::new(),
             };
@@ -93,5 +156,9 @@ pub fn judge_all(
         })
         .collect::<Result<_, _>>()?;
     let assessment = assemble(evidence.into_iter().flatten().collect(), registry, &peers, rules)?;
-    Ok(Outcome { features, peers, assessment })
+    Ok(Outcome {
+        features,
+        peers,
+        assessment,
+    })
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// What is known of a piece before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PieceSpan {
+pub(super) struct PieceSpan {
     /// First and last day (of interval starts) that the piece may hold; `None` where nothing is known.
     pub days: Option<(i32, i32)>,
     /// What it costs to read: compressed bytes, or rows, as long as all pieces use the same measure.
@@ -18,7 +18,7 @@ pub struct PieceSpan {
 
 /// A range of days, the pieces to read for it, and whether rows of a piece are counted here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     /// Days, end excluded.
     pub days: Range<i32>,
     /// Pieces to read; `true` marks the one window that accounts for the piece's rejected rows.
@@ -27,7 +27,7 @@ pub struct Window {
 
 /// How the measurements are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Plan {
+pub(super) enum Plan {
     /// Straight into the grids of these windows, each independent of the others.
     Windows(Vec<Window>),
     /// Every piece once, rows set aside by chunks of days, then chunk by chunk.
@@ -36,7 +36,7 @@ pub enum Plan {
 
 /// Bounds of a plan.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Days whose grid fits into one task's share of the memory; at least 1.
     pub max_days: u32,
     /// Tasks that run at once.
@@ -50,7 +50,7 @@ pub struct Limits {
 /// The plan is a function of its arguments alone. Windows tile the days from the first to the last that any
 /// piece may hold, without gaps or overlaps.
 #[must_use]
-pub fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
+pub(super) fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
     if spans.is_empty() {
         return Plan::Windows(Vec::new());
     }
@@ -137,8 +137,13 @@ fn assign(known: &[(i32, i32)], first: i32, end: i32, cuts: &[i32]) -> Vec<Windo
     let mut edges = vec![first];
     edges.extend_from_slice(cuts);
     edges.push(end);
-    let mut windows: Vec<Window> =
-        edges.windows(2).map(|pair| Window { days: pair[0]..pair[1], pieces: Vec::new() }).collect();
+    let mut windows: Vec<Window> = edges
+        .windows(2)
+        .map(|pair| Window {
+            days: pair[0]..pair[1],
+            pieces: Vec::new(),
+        })
+        .collect();
     for (piece, &(from, to)) in known.iter().enumerate() {
         let home = windows.partition_point(|w| w.days.end <= from);
         for (position, window) in windows.iter_mut().enumerate().skip(home) {
@@ -157,28 +162,49 @@ mod tests {
     use proptest::prelude::*;
 
     fn span(from: i32, to: i32) -> PieceSpan {
-        PieceSpan { days: Some((from, to)), cost: 10 << 20 }
+        PieceSpan {
+            days: Some((from, to)),
+            cost: 10 << 20,
+        }
     }
 
-    const LIMITS: Limits = Limits { max_days: 64, threads: 2, max_amplification: 1.2 };
+    const LIMITS: Limits = Limits {
+        max_days: 64,
+        threads: 2,
+        max_amplification: 1.2,
+    };
 
     #[test]
     fn daily_files_make_one_window_a_day() {
         let spans: Vec<_> = (100..130).map(|d| span(d, d)).collect();
-        let Plan::Windows(windows) = plan(&spans, LIMITS) else { panic!("shuffled") };
+        let Plan::Windows(windows) = plan(&spans, LIMITS) else {
+            panic!("shuffled")
+        };
         assert_eq!(windows.len(), 30);
-        assert_eq!(windows[3], Window { days: 103..104, pieces: vec![(3, true)] });
+        assert_eq!(
+            windows[3],
+            Window {
+                days: 103..104,
+                pieces: vec![(3, true)]
+            }
+        );
     }
 
     #[test]
     fn files_by_the_day_of_the_end_share_their_boundary() {
         // The file of day d also holds the interval that ended at 00:00, which belongs to d - 1.
         let spans: Vec<_> = (100..200).map(|d| span(d - 1, d)).collect();
-        let Plan::Windows(windows) = plan(&spans, LIMITS) else { panic!("shuffled") };
+        let Plan::Windows(windows) = plan(&spans, LIMITS) else {
+            panic!("shuffled")
+        };
         // Windows of 8 days read 1 file in 8 twice: 12.5 % more, within the 20 % allowed; 4 days would cost 25 %.
         assert_eq!(windows[0].days, 99..107);
         assert_eq!(windows[0].pieces.len(), 8);
-        assert_eq!(windows[1].pieces[0], (7, false), "the shared file is counted by the window before");
+        assert_eq!(
+            windows[1].pieces[0],
+            (7, false),
+            "the shared file is counted by the window before"
+        );
     }
 
     #[test]
@@ -190,8 +216,13 @@ mod tests {
     #[test]
     fn unknown_days_are_shuffled_and_a_small_lake_is_one_window() {
         assert_eq!(plan(&[PieceSpan { days: None, cost: 1 }], LIMITS), Plan::Shuffle);
-        let small = PieceSpan { days: Some((0, 20)), cost: 100 };
-        let Plan::Windows(windows) = plan(&[small.clone(), small], LIMITS) else { panic!("shuffled") };
+        let small = PieceSpan {
+            days: Some((0, 20)),
+            cost: 100,
+        };
+        let Plan::Windows(windows) = plan(&[small.clone(), small], LIMITS) else {
+            panic!("shuffled")
+        };
         assert_eq!(windows.len(), 1);
         assert_eq!(windows[0].pieces, vec![(0, true), (1, true)]);
     }

@@ -62,7 +62,7 @@ const CASES: [Expected; 10] = [
         value: (40.0, 0.0),
         threshold: 14.0,
         kwh: (440.0, 0.0),
-        suppressors: &[],
+        suppressors: &["SUSTAINED_DROP: vacancy"],
     },
     Expected {
         place: "SP-DROP-HIT",
@@ -71,7 +71,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.40, 0.02),
         threshold: 0.6,
-        kwh: (617.220, 130.0),
+        kwh: (744.480, 5.0),
         suppressors: &[],
     },
     Expected {
@@ -81,8 +81,8 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.20, 0.02),
         threshold: 0.6,
-        kwh: (516.528, 130.0),
-        suppressors: &["data_gap"],
+        kwh: (660.106, 5.0),
+        suppressors: &["SUSTAINED_DROP: data_gap"],
     },
     Expected {
         place: "SP-FLAT-HIT",
@@ -91,7 +91,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (31.0, 0.0),
         threshold: 10.0,
-        kwh: (50.0, 50.0),
+        kwh: (58.962, 0.0),
         suppressors: &[],
     },
     Expected {
@@ -101,7 +101,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (61.0, 0.0),
         threshold: 10.0,
-        kwh: (120.0, 60.0),
+        kwh: (125.904, 0.0),
         suppressors: &[],
     },
     Expected {
@@ -121,7 +121,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.40, 0.02),
         threshold: 0.6,
-        kwh: (747.429, 75.0),
+        kwh: (766.0, 10.0),
         suppressors: &[],
     },
 ];
@@ -211,9 +211,17 @@ fn judged(settings: &[&str]) -> Folder {
 }
 
 fn places(cases: &Table) -> BTreeSet<String> {
-    (0..cases.rows())
-        .map(|row| cases.text(row, "service_point_id"))
-        .collect()
+    (0..cases.rows()).map(|row| place(cases, row)).collect()
+}
+
+/// The service point of a case; the component where it was never installed.
+fn place(cases: &Table, row: usize) -> String {
+    let place = cases.text(row, "service_point_id");
+    if place.is_empty() {
+        cases.text(row, "measuring_component_id")
+    } else {
+        place
+    }
 }
 
 fn codes(scores: &Table, place: &str) -> Vec<String> {
@@ -356,15 +364,27 @@ fn near_misses_miss_by_the_threshold_alone() {
             "{place} hits {code}"
         );
     }
-    for (place, code, setting) in NEAR_MISSES {
-        let folder = judged(&[setting]);
-        let scores = table(&folder.output(), "theft_scores");
-        assert!(
-            codes(&scores, place).iter().any(|found| found == code),
-            "{place} with {setting}: {:?}\n{}",
-            codes(&scores, place),
-            explain(&folder, place)
-        );
+    // One setting of each rule at a time, so that it is this one that matters.
+    let mut rounds: Vec<Vec<(&str, &str, &str)>> = Vec::new();
+    for miss in NEAR_MISSES {
+        match rounds
+            .iter_mut()
+            .find(|round| round.iter().all(|(_, code, _)| *code != miss.1))
+        {
+            Some(round) => round.push(miss),
+            None => rounds.push(vec![miss]),
+        }
+    }
+    for round in rounds {
+        let settings: Vec<&str> = round.iter().map(|(_, _, setting)| *setting).collect();
+        let scores = table(&judged(&settings).output(), "theft_scores");
+        for (place, code, setting) in round {
+            let found = codes(&scores, place);
+            assert!(
+                found.iter().any(|found| found == code),
+                "{place} with {setting}: {found:?}"
+            );
+        }
     }
 }
 
@@ -387,20 +407,21 @@ fn weak_rules_leave_a_code() {
 fn suppressors_keep_the_innocent_out() {
     let folder = judged(&[]);
     let cases = places(&table(&folder.output(), "theft_cases"));
+    let mut off: BTreeSet<String> = BTreeSet::new();
     for (place, suppressors) in SUPPRESSED {
         assert!(!cases.contains(place), "{place}");
         let text = explain(&folder, place);
         for name in suppressors {
             assert!(text.contains(name), "{place}: {name} is not in\n{text}");
+            off.insert(format!("rules.suppressors.{name}=1"));
         }
-        let off: Vec<String> = suppressors
-            .iter()
-            .map(|name| format!("rules.suppressors.{name}=1"))
-            .collect();
-        let accused = judged(&off.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let accused = judged(&off.iter().map(String::as_str).collect::<Vec<_>>());
+    let cases = places(&table(&accused.output(), "theft_cases"));
+    for (place, _) in SUPPRESSED {
         assert!(
-            places(&table(&accused.output(), "theft_cases")).contains(place),
-            "{place} with {off:?}\n{}",
+            cases.contains(place),
+            "{place} without suppressors\n{}",
             explain(&accused, place)
         );
     }

@@ -63,11 +63,17 @@ fn every_row_is_accounted_for() {
             "superseded": 29,
             "out_of_scope": {"do_not_use": 3, "not_energy": 101},
             "rejected": {
+                "invalid_number": 1,
+                "invalid_timestamp": 2,
+                "key_missing": 2,
                 "measured_at_out_of_range": 1,
+                "number_not_finite": 2,
+                "number_out_of_range": 1,
                 "off_grid": 1,
                 "unknown_component": 2,
                 "unmapped_component_type": 2,
                 "value_missing": 1,
+                "wrong_field_count": 1,
             },
         })
     );

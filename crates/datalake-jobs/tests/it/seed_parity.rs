@@ -6,6 +6,24 @@ use crate::lake;
 use crate::support::job::{bare, bundled_config, bundled_lake, published, run_record, table};
 use crate::support::{Folder, job};
 
+/// A value of the last run's config, by JSON pointer.
+fn setting(folder: &Folder, pointer: &str) -> serde_json::Value {
+    let record = run_record(&folder.output());
+    record["config"]["config"]
+        .pointer(pointer)
+        .unwrap_or_else(|| panic!("no {pointer} in {record}"))
+        .clone()
+}
+
+/// Where a value of the last run's config came from.
+fn origin(folder: &Folder, key: &str) -> String {
+    let record = run_record(&folder.output());
+    record["config"]["origins"][key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {key} in {record}"))
+        .to_owned()
+}
+
 /// Job `theft-detection` runs over the four tables and leaves what it promises.
 #[test]
 fn the_job_runs_over_four_tables() {
@@ -47,13 +65,8 @@ fn the_config_is_found_among_the_files() {
         .args(&["--files", &files])
         .run()
         .ok();
-    let record = run_record(&folder.output());
-    let value = &record["config"]["rules.case_threshold"];
-    assert_eq!(value["value"], 0.9, "{}", record["config"]);
-    assert!(
-        value["origin"].to_string().contains("datalake_config.json"),
-        "{value}"
-    );
+    assert_eq!(setting(&folder, "/rules/case_threshold"), 0.9);
+    assert!(origin(&folder, "rules.case_threshold").ends_with("/datalake_config.json"));
 }
 
 /// `--files` may be repeated, and says what `--config` says.
@@ -81,7 +94,11 @@ fn files_may_be_repeated() {
 fn a_job_without_a_config_says_so() {
     let folder = Folder::with_lake(&lake::files());
     let outcome = job(&folder.lake(), &folder.output()).run().ok();
-    assert!(outcome.stderr.contains("no config"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("config: none given"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 /// File, environment, flag: the later wins, and the record says where each value came from.
@@ -99,16 +116,16 @@ fn the_origin_of_every_value_is_known() {
         .args(&["--set", "rules.back_billing_months=9"])
         .run()
         .ok();
-    let record = run_record(&folder.output());
-    let origin = |key: &str| record["config"][key]["origin"].to_string();
-    let value = |key: &str| record["config"][key]["value"].clone();
-    assert_eq!(value("rules.case_threshold"), 0.6);
-    assert!(origin("rules.case_threshold").contains("site_config.json"));
-    assert_eq!(value("rules.min_peers"), 22);
-    assert!(origin("rules.min_peers").contains("DATALAKE__RULES__MIN_PEERS"));
-    assert_eq!(value("rules.back_billing_months"), 9);
-    assert!(origin("rules.back_billing_months").contains("flag"));
-    assert!(origin("rules.baseline_days").contains("default"));
+    assert_eq!(setting(&folder, "/rules/case_threshold"), 0.6);
+    assert!(origin(&folder, "rules.case_threshold").ends_with("/site_config.json"));
+    assert_eq!(setting(&folder, "/rules/min_peers"), 22);
+    assert_eq!(
+        origin(&folder, "rules.min_peers"),
+        "environment DATALAKE__RULES__MIN_PEERS"
+    );
+    assert_eq!(setting(&folder, "/rules/back_billing_months"), 9);
+    assert_eq!(origin(&folder, "rules.back_billing_months"), "flag --set");
+    assert_eq!(origin(&folder, "rules.baseline_days"), "default");
 }
 
 /// `--print-config` prints and does nothing else.
@@ -221,17 +238,10 @@ fn a_dot_env_file() {
     };
     let outcome = run(&[]);
     let record = run_record(&folder.output());
-    assert_eq!(
-        record["config"]["rules.min_peers"]["value"], 23,
-        "{}",
-        record["config"]
-    );
+    assert_eq!(setting(&folder, "/rules/min_peers"), 23);
     assert!(!outcome.stderr.contains("hunter2") && !record.to_string().contains("hunter2"));
     run(&[("DATALAKE__RULES__MIN_PEERS", "24")]);
-    assert_eq!(
-        run_record(&folder.output())["config"]["rules.min_peers"]["value"],
-        24
-    );
+    assert_eq!(setting(&folder, "/rules/min_peers"), 24);
 }
 
 /// The job's record of a run: who, when, what, how much.

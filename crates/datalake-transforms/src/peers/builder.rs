@@ -333,3 +333,118 @@ fn group_name(interval: u32, class: &str) -> String {
     }
     name
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, noise, period, places, typed};
+    use proptest::prelude::*;
+
+    /// `n` homes of `rate_class`, and their profiles: a home's own size times `level(day)`.
+    fn lake(classes: &[(&str, usize)], level: &dyn Fn(usize) -> f64) -> (Registry, Vec<Profiles>) {
+        let mut components = Vec::new();
+        let mut service_points = Vec::new();
+        let mut profiles = Vec::new();
+        for &(class, n) in classes {
+            for _ in 0..n {
+                let index = components.len();
+                components.push(typed(
+                    &format!("MC-{index:03}"),
+                    Some(86_400),
+                    &[period(index as u32, 0, i64::MAX)],
+                ));
+                let mut place = places(1).remove(0);
+                place.rate_class = Some(class.to_owned());
+                place.transformer_id = Some(format!("T-{}", index % 4));
+                service_points.push(place);
+                let kwh: Vec<f64> = (0..60).map(|day| (1.0 + index as f64) * level(day)).collect();
+                profiles.push(Profiles::daily(index as u32, FIRST_DAY, &kwh));
+            }
+        }
+        (Registry::new(components, service_points), profiles)
+    }
+
+    fn count(registry: &Registry, profiles: &[Profiles]) -> PeerBuilder {
+        let mut builder = PeerBuilder::new(registry);
+        for profile in profiles {
+            builder.observe_series(&profile.series(), registry);
+        }
+        builder
+    }
+
+    #[test]
+    fn the_index_is_the_day_against_the_usual_day_whatever_the_size() {
+        let (registry, profiles) = lake(&[("A", 25)], &|day| if day < 10 { 2.0 } else { 1.0 });
+        let peers = count(&registry, &profiles).finish(20);
+        let group = peers.group(0).unwrap();
+        assert_eq!((group.name.as_str(), group.members), ("kWh/86400s/A", 25));
+        let index = group.index.as_ref().unwrap();
+        // Within a bin, 1/16 octave.
+        assert!((index.ln(FIRST_DAY).unwrap() - 2.0_f64.ln()).abs() < 0.05);
+        assert!(index.ln(FIRST_DAY + 10).unwrap().abs() < 0.05);
+        assert_eq!(index.ln(FIRST_DAY - 1), None);
+        assert_eq!(index.ln(FIRST_DAY + 60), None);
+        // Sizes 1 to 25 kWh, mean 70/60 of the usual day.
+        let median = group.ln_mean_median.unwrap();
+        assert!((median - (13.0_f64 * 70.0 / 60.0).ln()).abs() < 0.05, "{median}");
+    }
+
+    #[test]
+    fn small_groups_lean_on_wider_ones() {
+        let (registry, profiles) = lake(&[("A", 25), ("B", 5)], &|_| 1.0);
+        let peers = count(&registry, &profiles).finish(20);
+        assert_eq!(peers.group(0).unwrap().name, "kWh/86400s/A");
+        assert_eq!(peers.group(27).unwrap().name, "kWh/86400s");
+        let few = count(&registry, &profiles).finish(31);
+        assert_eq!(few.group(0).unwrap().name, "kWh");
+        assert_eq!(few.group(0).unwrap().index, None);
+        assert_eq!(few.group(0).unwrap().ln_mean_median, None);
+    }
+
+    #[test]
+    fn silence_is_counted_by_group_and_transformer() {
+        let (registry, mut profiles) = lake(&[("A", 24)], &|_| 1.0);
+        // Homes 0, 4, 8 hang at transformer 0 with three others: one at zero, two without a row.
+        profiles[0].usable_kwh[5] = 0;
+        for home in [4, 8] {
+            let mut kwh = vec![3.0; 60];
+            kwh[5] = f64::NAN;
+            profiles[home] = Profiles::daily(home as u32, FIRST_DAY, &kwh);
+        }
+        let peers = count(&registry, &profiles).finish(20);
+        let index = peers.group(0).unwrap().index.as_ref().unwrap();
+        assert!((index.silent_share(FIRST_DAY + 5).unwrap() - 3.0 / 24.0).abs() < 1e-6);
+        assert!(index.silent_share(FIRST_DAY + 6).unwrap().abs() < 1e-6);
+        assert_eq!(peers.transformer_silent_share(0, FIRST_DAY + 5), Some(0.5));
+        assert_eq!(peers.transformer_silent_share(1, FIRST_DAY + 5), Some(0.0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_order_and_any_split_count_alike(seed in 0_u64..1_000, cut in 0_usize..30) {
+            let (registry, mut profiles) = lake(&[("A", 15), ("B", 15)], &|day| 1.0 + noise(seed, day));
+            let once = count(&registry, &profiles).finish(10);
+            let second = profiles.split_off(cut);
+            let mut merged = count(&registry, &second);
+            profiles.reverse();
+            merged.merge(&count(&registry, &profiles));
+            let merged = merged.finish(10);
+            prop_assert_eq!(format!("{:?}", once.groups()), format!("{:?}", merged.groups()));
+        }
+
+        #[test]
+        fn the_unit_of_the_homes_does_not_matter(scale in 0.1_f64..10.0) {
+            let (registry, profiles) = lake(&[("A", 25)], &|day| 1.0 + noise(3, day));
+            let (_, scaled) = lake(&[("A", 25)], &|day| scale * (1.0 + noise(3, day)));
+            let index = |profiles: &[Profiles], day: i32| {
+                let peers = count(&registry, profiles).finish(20);
+                peers.group(0).unwrap().index.as_ref().unwrap().ln(FIRST_DAY + day).unwrap()
+            };
+            for day in [0, 7, 31] {
+                prop_assert!((index(&profiles, day) - index(&scaled, day)).abs() < 1e-3);
+            }
+        }
+    }
+}

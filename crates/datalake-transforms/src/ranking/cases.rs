@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, Date32Builder, Decimal128Builder, Float64Array, Float64Builder, ListBuilder, RecordBatch, StringArray,
-    StringBuilder, StructBuilder, UInt32Array,
+    ArrayRef, Date32Builder, Decimal128Builder, Float64Array, Float64Builder, ListBuilder, RecordBatch,
+    StringArray, StringBuilder, StructBuilder, UInt32Array,
 };
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
@@ -97,8 +97,8 @@ pub static SCORES_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// Id of a case: FNV-1a (64 bits) over the service point's id, a zero byte and the first onset as `YYYY-MM-DD`'s day
-/// number in little-endian bytes; 16 hexadecimal digits. The same service point and onset give the same id on every run.
+/// Id of a case: FNV-1a (64 bits) over the service point's id, a zero byte and the first onset (days since 1970-01-01,
+/// 32 bits, little-endian); 16 hexadecimal digits. The same service point and onset give the same id on every run.
 #[must_use]
 pub fn case_id(service_point: &str, onset_day: i32) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -140,7 +140,8 @@ impl Tables<'_> {
 
     pub(super) fn scores(&self) -> Result<RecordBatch, TransformError> {
         let n = self.subjects.len();
-        let mut codes = ListBuilder::new(StringBuilder::new()).with_field(Field::new("item", DataType::Utf8, false));
+        let mut codes =
+            ListBuilder::new(StringBuilder::new()).with_field(Field::new("item", DataType::Utf8, false));
         for subject in self.subjects {
             for reason in &subject.reasons {
                 codes.values().append_value(reason.rule.code());
@@ -148,16 +149,28 @@ impl Tables<'_> {
             codes.append(true);
         }
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter(self.subjects.iter().map(|subject| self.service_point(subject)))),
-            Arc::new(Float64Array::from_iter_values(self.subjects.iter().map(|subject| subject.score))),
+            Arc::new(
+                self.subjects
+                    .iter()
+                    .map(|subject| self.service_point(subject))
+                    .collect::<StringArray>(),
+            ),
+            Arc::new(Float64Array::from_iter_values(
+                self.subjects.iter().map(|subject| subject.score),
+            )),
             Arc::new(UInt32Array::from_iter_values(1..=n as u32)),
             Arc::new(codes.finish()),
             Arc::new(Float64Array::new_null(n)),
             Arc::new(Float64Array::new_null(n)),
-            Arc::new(StringArray::from_iter(self.subjects.iter().map(|subject| {
-                let group = self.peers.group(self.stay(subject).component)?;
-                Some(group.name.as_str())
-            }))),
+            Arc::new(
+                self.subjects
+                    .iter()
+                    .map(|subject| {
+                        let group = self.peers.group(self.stay(subject).component)?;
+                        Some(group.name.as_str())
+                    })
+                    .collect::<StringArray>(),
+            ),
         ];
         Ok(RecordBatch::try_new(SCORES_SCHEMA.clone(), columns)?)
     }
@@ -197,7 +210,7 @@ impl Tables<'_> {
             onsets.append_value(onset);
             lasts.append_value(last);
         }
-        let energy = |part: fn(&Loss) -> i64| -> Result<ArrayRef, TransformError> {
+        let energy = |part: fn(&Loss) -> i64| {
             decimals(subjects().map(|subject| subject.loss.map(|loss| i128::from(part(&loss)))))
         };
         let tariff_micro = self
@@ -211,22 +224,38 @@ impl Tables<'_> {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(ids.finish()),
             Arc::new(UInt32Array::from_iter_values(cases.iter().map(|&(rank, _)| rank))),
-            Arc::new(StringArray::from_iter(subjects().map(|subject| self.service_point(subject)))),
-            Arc::new(StringArray::from_iter(stays().map(|stay| component(stay).device_id.as_deref()))),
-            Arc::new(StringArray::from_iter_values(stays().map(|stay| component(stay).id.as_str()))),
-            Arc::new(Float64Array::from_iter_values(subjects().map(|subject| subject.score))),
+            Arc::new(
+                subjects()
+                    .map(|subject| self.service_point(subject))
+                    .collect::<StringArray>(),
+            ),
+            Arc::new(
+                stays()
+                    .map(|stay| component(stay).device_id.as_deref())
+                    .collect::<StringArray>(),
+            ),
+            Arc::new(StringArray::from_iter_values(
+                stays().map(|stay| component(stay).id.as_str()),
+            )),
+            Arc::new(Float64Array::from_iter_values(
+                subjects().map(|subject| subject.score),
+            )),
             Arc::new(onsets.finish()),
             Arc::new(lasts.finish()),
             Arc::new(reasons.finish()),
             Arc::new(against.finish()),
-            energy(|loss| loss.expected_micro)?,
-            energy(|loss| loss.actual_micro)?,
-            energy(|loss| loss.lost_micro)?,
-            energy(|loss| loss.lost_p10_micro)?,
-            energy(|loss| loss.lost_p90_micro)?,
-            decimals(amounts)?,
-            Arc::new(Float64Array::from_iter_values(stays().map(|stay| shortest(stay.actual_share)))),
-            Arc::new(UInt32Array::from_iter_values(stays().map(|stay| stay.days_observed))),
+            energy(|loss| loss.expected_micro),
+            energy(|loss| loss.actual_micro),
+            energy(|loss| loss.lost_micro),
+            energy(|loss| loss.lost_p10_micro),
+            energy(|loss| loss.lost_p90_micro),
+            decimals(amounts),
+            Arc::new(Float64Array::from_iter_values(
+                stays().map(|stay| shortest(stay.actual_share)),
+            )),
+            Arc::new(UInt32Array::from_iter_values(
+                stays().map(|stay| stay.days_observed),
+            )),
         ];
         Ok(RecordBatch::try_new(CASES_SCHEMA.clone(), columns)?)
     }
@@ -259,12 +288,15 @@ pub(super) fn shortest(value: f32) -> f64 {
     (f64::from(value) * 1e6).round() / 1e6
 }
 
-fn decimals(values: impl Iterator<Item = Option<i128>>) -> Result<ArrayRef, TransformError> {
+/// Greatest number of 10^-6 that eighteen digits hold.
+const DECIMAL_MAX: i128 = 999_999_999_999_999_999;
+
+fn decimals(values: impl Iterator<Item = Option<i128>>) -> ArrayRef {
     let mut builder = Decimal128Builder::new().with_data_type(DECIMAL);
     for value in values {
-        builder.append_option(value);
+        builder.append_option(value.map(|value| value.clamp(-DECIMAL_MAX, DECIMAL_MAX)));
     }
-    Ok(Arc::new(builder.finish()))
+    Arc::new(builder.finish())
 }
 
 fn append_reason(reason: &mut StructBuilder, rule: &RuleEvidence) -> Result<(), TransformError> {

@@ -112,9 +112,13 @@ pub(super) fn explain(
         rank: position + 1,
         case_threshold: config.case_threshold,
         is_case: subject.is_case,
-        lost_kwh: subject
-            .loss
-            .map(|loss| (kwh(loss.lost_micro), kwh(loss.lost_p10_micro), kwh(loss.lost_p90_micro))),
+        lost_kwh: subject.loss.map(|loss| {
+            (
+                kwh(loss.lost_micro),
+                kwh(loss.lost_p10_micro),
+                kwh(loss.lost_p90_micro),
+            )
+        }),
         stays,
     }
 }
@@ -179,13 +183,21 @@ impl Display for RuleExplanation {
             "  {code:<21} {verdict} {} {} (needs {} {})",
             number(evidence.value),
             measure.unit,
-            if measure.hit_is_above { "at least" } else { "at most" },
+            if measure.hit_is_above {
+                "at least"
+            } else {
+                "at most"
+            },
             number(evidence.threshold),
         )?;
         if evidence.is_hit() {
             write!(f, ", {} to {}", date(evidence.onset_day), date(evidence.end_day))?;
             if evidence.kwh_micro != 0 {
-                write!(f, ", {:.1} kWh at stake", evidence.kwh_micro as f64 / MICRO as f64)?;
+                write!(
+                    f,
+                    ", {:.1} kWh at stake",
+                    evidence.kwh_micro as f64 / MICRO as f64
+                )?;
             }
         }
         writeln!(
@@ -194,7 +206,11 @@ impl Display for RuleExplanation {
             evidence.strength,
             self.weight,
             self.contribution,
-            if evidence.is_hit() && !self.counts { " (another counts)" } else { "" }
+            if evidence.is_hit() && !self.counts {
+                " (another counts)"
+            } else {
+                ""
+            }
         )?;
         for suppression in &self.suppressions {
             writeln!(

@@ -8,6 +8,8 @@
 mod cases;
 mod explain;
 mod score;
+#[cfg(test)]
+mod tests;
 
 pub use cases::{CASES_SCHEMA, CASES_TABLE, SCORES_SCHEMA, SCORES_TABLE, case_id};
 pub use explain::{Explanation, RuleExplanation, StayExplanation};

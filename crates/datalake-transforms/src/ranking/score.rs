@@ -14,6 +14,9 @@ const BELOW_THRESHOLD: f64 = 0.01;
 /// A successor that reads so much of the level before the onset goes on as before.
 const CONTINUITY: std::ops::RangeInclusive<f64> = 0.8..=1.6;
 
+/// Meters of one service point; what has more is a placeholder for places unknown, and nothing follows anything there.
+const METERS_OF_A_PLACE: usize = 50;
+
 /// Days from the end of a hit to the exchange that ended it.
 const EXCHANGE_DAYS: i32 = 60;
 
@@ -88,10 +91,15 @@ fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &Rule
         .map(|new| {
             // The channel of the old meter that counted most; meters side by side are no exchange.
             let old = (0..stays.len())
+                .filter(|_| stays.len() <= METERS_OF_A_PLACE)
                 .filter(|&position| {
                     let old = &stays[position];
                     let other = device(old).is_none() || device(old) != device(new);
-                    other && old.edges.zip(new.edges).is_some_and(|(old, new)| old.replaced_by(&new))
+                    other
+                        && old
+                            .edges
+                            .zip(new.edges)
+                            .is_some_and(|(old, new)| old.replaced_by(&new))
                 })
                 .max_by(|&a, &b| {
                     let tail = |position: usize| stays[position].edges.map_or(f32::MIN, |edges| edges.tail);
@@ -128,8 +136,10 @@ fn continue_as_before(stays: &mut [StayEvidence], old: usize, new: usize, config
         .rules
         .iter()
         .filter(|rule| {
-            matches!(rule.rule, Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::Flatline)
-                && rule.is_hit()
+            matches!(
+                rule.rule,
+                Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::Flatline
+            ) && rule.is_hit()
                 && after.days.0 - rule.end_day <= EXCHANGE_DAYS
         })
         .map(|rule| rule.rule)
@@ -197,10 +207,17 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
     }
 }
 
-fn strongest_without_hits(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &RuleConfig) -> usize {
+fn strongest_without_hits(
+    evidence: &[StayEvidence],
+    stays: std::ops::Range<usize>,
+    config: &RuleConfig,
+) -> usize {
     let sum = |position: usize| -> f64 {
         let stay = &evidence[position];
-        stay.rules.iter().map(|rule| contribution(stay, rule, config)).sum()
+        stay.rules
+            .iter()
+            .map(|rule| contribution(stay, rule, config))
+            .sum()
     };
     stays
         .clone()
@@ -239,7 +256,10 @@ fn loss(evidence: &[StayEvidence], reasons: &[Reason], strongest: usize) -> Opti
 /// Loss of a new meter by the level of the old one; the band is a quarter either way, for want of a better one.
 fn exchange_loss(stay: &StayEvidence) -> Option<Loss> {
     let edges = stay.edges?;
-    let rule = stay.rules.iter().find(|rule| rule.rule == Rule::DropAfterExchange)?;
+    let rule = stay
+        .rules
+        .iter()
+        .find(|rule| rule.rule == Rule::DropAfterExchange)?;
     let expected = rule.kwh_micro.saturating_add(edges.kwh_micro);
     let short = |expected: i64| expected.saturating_sub(edges.kwh_micro).max(0);
     Some(Loss {

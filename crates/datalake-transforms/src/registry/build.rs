@@ -65,12 +65,7 @@ pub fn build(
     };
 
     check_joinable(&rows, &events, configs.is_some(), &rules)?;
-    let hubs = Hubs::new(&devices, configs.as_deref(), &rules);
-    for config in configs.iter().flatten() {
-        if hubs.device(config.device_id).is_none() {
-            notes.add("device_config", faults::UNKNOWN_DEVICE, config.id);
-        }
-    }
+    let hubs = Hubs::new(&devices, configs.as_deref(), &rules, &mut notes);
     let component_hubs: Vec<Hub<'_>> = rows
         .iter()
         .map(|row| {
@@ -98,7 +93,7 @@ pub fn build(
     let joined = join(&stays, &ids, &component_hubs, &mut notes);
     let places = Places::gather(&stays, &joined);
 
-    let mut channels = channels(&rows, &component_hubs, &hubs, &rules, &mut notes);
+    let mut channels = channels(&rows, &component_hubs, &rules, &mut notes);
     note_devices(&devices, &channels, &stays, &joined, &rules, &mut notes);
     let overlaps = overlaps(&stays, &joined, &places, &channels, &mut notes);
     let mut stays_of: Vec<(u32, u32)> = (0..stays.len())
@@ -148,7 +143,6 @@ pub(super) struct Channel<'a> {
 fn channels<'a>(
     rows: &'a [ComponentRow<'a>],
     component_hubs: &[Hub<'a>],
-    hubs: &Hubs<'a>,
     rules: &RegistryRules,
     notes: &mut Notes<'a>,
 ) -> Vec<Channel<'a>> {
@@ -173,7 +167,7 @@ fn channels<'a>(
             Channel {
                 row,
                 device_id: hub.device,
-                device: hub.device.and_then(|device| hubs.device(device)),
+                device: hub.device_position,
                 component_type: component_type(row, rules, notes),
                 multiplier_micro,
                 register_digits,
@@ -241,17 +235,18 @@ fn component(
     places: &Places<'_>,
     devices: &[DeviceRow<'_>],
 ) -> Component {
-    let own: Vec<&Stay<'_>> = stays_of.iter().map(|&(_, stay)| &stays[stay as usize]).collect();
-    let periods = own.iter().map(|stay| {
+    let start = |&(_, stay): &(u32, u32)| stays[stay as usize].start;
+    let periods = stays_of.iter().map(|&(_, index)| {
+        let stay = &stays[index as usize];
         let end = if stay.end_unknown {
-            let next = own.partition_point(|other| other.start <= stay.start);
-            own.get(next).map_or(stay.end, |next| next.start)
+            let next = stays_of.partition_point(|other| start(other) <= stay.start);
+            stays_of.get(next).map_or(stay.end, start)
         } else {
             stay.end
         };
         InstallPeriod {
             event_id: stay.event_id.to_owned(),
-            service_point: places.of(stay),
+            service_point: places.of(index as usize),
             start: stay.start,
             end,
             switches: stay.switches.clone(),

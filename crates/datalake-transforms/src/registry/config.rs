@@ -163,18 +163,30 @@ mod tests {
         let rules = RegistryConfig::default().validate().unwrap();
         for (code, status) in [
             ("ON", Some(InstallStatus::On)),
+            ("Installed", Some(InstallStatus::On)),
+            ("INSTALLED_ON", Some(InstallStatus::On)),
+            ("CONNECTED", Some(InstallStatus::On)),
             ("Off", Some(InstallStatus::Off)),
+            ("INSTALLED_OFF", Some(InstallStatus::Off)),
+            ("DISCONNECTED", Some(InstallStatus::Off)),
             ("REMOVE", Some(InstallStatus::Removed)),
             ("removed", Some(InstallStatus::Removed)),
             ("PENDING", Some(InstallStatus::Pending)),
-            ("INSTALLED", Some(InstallStatus::On)),
+            ("PLANNED", Some(InstallStatus::Pending)),
             ("LIMBO", None),
         ] {
             assert_eq!(rules.install_status.get(code), status, "{code}");
         }
         assert_eq!(rules.device_status.get("retired"), Some(DeviceStatus::Retired));
-        assert_eq!(rules.on_off_state.get("D1OF"), Some(OnOff::Off));
-        assert_eq!(rules.on_off_state.get("on"), Some(OnOff::On));
+        assert_eq!(rules.device_status.get("ACTIVE"), Some(DeviceStatus::Active));
+        for (state, meaning) in [
+            ("D1OF", OnOff::Off),
+            ("off", OnOff::Off),
+            ("D1ON", OnOff::On),
+            ("on", OnOff::On),
+        ] {
+            assert_eq!(rules.on_off_state.get(state), Some(meaning), "{state}");
+        }
         assert!(!rules.device_config_is_device);
     }
 

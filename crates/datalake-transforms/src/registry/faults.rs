@@ -58,8 +58,9 @@ faults! {
         "register_digits is not from 1 to 12: a roll-over of the register is not recognised";
     WITHOUT_INSTALL_EVENT: Warning "component_without_install_event",
         "no install event says where the component hangs: all it measures counts as usage while not installed";
-    TOO_MANY_COMPONENTS: Warning "too_many_components",
-        "more components than one device can have: a placeholder id, so their install events are not used";
+    PLACEHOLDER_DEVICE: Warning "placeholder_device",
+        "more components and install events than one device can have: its id is a placeholder, so its install \
+         events are not used";
 
     DEVICE_MISSING: Rejected "device_missing",
         "neither device_config_id nor device_id is given: the row is kept aside";

@@ -1,7 +1,8 @@
 //! Joining components, devices and install events: on the device configuration where both sides have one, on the
 //! device otherwise.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::Range;
 
 use rayon::slice::ParallelSliceMut as _;
 
@@ -12,45 +13,63 @@ use super::stays::Stay;
 use super::tables::{ComponentRow, DeviceConfigRow, DeviceRow, InstallEventRow};
 use crate::error::TransformError;
 
-/// Channels that one device can have. More share a placeholder such as `0` or `UNKNOWN`: joining them would make
-/// components times install events.
-const MAX_CHANNELS: usize = 256;
+/// Components times install events that one device can have. More share a placeholder such as `0` or `UNKNOWN`, which
+/// says nothing of what hangs where, and would make as many periods.
+const MAX_JOINED: usize = 65_536;
 
-/// Positions by id.
-pub(super) struct Groups<'a> {
-    positions: Vec<u32>,
-    ranges: HashMap<&'a str, (u32, u32)>,
+/// Components by the id that they are joined on.
+struct Groups<'a> {
+    components: Vec<u32>,
+    /// Where each group lies in `components`.
+    ranges: Vec<Range<usize>>,
+    /// Install events of each group.
+    events: Vec<usize>,
+    by_id: HashMap<&'a str, usize>,
 }
 
 impl<'a> Groups<'a> {
-    fn new(mut pairs: Vec<(&'a str, u32)>) -> Self {
+    fn new(pairs: impl Iterator<Item = (&'a str, u32)>) -> Self {
+        let mut pairs: Vec<(&str, u32)> = pairs.collect();
         pairs.par_sort_unstable();
-        let mut ranges = HashMap::with_capacity(pairs.len());
+        let mut ranges = Vec::new();
+        let mut by_id = HashMap::with_capacity(pairs.len());
         let mut from = 0;
         for group in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let to = from + group.len() as u32;
-            ranges.insert(group[0].0, (from, to));
-            from = to;
+            by_id.insert(group[0].0, ranges.len());
+            ranges.push(from..from + group.len());
+            from += group.len();
         }
+        let components = pairs.into_iter().map(|(_, component)| component).collect();
         Self {
-            positions: pairs.into_iter().map(|(_, position)| position).collect(),
+            components,
+            events: vec![0; ranges.len()],
             ranges,
+            by_id,
         }
     }
 
+    /// The group of an id, which gains one install event.
+    fn count(&mut self, id: Option<&str>) -> Option<usize> {
+        let group = *self.by_id.get(id?)?;
+        self.events[group] += 1;
+        Some(group)
+    }
+
     /// Ascending.
-    fn get(&self, id: &str) -> &[u32] {
-        match self.ranges.get(id) {
-            Some(&(from, to)) => &self.positions[from as usize..to as usize],
-            None => &[],
-        }
+    fn components(&self, group: usize) -> &[u32] {
+        &self.components[self.ranges[group].clone()]
+    }
+
+    fn is_placeholder(&self, group: usize) -> bool {
+        self.ranges[group].len() * self.events[group] > MAX_JOINED
     }
 }
 
 /// The devices and device configurations that the lake knows.
 pub(super) struct Hubs<'a> {
     devices: HashMap<&'a str, u32>,
-    config_to_device: Option<HashMap<&'a str, &'a str>>,
+    /// Each configuration's device, and the device's position.
+    configs: Option<HashMap<&'a str, (&'a str, Option<u32>)>>,
     config_is_device: bool,
 }
 
@@ -59,6 +78,8 @@ pub(super) struct Hubs<'a> {
 pub(super) struct Hub<'a> {
     pub(super) config: Option<&'a str>,
     pub(super) device: Option<&'a str>,
+    /// Position in the device table, of a device that is there.
+    pub(super) device_position: Option<u32>,
 }
 
 impl<'a> Hubs<'a> {
@@ -66,21 +87,29 @@ impl<'a> Hubs<'a> {
         devices: &[DeviceRow<'a>],
         configs: Option<&[DeviceConfigRow<'a>]>,
         rules: &RegistryRules,
+        notes: &mut Notes<'a>,
     ) -> Self {
+        let devices: HashMap<&str, u32> = devices
+            .iter()
+            .zip(0..)
+            .map(|(row, index)| (row.id, index))
+            .collect();
+        let configs = configs.map(|rows| {
+            rows.iter()
+                .map(|row| {
+                    let position = devices.get(row.device_id).copied();
+                    if position.is_none() {
+                        notes.add("device_config", faults::UNKNOWN_DEVICE, row.id);
+                    }
+                    (row.id, (row.device_id, position))
+                })
+                .collect()
+        });
         Self {
-            devices: devices
-                .iter()
-                .enumerate()
-                .map(|(index, row)| (row.id, index as u32))
-                .collect(),
-            config_to_device: configs.map(|rows| rows.iter().map(|row| (row.id, row.device_id)).collect()),
+            devices,
+            configs,
             config_is_device: rules.device_config_is_device,
         }
-    }
-
-    /// Position of a device in the device table.
-    pub(super) fn device(&self, id: &str) -> Option<u32> {
-        self.devices.get(id).copied()
     }
 
     /// Completes what a row says of its device, and notes what contradicts.
@@ -92,36 +121,50 @@ impl<'a> Hubs<'a> {
         device: Option<&'a str>,
         notes: &mut Notes<'a>,
     ) -> Hub<'a> {
-        let mut hub = Hub { config, device };
-        if let (Some(config), Some(map)) = (config, &self.config_to_device) {
-            match map.get(config) {
-                None => notes.add(table, faults::UNKNOWN_DEVICE_CONFIG, id),
-                Some(&mapped) => {
-                    if device.is_some_and(|device| device != mapped) {
-                        notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
-                    }
-                    hub.device = Some(mapped);
+        let mapped = match (config, &self.configs) {
+            (Some(config), Some(configs)) => {
+                let mapped = configs.get(config).copied();
+                if mapped.is_none() {
+                    notes.add(table, faults::UNKNOWN_DEVICE_CONFIG, id);
                 }
+                mapped
             }
-        }
-        if self.config_is_device {
-            if let (Some(config), Some(device)) = (hub.config, hub.device)
-                && config != device
-                && self.config_to_device.is_none()
-            {
+            // Declared equal, and no table says otherwise.
+            (Some(config), None) if self.config_is_device => Some((config, self.position(config))),
+            _ => None,
+        };
+        let mut hub = if let Some((mapped, device_position)) = mapped {
+            if device.is_some_and(|device| device != mapped) {
                 notes.add(table, faults::DEVICE_CONTRADICTS_CONFIG, id);
-                hub.device = Some(config);
             }
-            hub.device = hub.device.or(hub.config);
+            Hub {
+                config,
+                device: Some(mapped),
+                device_position,
+            }
+        } else {
+            let device = if self.config_is_device {
+                device.or(config)
+            } else {
+                device
+            };
+            Hub {
+                config,
+                device,
+                device_position: device.and_then(|device| self.position(device)),
+            }
+        };
+        if self.config_is_device {
             hub.config = hub.config.or(hub.device);
         }
-        if hub
-            .device
-            .is_some_and(|device| !self.devices.contains_key(device))
-        {
+        if hub.device.is_some() && hub.device_position.is_none() {
             notes.add(table, faults::UNKNOWN_DEVICE, id);
         }
         hub
+    }
+
+    fn position(&self, device: &str) -> Option<u32> {
+        self.devices.get(device).copied()
     }
 }
 
@@ -177,44 +220,40 @@ pub(super) fn join<'a>(
     hubs: &[Hub<'a>],
     notes: &mut Notes<'a>,
 ) -> StayComponents {
-    let group = |key: &dyn Fn(&Hub<'a>) -> Option<&'a str>| {
-        let keyed = hubs
-            .iter()
-            .enumerate()
-            .filter_map(|(index, hub)| Some((key(hub)?, index as u32)));
-        Groups::new(keyed.collect())
+    let keyed = |key: fn(&Hub<'a>) -> Option<&'a str>| {
+        Groups::new(
+            hubs.iter()
+                .zip(0_u32..)
+                .filter_map(move |(hub, index)| Some((key(hub)?, index))),
+        )
     };
-    let by_config = group(&|hub| hub.config);
-    let by_device = group(&|hub| hub.device);
-    let by_device_only = group(&|hub| if hub.config.is_none() { hub.device } else { None });
+    let mut groups = [
+        keyed(|hub| hub.config),
+        keyed(|hub| hub.device),
+        // For events that have a configuration: what they cannot reach by it.
+        keyed(|hub| if hub.config.is_none() { hub.device } else { None }),
+    ];
+    let found: Vec<[(usize, Option<usize>); 2]> = stays
+        .iter()
+        .map(|stay| {
+            let device = if stay.device_config_id.is_some() { 2 } else { 1 };
+            [(0, stay.device_config_id), (device, stay.device_id)]
+                .map(|(kind, id)| (kind, groups[kind].count(id)))
+        })
+        .collect();
+    note_placeholders(&groups, ids, notes);
 
     let mut joined = StayComponents {
         offsets: vec![0],
         components: Vec::with_capacity(ids.len()),
     };
-    let mut crowded: HashSet<(&str, Option<&str>)> = HashSet::new();
-    for stay in stays {
-        let on_device = if stay.device_config_id.is_some() {
-            &by_device_only
-        } else {
-            &by_device
-        };
+    for (stay, found) in stays.iter().zip(found) {
         let from = joined.components.len();
-        for (hub, groups, id) in [
-            ("config", &by_config, stay.device_config_id),
-            ("device", on_device, stay.device_id),
-        ] {
-            let group = id.map_or(&[][..], |id| groups.get(id));
-            if group.len() <= MAX_CHANNELS {
-                joined.components.extend_from_slice(group);
-            } else if crowded.insert((hub, id)) {
-                for &component in group {
-                    notes.add(
-                        "measuring_component",
-                        faults::TOO_MANY_COMPONENTS,
-                        ids[component as usize],
-                    );
-                }
+        for (kind, group) in found {
+            if let Some(group) = group.filter(|&group| !groups[kind].is_placeholder(group)) {
+                joined
+                    .components
+                    .extend_from_slice(groups[kind].components(group));
             }
         }
         joined.components[from..].sort_unstable();
@@ -224,4 +263,19 @@ pub(super) fn join<'a>(
         joined.offsets.push(joined.components.len());
     }
     joined
+}
+
+/// Each component of a placeholder is noted once.
+fn note_placeholders<'a>(groups: &[Groups<'a>], ids: &[&'a str], notes: &mut Notes<'a>) {
+    let mut noted = vec![false; ids.len()];
+    for groups in groups {
+        for group in (0..groups.ranges.len()).filter(|&group| groups.is_placeholder(group)) {
+            for &component in groups.components(group) {
+                noted[component as usize] = true;
+            }
+        }
+    }
+    for (&id, _) in ids.iter().zip(noted).filter(|(_, noted)| *noted) {
+        notes.add("measuring_component", faults::PLACEHOLDER_DEVICE, id);
+    }
 }

@@ -4,6 +4,15 @@
 //!
 //! [`build`] makes it from the dimension tables, [`Component::coverage`] says how an interval stands to the install
 //! periods of its component.
+//!
+//! Where the tables contradict each other or are silent, nothing is decided against a customer, and each case is a
+//! finding:
+//! - a removal date ends a stay whatever the status; a status that says removed without a date does not, until the
+//!   device's next stay begins;
+//! - a device counts as off only from a moment that the on/off history or the status names;
+//! - an install that is pending, or has no length, covers nothing; one that ends before it begins is kept aside;
+//! - of rows with one id the newest is kept, then the one with the greatest content;
+//! - a code that the config does not map is no status and no type, never a guess.
 
 use crate::model::{ComponentType, Direction, Kind, MICRO};
 

@@ -52,11 +52,9 @@ pub(super) fn overlaps<'a>(
         .chunk_by(|a, b| a.0 == b.0)
         .filter(|group| group.len() > 1)
     {
-        let items = group
-            .iter()
-            .map(|&(_, stay)| item(stay, places.of(&stays[stay]), stay));
+        let items = group.iter().map(|&(_, stay)| item(stay, places.of(stay), stay));
         sweep(items, |pair| {
-            let (earlier, later) = (&stays[pair.earlier], &stays[pair.later]);
+            let later = &stays[pair.later];
             notes.add("install_event", faults::DEVICE_AT_TWO_PLACES, later.event_id);
             let before = joined.of(pair.earlier);
             for &component in joined.of(pair.later) {
@@ -64,7 +62,7 @@ pub(super) fn overlaps<'a>(
                     component,
                     other: before.binary_search(&component).map_or(before[0], |_| component),
                     kind: OverlapKind::DeviceAtTwoPlaces,
-                    service_points: (places.of(later), places.of(earlier)),
+                    service_points: (places.of(pair.later), places.of(pair.earlier)),
                     from: pair.from,
                     to: pair.to,
                 });
@@ -75,7 +73,7 @@ pub(super) fn overlaps<'a>(
     let mut by_channel = Vec::with_capacity(lasting.len());
     let mut units: BTreeMap<String, u32> = BTreeMap::new();
     for &stay in &lasting {
-        let place = places.of(&stays[stay]);
+        let place = places.of(stay);
         for &component in joined.of(stay) {
             if let Some(known) = &channels[component as usize].component_type {
                 let next = units.len() as u32;

@@ -1,7 +1,5 @@
 //! Service points: where components hang or hung, joined with what is known of them.
 
-use std::collections::HashMap;
-
 use rayon::slice::ParallelSliceMut as _;
 
 use super::ServicePoint;
@@ -11,32 +9,37 @@ use super::notes::Notes;
 use super::stays::Stay;
 use super::tables::ServicePointRow;
 
-/// The service points where components hang or hung, sorted by id.
+/// The service points where components hang or hung.
 pub(super) struct Places<'a> {
+    /// Sorted.
     ids: Vec<&'a str>,
-    index: HashMap<&'a str, u32>,
+    /// For each stay that has components, the position of its service point in `ids`.
+    of_stay: Vec<u32>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn gather(stays: &[Stay<'a>], joined: &StayComponents) -> Self {
-        let used = stays
-            .iter()
-            .enumerate()
-            .filter(|(stay, _)| !joined.of(*stay).is_empty());
-        let mut ids: Vec<&str> = used.map(|(_, stay)| stay.service_point_id).collect();
-        ids.par_sort_unstable();
-        ids.dedup();
-        let index = ids
-            .iter()
-            .enumerate()
-            .map(|(index, &id)| (id, index as u32))
+        let mut pairs: Vec<(&str, usize)> = (0..stays.len())
+            .filter(|&stay| !joined.of(stay).is_empty())
+            .map(|stay| (stays[stay].service_point_id, stay))
             .collect();
-        Self { ids, index }
+        pairs.par_sort_unstable();
+        let mut places = Self {
+            ids: Vec::new(),
+            of_stay: vec![u32::MAX; stays.len()],
+        };
+        for group in pairs.chunk_by(|a, b| a.0 == b.0) {
+            for &(_, stay) in group {
+                places.of_stay[stay] = places.ids.len() as u32;
+            }
+            places.ids.push(group[0].0);
+        }
+        places
     }
 
-    /// Only asked for stays that have components.
-    pub(super) fn of(&self, stay: &Stay<'_>) -> u32 {
-        self.index.get(stay.service_point_id).copied().unwrap_or(u32::MAX)
+    /// Index of a stay's service point; `u32::MAX` for a stay without components.
+    pub(super) fn of(&self, stay: usize) -> u32 {
+        self.of_stay[stay]
     }
 }
 

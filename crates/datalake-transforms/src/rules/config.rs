@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Rule;
 use super::drop_after_exchange::DropAfterExchangeConfig;
 use super::flatline::FlatlineConfig;
 use super::overlapping_install::OverlappingInstallConfig;
@@ -13,7 +14,6 @@ use super::sustained_drop::SustainedDropConfig;
 use super::usage_disconnected::UsageDisconnectedConfig;
 use super::usage_not_installed::UsageNotInstalledConfig;
 use super::zero_while_on::ZeroWhileOnConfig;
-use super::Rule;
 use crate::error::TransformError;
 use crate::suppressors::SuppressorConfig;
 
@@ -153,7 +153,7 @@ pub(crate) fn whole(name: &str, value: u32, low: u32, high: u32) -> Result<(), T
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::field_reassign_with_default)]
     use super::*;
 
     #[test]
@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_refused() {
-        let error = serde_json::from_str::<RuleConfig>(r#"{"sustained_drop": {"max_ration": 0.5}}"#).unwrap_err();
+        let error =
+            serde_json::from_str::<RuleConfig>(r#"{"sustained_drop": {"max_ration": 0.5}}"#).unwrap_err();
         assert!(error.to_string().contains("max_ration"), "{error}");
     }
 

@@ -139,3 +139,64 @@ pub fn judge(old: Option<&Edges>, new: Option<&Edges>, config: &DropAfterExchang
         kwh_micro: old.expected_micro(new).saturating_sub(new.kwh_micro).max(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A meter at a steady level over days, peers at their usual level.
+    fn meter(days: (i32, i32), kwh: f64) -> Edges {
+        let n = days.1 - days.0 + 1;
+        Edges {
+            days,
+            head: kwh.ln() as f32,
+            tail: kwh.ln() as f32,
+            edge_days: n.min(60) as u16,
+            whole_days: n as u32,
+            index_sum: n as f32,
+            kwh_micro: (kwh * f64::from(n) * 1e6).round() as i64,
+        }
+    }
+
+    fn judged(old: &Edges, new: &Edges) -> RuleEvidence {
+        judge(Some(old), Some(new), &DropAfterExchangeConfig::default())
+    }
+
+    #[test]
+    fn half_of_the_old_level_hits() {
+        let evidence = judged(&meter((0, 99), 10.0), &meter((100, 199), 5.0));
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 0.5).abs() < 1e-5);
+        // 100 days at 10 kWh expected, 500 kWh counted.
+        assert!((evidence.kwh_micro - 500_000_000).abs() < 1_000);
+        assert_eq!((evidence.onset_day, evidence.end_day), (100, 199));
+    }
+
+    #[test]
+    fn seven_tenths_are_a_near_miss() {
+        let evidence = judged(&meter((0, 99), 10.0), &meter((100, 199), 7.0));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!((f64::from(evidence.strength) - 0.6 * 0.75).abs() < 1e-5);
+    }
+
+    #[test]
+    fn twenty_days_are_too_few() {
+        let evidence = judged(&meter((0, 99), 10.0), &meter((100, 119), 2.0));
+        assert_eq!(evidence.verdict, Verdict::NotJudged(Gap::TooFewDays));
+    }
+
+    #[test]
+    fn a_home_that_fills_up_again_lost_nothing() {
+        let mut new = meter((100, 299), 4.0);
+        new.tail = 9.0_f32.ln();
+        assert_eq!(judged(&meter((0, 99), 10.0), &new).verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn meters_side_by_side_are_no_exchange() {
+        assert!(meter((0, 99), 1.0).replaced_by(&meter((100, 199), 1.0)));
+        assert!(meter((0, 99), 1.0).replaced_by(&meter((99, 199), 1.0)));
+        assert!(!meter((0, 99), 1.0).replaced_by(&meter((50, 199), 1.0)));
+        assert!(!meter((0, 99), 1.0).replaced_by(&meter((160, 199), 1.0)));
+    }
+}

@@ -1,9 +1,11 @@
 //! `FLATLINE`: one value repeated where a home used to vary.
 //!
-//! A day is flat if at least half of it is one run of `min_equal_intervals` or more equal non-zero values, or if it
-//! stands in a row of `min_days` days that vary by less than `max_day_variation`. An empty home's standby is flat too, all
-//! the more on meters of low resolution: so the flat days must lie at `min_level_ratio` or more of the level of the
-//! days that are not flat. A hit needs `min_days` flat days in a row.
+//! A day is flat if half of it is one run of `min_equal_intervals` or more equal non-zero values, or if half the range of
+//! its intervals is below `max_day_variation` of their mean. Of components with fewer than 24 intervals a day, days
+//! are flat that repeat the energy of the day before to the last digit. A hit needs `min_days` flat days in a row.
+//!
+//! Two things look flat and are no theft. An empty home's standby: so the flat days must lie at `min_level_ratio` or
+//! more of the level of the other days. And a meter that counts in coarse steps: so the other days must not repeat values too.
 
 use std::ops::Range;
 
@@ -22,6 +24,12 @@ const VARIED_DAYS: usize = 14;
 /// Days between two whole days of one row of flat days.
 const BRIDGED_DAYS: i32 = 3;
 
+/// Intervals a day from which a day has a shape of its own.
+const SHAPED: u16 = 24;
+
+/// Days of energies all of their own / days that are not zero, below which a meter counts too coarsely to tell.
+const DISTINCT_SHARE: f64 = 0.5;
+
 /// Flat days that make a hit as sure as it gets.
 const SURE_DAYS: f64 = 30.0;
 
@@ -31,7 +39,7 @@ const SURE_DAYS: f64 = 30.0;
 pub struct FlatlineConfig {
     /// Equal non-zero intervals in a row that make a day flat.
     pub min_equal_intervals: u32,
-    /// Coefficient of variation of daily kWh below which days are flat.
+    /// Half the range of a day's intervals / their mean, below which the day is flat.
     pub max_day_variation: f64,
     /// Flat days in a row that a hit needs.
     pub min_days: u32,
@@ -47,7 +55,7 @@ impl Default for FlatlineConfig {
             min_equal_intervals: 24,
             max_day_variation: 0.02,
             min_days: 10,
-            min_level_ratio: 0.6,
+            min_level_ratio: 0.5,
             weight: 0.7,
         }
     }
@@ -66,19 +74,20 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.flatline;
     let levels = context.levels;
     let threshold = f64::from(config.min_days);
-    let not_judged = RuleEvidence::not_judged(Rule::Flatline, Gap::TooFewDays, threshold);
+    let not_judged = |gap| RuleEvidence::not_judged(Rule::Flatline, gap, threshold);
     // A register's days are shares of a period: flat by construction.
     if context.is_register() || levels.len() < config.min_days as usize + VARIED_DAYS {
-        return not_judged;
+        return not_judged(Gap::TooFewDays);
     }
     let flat = flat_days(context);
-    let mut varied: Vec<f64> = (0..levels.len())
-        .filter(|&position| !flat[position])
-        .map(|position| levels.kwh[position])
-        .collect();
-    if varied.len() < VARIED_DAYS {
-        return not_judged;
+    let others: Vec<usize> = (0..levels.len()).filter(|&position| !flat[position]).collect();
+    if others.len() < VARIED_DAYS {
+        return not_judged(Gap::TooFewDays);
     }
+    if counts_coarsely(context, &others) {
+        return not_judged(Gap::CoarseSteps);
+    }
+    let mut varied: Vec<f64> = others.iter().map(|&position| levels.kwh[position]).collect();
     let usual = median(&mut varied).unwrap_or(0.0);
     let level_of = |run: &Range<usize>| levels.median_over(run.clone()).unwrap_or(0.0);
     let mut best: Option<Range<usize>> = None;
@@ -111,36 +120,68 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     }
 }
 
-/// Which whole days are flat.
-fn flat_days(context: &StayContext<'_>) -> Vec<bool> {
-    let config = &context.config.flatline;
-    let levels = context.levels;
-    let equal = config.min_equal_intervals.max(u32::from(context.intervals) / 2);
-    let mut flat: Vec<bool> = levels
-        .row
-        .iter()
-        .map(|&row| u32::from(context.series.longest_equal_run[row as usize]) >= equal)
-        .collect();
-    let width = config.min_days as usize;
-    for start in 0..(levels.len() + 1).saturating_sub(width) {
-        let days = start..start + width;
-        let span = levels.day[days.end - 1] - levels.day[start];
-        if span < width as i32 + BRIDGED_DAYS && variation(&levels.kwh[days.clone()]) < config.max_day_variation {
-            flat[days].fill(true);
-        }
-    }
-    flat
+/// Equal intervals in a row that make a day flat: the threshold, and half of the day.
+fn equal_intervals(context: &StayContext<'_>) -> u16 {
+    let least = context.config.flatline.min_equal_intervals as u16;
+    least.max(context.intervals / 2)
 }
 
-/// Coefficient of variation; infinite where the mean is not above zero.
-fn variation(kwh: &[f64]) -> f64 {
-    let n = kwh.len() as f64;
-    let mean = kwh.iter().sum::<f64>() / n;
-    if mean <= 0.0 {
-        return f64::INFINITY;
+/// Which whole days are flat.
+fn flat_days(context: &StayContext<'_>) -> Vec<bool> {
+    let levels = context.levels;
+    let series = context.series;
+    if context.intervals < SHAPED {
+        let mut flat: Vec<bool> = (0..levels.len()).map(|day| repeats(context, day)).collect();
+        // The first day of a row is as flat as those that repeat it.
+        for day in 1..flat.len() {
+            if flat[day] && !flat[day - 1] {
+                flat[day - 1] = true;
+            }
+        }
+        return flat;
     }
-    let variance = kwh.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
-    variance.sqrt() / mean
+    let equal = equal_intervals(context);
+    let half_range = context.config.flatline.max_day_variation;
+    levels
+        .row
+        .iter()
+        .zip(&levels.kwh)
+        .map(|(&row, &kwh)| {
+            let row = row as usize;
+            let range = series.max_kwh[row].saturating_sub(series.min_kwh[row]) as f64 / MICRO as f64;
+            let mean = kwh / f64::from(context.intervals);
+            series.longest_equal_run[row] >= equal || (mean > 0.0 && range / 2.0 < half_range * mean)
+        })
+        .collect()
+}
+
+/// Whether a whole day has the energy of the one before, to the last digit, and not zero.
+fn repeats(context: &StayContext<'_>, position: usize) -> bool {
+    let levels = context.levels;
+    let energy = |position: usize| context.series.usable_kwh[levels.row[position] as usize];
+    position > 0
+        && energy(position) != 0
+        && energy(position) == energy(position - 1)
+        && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS
+}
+
+/// Whether even the days that are not flat repeat values as only a meter of coarse steps does.
+fn counts_coarsely(context: &StayContext<'_>, others: &[usize]) -> bool {
+    let rows = others
+        .iter()
+        .map(|&position| context.levels.row[position] as usize);
+    if context.intervals < SHAPED {
+        let mut energies: Vec<i64> = rows.map(|row| context.series.usable_kwh[row]).collect();
+        energies.retain(|&energy| energy != 0);
+        let days = energies.len() as f64;
+        energies.sort_unstable();
+        energies.dedup();
+        return (energies.len() as f64) < DISTINCT_SHARE * days;
+    }
+    let mut runs: Vec<f64> = rows
+        .map(|row| f64::from(context.series.longest_equal_run[row]))
+        .collect();
+    median(&mut runs).unwrap_or(0.0) > f64::from(equal_intervals(context)) / 2.0
 }
 
 fn runs(levels: &Levels, flat: &[bool]) -> Vec<Range<usize>> {
@@ -156,4 +197,120 @@ fn runs(levels: &Levels, flat: &[bool]) -> Vec<Range<usize>> {
         }
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise, period, typed};
+    use crate::suppressors::Suppressor;
+
+    fn judged(kwh: &[f64]) -> (RuleEvidence, Vec<Suppressor>) {
+        let world = World::steady(installed(), kwh.len());
+        world.rule(&Profiles::daily(0, FIRST_DAY, kwh), Rule::Flatline)
+    }
+
+    #[test]
+    fn ten_equal_days_hit() {
+        let mut kwh = home(1, 120, 8.0);
+        kwh[110..].fill(6.0);
+        let (evidence, against) = judged(&kwh);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 10.0).abs() < 1e-6 && (evidence.strength - 0.75).abs() < 1e-6);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 110, FIRST_DAY + 119)
+        );
+        assert_eq!(against, []);
+    }
+
+    #[test]
+    fn nine_equal_days_are_none() {
+        let mut kwh = home(1, 120, 8.0);
+        kwh[111..].fill(6.0);
+        assert_eq!(judged(&kwh).0.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn a_meter_of_whole_kwh_repeats_itself_and_is_not_judged() {
+        let mut kwh: Vec<f64> = home(1, 120, 8.0).into_iter().map(f64::round).collect();
+        kwh[110..].fill(8.0);
+        assert_eq!(judged(&kwh).0.verdict, Verdict::NotJudged(Gap::CoarseSteps));
+    }
+
+    #[test]
+    fn half_hours_within_four_percent_are_flat() {
+        let flat = |spread: f64| -> Verdict {
+            let day = |day: usize| -> Vec<f64> {
+                let wide = if day < 60 { 0.2 } else { spread };
+                (0..48)
+                    .map(|slot| 0.2 + wide * (noise(day as u64, slot) - 0.5))
+                    .collect()
+            };
+            let days: Vec<Vec<f64>> = (0..75).map(day).collect();
+            let world = World::steady(typed("MC-0", Some(1800), &[period(0, 0, i64::MAX)]), 3);
+            world
+                .rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline)
+                .0
+                .verdict
+        };
+        assert_eq!(flat(0.007), Verdict::Hit);
+        assert_eq!(flat(0.02), Verdict::Miss);
+    }
+
+    #[test]
+    fn an_empty_homes_standby_is_flat_and_no_hit() {
+        let mut kwh = home(1, 120, 8.0);
+        kwh[60..].fill(1.4);
+        assert_eq!(judged(&kwh).0.verdict, Verdict::Miss);
+    }
+
+    /// 5-minute values in steps of so many kWh: an afternoon of use on the first 60 days, then standby alone.
+    fn emptied(step: f64) -> Verdict {
+        let day = |day: usize| -> Vec<f64> {
+            (0..288)
+                .map(|slot| {
+                    let afternoon = (110..250).contains(&slot) && day < 60;
+                    let kwh = if afternoon {
+                        0.15 * noise(day as u64, slot)
+                    } else {
+                        0.005
+                    };
+                    let kwh = if day < 60 {
+                        kwh + 0.002 * noise(3, day * 288 + slot)
+                    } else {
+                        kwh
+                    };
+                    (kwh / step).round() * step
+                })
+                .collect()
+        };
+        let days: Vec<Vec<f64>> = (0..90).map(day).collect();
+        let world = World::steady(typed("MC-0", Some(300), &[period(0, 0, i64::MAX)]), 3);
+        let (evidence, _) = world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline);
+        evidence.verdict
+    }
+
+    #[test]
+    fn standby_is_no_hit_at_any_resolution() {
+        assert_eq!(emptied(0.005), Verdict::NotJudged(Gap::CoarseSteps));
+        assert_eq!(emptied(0.000_1), Verdict::Miss);
+    }
+
+    #[test]
+    fn one_half_hourly_value_for_half_the_day_hits() {
+        let day = |day: usize| -> Vec<f64> {
+            let mut values: Vec<f64> = (0..48).map(|slot| 0.1 + 0.2 * noise(day as u64, slot)).collect();
+            if day >= 60 {
+                values[..24].fill(0.2);
+            }
+            values
+        };
+        let days: Vec<Vec<f64>> = (0..75).map(day).collect();
+        let component = typed("MC-0", Some(1800), &[period(0, 0, i64::MAX)]);
+        let world = World::steady(component, 3);
+        let (evidence, _) = world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 15.0).abs() < 1e-6);
+    }
 }

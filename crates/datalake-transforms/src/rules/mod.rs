@@ -95,7 +95,6 @@ impl Rule {
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
     }
-
 }
 
 /// What a rule's value measures.
@@ -145,6 +144,10 @@ pub enum Gap {
     NoPredecessor,
     /// A channel for received energy explains negative values.
     ReceivedChannel,
+    /// The meter counts in steps so coarse that it repeats values anyway.
+    CoarseSteps,
+    /// Half of the days or more are at zero, which another rule judges.
+    MostlyZeros,
 }
 
 impl Gap {
@@ -155,6 +158,8 @@ impl Gap {
             Self::TooFewDays => "too few whole days",
             Self::TooFewPeers => "too few peers",
             Self::NoPredecessor => "no meter hung there before",
+            Self::CoarseSteps => "the meter counts in coarse steps",
+            Self::MostlyZeros => "mostly zeros, see ZERO_WHILE_ON",
             Self::ReceivedChannel => "the service point has a channel for received energy",
         }
     }
@@ -204,5 +209,6 @@ impl RuleEvidence {
 
 /// 0 at or below `from`, 1 at or above `to`, straight in between; `from > to` turns it round.
 pub(crate) fn ramp(x: f64, from: f64, to: f64) -> f64 {
-    ((x - from) / (to - from)).clamp(0.0, 1.0)
+    // Adding zero makes a negative zero a plain one.
+    ((x - from) / (to - from)).clamp(0.0, 1.0) + 0.0
 }

@@ -32,7 +32,10 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let mut days = 0_i64;
     let mut span = (i32::MAX, i32::MIN);
     let mut strength = 0.0_f32;
-    for overlap in overlaps[first..].iter().take_while(|overlap| overlap.component == component) {
+    for overlap in overlaps[first..]
+        .iter()
+        .take_while(|overlap| overlap.component == component)
+    {
         let (place, other) = overlap.service_points;
         if context.stay.service_point != Some(place) && context.stay.service_point != Some(other) {
             continue;
@@ -59,5 +62,60 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         end_day: if hit { span.1 } else { 0 },
         strength,
         kwh_micro: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::DAY_SECONDS;
+    use crate::registry::{Overlap, OverlapKind};
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed};
+    use crate::rules::{Rule, Verdict};
+
+    fn judged(kind: OverlapKind, places: (u32, u32)) -> crate::rules::RuleEvidence {
+        let mut world = World::steady(installed(), 120);
+        world.registry.overlaps.push(Overlap {
+            component: 0,
+            other: 0,
+            kind,
+            service_points: places,
+            from: i64::from(FIRST_DAY + 100) * DAY_SECONDS,
+            to: i64::MAX,
+        });
+        let profiles = Profiles::daily(0, FIRST_DAY, &home(1, 120, 8.0));
+        world.rule(&profiles, Rule::OverlappingInstall).0
+    }
+
+    #[test]
+    fn one_device_at_two_places_hits_for_the_days_with_data() {
+        let evidence = judged(OverlapKind::DeviceAtTwoPlaces, (7, 0));
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 20.0).abs() < 1e-6 && (evidence.strength - 1.0).abs() < 1e-6);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 119)
+        );
+    }
+
+    #[test]
+    fn two_devices_at_one_place_weigh_half() {
+        let evidence = judged(OverlapKind::TwoDevicesAtOnePlace, (0, 0));
+        assert!(evidence.is_hit() && (evidence.strength - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_overlap_elsewhere_is_none_here() {
+        assert_eq!(
+            judged(OverlapKind::DeviceAtTwoPlaces, (7, 8)).verdict,
+            Verdict::Miss
+        );
+    }
+
+    #[test]
+    fn it_never_opens_a_case_alone() {
+        let config = crate::rules::RuleConfig::default();
+        assert!(config.weight(Rule::OverlappingInstall) < config.case_threshold);
+        assert!(config.weight(Rule::ProlongedEstimation) < config.case_threshold);
+        assert!(config.weight(Rule::PeerLow) < config.case_threshold);
     }
 }

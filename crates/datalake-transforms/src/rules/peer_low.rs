@@ -32,7 +32,7 @@ impl Default for PeerLowConfig {
         Self {
             max_robust_z: -3.5,
             spread_floor: 0.25,
-            weight: 0.2,
+            weight: 0.1,
         }
     }
 }
@@ -51,7 +51,10 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     if levels.len() < DAYS.1 {
         return not_judged(Gap::TooFewDays);
     }
-    let Some((group, median)) = context.group.and_then(|group| Some((group, group.ln_mean_median?))) else {
+    let Some((group, median)) = context
+        .group
+        .and_then(|group| Some((group, group.ln_mean_median?)))
+    else {
         return not_judged(Gap::TooFewPeers);
     };
     let recent = levels.len().saturating_sub(DAYS.0)..levels.len();
@@ -79,5 +82,63 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         end_day: levels.day[recent.end - 1],
         strength: strength as f32,
         kwh_micro: ((usual * median.exp() - kwh).max(0.0) * MICRO as f64).round() as i64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed};
+    use proptest::prelude::*;
+
+    /// Peers from 5 to 20 kWh a day: 2.5 kWh apart by a factor of 2^(1/15).
+    fn judged(kwh: &[f64]) -> RuleEvidence {
+        let peers = |peer: usize, _| 5.0 * 2.0_f64.powf((peer - 1) as f64 / 14.5);
+        let world = World::new(installed(), &peers, kwh.len());
+        world.rule(&Profiles::daily(0, FIRST_DAY, kwh), Rule::PeerLow).0
+    }
+
+    #[test]
+    fn a_sixteenth_of_the_median_is_low() {
+        // Median 10 kWh; the deviations of ln run evenly from 0 to ln 2, their median is ln 2 / 2 = 0.35: spread 0.51.
+        let evidence = judged(&vec![10.0 / 16.0; 120]);
+        let z = (1.0_f64 / 16.0).ln() / (1.4826 * 0.5 * std::f64::consts::LN_2);
+        assert!(
+            (f64::from(evidence.value) - z).abs() < 0.4,
+            "{} {z}",
+            evidence.value
+        );
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 30, FIRST_DAY + 119)
+        );
+    }
+
+    #[test]
+    fn a_quarter_of_the_median_is_not() {
+        let evidence = judged(&home(1, 120, 2.5));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!(evidence.strength > 0.2 && evidence.strength < 0.6);
+    }
+
+    #[test]
+    fn four_weeks_are_needed_and_peers() {
+        assert_eq!(
+            judged(&home(1, 27, 1.0)).verdict,
+            Verdict::NotJudged(Gap::TooFewDays)
+        );
+        let mut world = World::steady(installed(), 100);
+        world.peers = crate::peers::PeerBuilder::new(&world.registry).finish(20);
+        let (evidence, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &home(1, 100, 1.0)), Rule::PeerLow);
+        assert_eq!(evidence.verdict, Verdict::NotJudged(Gap::TooFewPeers));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn z_grows_with_the_level(kwh in 0.05_f64..20.0) {
+            prop_assert!(judged(&vec![kwh; 60]).value < judged(&vec![kwh * 1.3; 60]).value);
+        }
     }
 }

@@ -78,3 +78,42 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         kwh_micro: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed};
+
+    fn judged(kwh: &[f64], rows: std::ops::Range<usize>) -> RuleEvidence {
+        let world = World::steady(installed(), 200);
+        let profiles = Profiles::daily(0, FIRST_DAY, kwh).estimate(rows);
+        world.rule(&profiles, Rule::ProlongedEstimation).0
+    }
+
+    #[test]
+    fn more_than_thirty_days_hit() {
+        let evidence = judged(&home(1, 200, 8.0), 100..131);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 31.0).abs() < 1e-6);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 130)
+        );
+    }
+
+    #[test]
+    fn thirty_days_are_a_near_miss() {
+        let evidence = judged(&home(1, 200, 8.0), 100..130);
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!((evidence.strength - 0.3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_gap_in_the_delivery_is_no_estimation() {
+        let mut kwh = home(1, 200, 8.0);
+        kwh[101..140].fill(f64::NAN);
+        // One estimated day before the gap and one after it.
+        let evidence = judged(&kwh, 100..102);
+        assert_eq!(evidence.verdict, Verdict::Miss);
+    }
+}

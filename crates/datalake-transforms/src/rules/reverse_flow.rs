@@ -37,7 +37,12 @@ impl Default for ReverseFlowConfig {
 
 impl ReverseFlowConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("reverse_flow.min_kwh_per_day", self.min_kwh_per_day, 0.000_001, 1000.0)?;
+        within(
+            "reverse_flow.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.000_001,
+            1000.0,
+        )?;
         whole("reverse_flow.min_days", self.min_days, 1, 3650)
     }
 }
@@ -79,5 +84,56 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         end_day: span.1,
         strength: strength as f32,
         kwh_micro: total,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Direction;
+    use crate::registry::Registry;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, places, typed};
+
+    fn turned_round() -> Profiles {
+        let mut kwh = home(1, 120, 8.0);
+        kwh[100..110].fill(-2.0);
+        Profiles::daily(0, FIRST_DAY, &kwh)
+    }
+
+    #[test]
+    fn ten_days_backwards_hit() {
+        let world = World::steady(installed(), 120);
+        let (evidence, _) = world.rule(&turned_round(), Rule::ReverseFlow);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 10.0).abs() < 1e-6);
+        assert_eq!(evidence.kwh_micro, 20_000_000);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 109)
+        );
+    }
+
+    #[test]
+    fn one_day_is_a_near_miss() {
+        let world = World::steady(installed(), 120);
+        let mut kwh = home(1, 120, 8.0);
+        kwh[100] = -2.0;
+        let (evidence, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::ReverseFlow);
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!((evidence.strength - 0.15).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_channel_for_received_energy_explains_it() {
+        let mut world = World::steady(installed(), 120);
+        let mut components = world.registry.components.clone();
+        let mut solar = typed("MC-999", Some(86_400), &[period(0, 0, i64::MAX)]);
+        if let Some(kind) = &mut solar.component_type {
+            kind.direction = Direction::Received;
+        }
+        components.push(solar);
+        world.registry = Registry::new(components, places(50));
+        let (evidence, _) = world.rule(&turned_round(), Rule::ReverseFlow);
+        assert_eq!(evidence.verdict, Verdict::NotJudged(Gap::ReceivedChannel));
     }
 }

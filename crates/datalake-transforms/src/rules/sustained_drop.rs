@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{whole, within};
+use super::zero_while_on::is_zero;
 use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::change_point::{Step, step_down};
 use crate::error::TransformError;
@@ -21,6 +22,15 @@ const BLOCKS_BEFORE: (usize, usize) = (4, 3);
 
 /// Weeks after the step; register periods for registers.
 const BLOCKS_AFTER: (usize, usize) = (3, 1);
+
+/// Agreed drop that is as deep as it gets: to 45 % of the level before.
+const FULL_DEPTH: f64 = 0.8;
+
+/// Share of the variance explained that is as clear as it gets.
+const FULL_CLEARNESS: f64 = 0.8;
+
+/// Days from which a lower level counts in part, and wholly: three weeks may be a journey.
+const LASTING_DAYS: (f64, f64) = (21.0, 45.0);
 
 /// Thresholds of `SUSTAINED_DROP`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +52,7 @@ impl Default for SustainedDropConfig {
             max_ratio: 0.6,
             min_days: 21,
             min_explained: 0.6,
-            weight: 0.8,
+            weight: 0.55,
         }
     }
 }
@@ -66,6 +76,12 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
             None,
         );
     };
+    if mostly_zeros(context, step.onset_day) {
+        return (
+            RuleEvidence::not_judged(Rule::SustainedDrop, Gap::MostlyZeros, config.max_ratio),
+            None,
+        );
+    }
     let days = step.last_day - step.onset_day + 1;
     let depth = -step.agreed_drop();
     let ratio = (-depth).exp();
@@ -74,11 +90,9 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
         && step.explained >= config.min_explained
         && step.below_shown < 0.0;
     let strength = strength(&step);
-    let lost = context.levels.median_over(
-        context
-            .levels
-            .positions(i32::MIN..step.onset_day),
-    );
+    let lost = context
+        .levels
+        .median_over(context.levels.positions(i32::MIN..step.onset_day));
     let kwh = lost.unwrap_or(0.0) * (1.0 - ratio).max(0.0) * f64::from(days);
     (
         RuleEvidence {
@@ -95,9 +109,153 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
     )
 }
 
-/// 0..1: how deep, and how clear against the home's own noise.
+/// Whether half of the days from the onset are at zero: they are judged by `ZERO_WHILE_ON`, once.
+fn mostly_zeros(context: &StayContext<'_>, onset: i32) -> bool {
+    let after = context.levels.positions(onset..i32::MAX);
+    let zeros = after
+        .clone()
+        .filter(|&position| is_zero(context, position))
+        .count();
+    2 * zeros >= after.len()
+}
+
+/// 0..1: how deep, how clear against the home's own noise, and for how long.
 fn strength(step: &Step) -> f64 {
-    let depth = ramp(-step.agreed_drop(), 0.0, 1.0);
-    let clear = ramp(step.explained, 0.0, 0.8);
-    depth * clear
+    let depth = ramp(-step.agreed_drop(), 0.0, FULL_DEPTH);
+    let clear = ramp(step.explained, 0.0, FULL_CLEARNESS);
+    let days = f64::from(step.last_day - step.onset_day + 1);
+    depth * clear * (0.7 + 0.3 * ramp(days, LASTING_DAYS.0, LASTING_DAYS.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise, period, scaled, typed};
+    use crate::suppressors::Suppressor;
+
+    const RULE: Rule = Rule::SustainedDrop;
+
+    fn judged(kwh: &[f64]) -> (RuleEvidence, Vec<Suppressor>) {
+        let world = World::steady(installed(), kwh.len());
+        world.rule(&Profiles::daily(0, FIRST_DAY, kwh), RULE)
+    }
+
+    #[test]
+    fn half_of_the_level_to_the_end_hits_on_the_day() {
+        let (evidence, against) = judged(&scaled(home(1, 400, 8.0), 200..400, 0.5));
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 200, FIRST_DAY + 399)
+        );
+        assert!((evidence.value - 0.5).abs() < 0.05, "{}", evidence.value);
+        // ln 2 of 0.8 deep, clear and lasting.
+        assert!((evidence.strength - 0.87).abs() < 0.08, "{}", evidence.strength);
+        assert!((evidence.kwh_micro - 800_000_000).abs() < 80_000_000);
+        assert_eq!(against, []);
+    }
+
+    #[test]
+    fn seven_tenths_of_the_level_are_a_near_miss() {
+        let (evidence, _) = judged(&scaled(home(1, 400, 8.0), 200..400, 0.7));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!(
+            evidence.strength > 0.3 && evidence.strength < 0.6,
+            "{}",
+            evidence.strength
+        );
+    }
+
+    #[test]
+    fn a_level_shown_before_is_no_evidence() {
+        // Every other month at half of the level.
+        let mut kwh = home(1, 480, 8.0);
+        for month in (1..16).step_by(2) {
+            kwh = scaled(kwh, month * 30..month * 30 + 30, 0.5);
+        }
+        assert_eq!(judged(&kwh[..480]).0.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn a_home_away_half_of_the_days_keeps_its_full_days() {
+        let mut kwh = home(1, 400, 8.0);
+        for (day, value) in kwh.iter_mut().enumerate().skip(200) {
+            if noise(5, day) < 0.6 {
+                *value *= 0.15;
+            }
+        }
+        assert_eq!(judged(&kwh).0.verdict, Verdict::Miss);
+    }
+
+    /// Peers that use three times as much in winter.
+    fn winter(day: usize) -> f64 {
+        (1.0 - (day as f64 / 365.0 * std::f64::consts::TAU).cos()) / 2.0
+    }
+
+    #[test]
+    fn a_season_that_the_peers_share_is_no_drop() {
+        let level = |day: usize| (1.1 * (1.0 - winter(day))).exp();
+        let world = World::new(
+            installed(),
+            &|peer, day| level(day) * (8.0 + noise(peer as u64, day)),
+            240,
+        );
+        // Twice as elastic as the peers: heated by electricity.
+        let kwh: Vec<f64> = (0..240)
+            .map(|day| level(day).powi(2) * (4.0 + noise(3, day)))
+            .collect();
+        let (evidence, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE);
+        assert_eq!(evidence.verdict, Verdict::Miss, "{evidence:?}");
+        // The same home without peers to compare it with.
+        let alone = World::steady(installed(), 240);
+        let (evidence, _) = alone.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE);
+        assert!(evidence.is_hit(), "{evidence:?}");
+    }
+
+    #[test]
+    fn calmer_days_and_a_standby_look_like_an_empty_home() {
+        let mut kwh = home(1, 400, 8.0);
+        for (day, value) in kwh.iter_mut().enumerate().skip(200) {
+            *value = 1.5 + 0.05 * noise(7, day);
+        }
+        let (evidence, against) = judged(&kwh);
+        assert!(evidence.is_hit());
+        assert_eq!(against, [Suppressor::Vacancy]);
+    }
+
+    #[test]
+    fn zeros_are_judged_elsewhere() {
+        let (evidence, _) = judged(&scaled(home(1, 400, 8.0), 200..400, 0.0));
+        assert_eq!(evidence.verdict, Verdict::NotJudged(Gap::MostlyZeros));
+    }
+
+    #[test]
+    fn forty_days_before_are_few_and_a_gap_hides_what_happened() {
+        let (evidence, against) = judged(&scaled(home(1, 200, 8.0), 40..200, 0.4));
+        assert!(evidence.is_hit());
+        assert!(against.contains(&Suppressor::NewInstall), "{against:?}");
+        let mut kwh = scaled(home(1, 400, 8.0), 200..400, 0.4);
+        kwh[195..215].fill(f64::NAN);
+        let (evidence, against) = judged(&kwh);
+        assert!(evidence.is_hit());
+        assert!(against.contains(&Suppressor::DataGap), "{against:?}");
+    }
+
+    #[test]
+    fn energy_that_fell_around_midday_alone_is_solar() {
+        let day = |day: usize| -> Vec<f64> {
+            (0..48)
+                .map(|slot| {
+                    let midday = (18..34).contains(&slot);
+                    let used = if midday { 0.6 } else { 0.1 } * (0.8 + 0.4 * noise(day as u64, slot));
+                    if midday && day >= 150 { 0.1 * used } else { used }
+                })
+                .collect()
+        };
+        let days: Vec<Vec<f64>> = (0..300).map(day).collect();
+        let world = World::steady(typed("MC-0", Some(1800), &[period(0, 0, i64::MAX)]), 3);
+        let (evidence, against) = world.rule(&Profiles::intervals(0, FIRST_DAY, &days), RULE);
+        assert!(evidence.is_hit(), "{evidence:?}");
+        assert!(against.contains(&Suppressor::Solar), "{against:?}");
+    }
 }

@@ -31,7 +31,12 @@ pub(super) fn judge(
     }
     let hit = days >= min_days;
     let strength = if hit {
-        0.6 + 0.4 * ramp(f64::from(days), f64::from(min_days), SURE_DAYS.max(f64::from(min_days) + 1.0))
+        0.6 + 0.4
+            * ramp(
+                f64::from(days),
+                f64::from(min_days),
+                SURE_DAYS.max(f64::from(min_days) + 1.0),
+            )
     } else {
         0.3 * f64::from(days) / f64::from(min_days)
     };

@@ -35,7 +35,12 @@ impl Default for UsageNotInstalledConfig {
 
 impl UsageNotInstalledConfig {
     pub(super) fn validate(&self) -> Result<(), TransformError> {
-        within("usage_not_installed.min_kwh_per_day", self.min_kwh_per_day, 0.0, 1000.0)?;
+        within(
+            "usage_not_installed.min_kwh_per_day",
+            self.min_kwh_per_day,
+            0.0,
+            1000.0,
+        )?;
         whole("usage_not_installed.min_days", self.min_days, 1, 3650)
     }
 }
@@ -49,4 +54,69 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         config.min_kwh_per_day,
         config.min_days,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::DAY_SECONDS;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, component, period};
+    use crate::rules::{Rule, Verdict};
+    use crate::suppressors::Suppressor;
+
+    const RULE: Rule = Rule::UsageNotInstalled;
+
+    /// 3 kWh on each of the days, hanging at the service point on `installed`.
+    fn judged(
+        days: usize,
+        installed: (i32, i32),
+        used: std::ops::Range<usize>,
+    ) -> (crate::rules::RuleEvidence, Vec<Suppressor>) {
+        let at = |day: i32| i64::from(FIRST_DAY + day) * DAY_SECONDS;
+        let world = World::steady(component(&[period(0, at(installed.0), at(installed.1))]), days);
+        let mut kwh = vec![3.0; days];
+        for (day, kwh) in kwh.iter_mut().enumerate() {
+            let hangs = (installed.0..installed.1).contains(&(day as i32));
+            if !hangs && !used.contains(&day) {
+                *kwh = f64::NAN;
+            }
+        }
+        let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
+        let rows = profiles.day.len();
+        let bare = |row: &usize| {
+            let day = profiles.day[*row] - FIRST_DAY;
+            !(installed.0..installed.1).contains(&day)
+        };
+        let first = (0..rows).find(bare).unwrap_or(rows);
+        let count = (0..rows).filter(bare).count();
+        world.rule(&profiles.clone().uninstall(first..first + count), RULE)
+    }
+
+    #[test]
+    fn ten_days_after_the_removal_hit() {
+        let (evidence, against) = judged(110, (0, 100), 100..110);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 10.0).abs() < 1e-6 && (evidence.threshold - 2.0).abs() < 1e-6);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 100, FIRST_DAY + 109)
+        );
+        assert_eq!(evidence.kwh_micro, 30_000_000);
+        // 0.6 at two days, 1 at fourteen.
+        assert!((evidence.strength - (0.6 + 0.4 * 8.0 / 12.0)).abs() < 1e-6);
+        assert_eq!(against, []);
+    }
+
+    #[test]
+    fn one_day_is_a_near_miss() {
+        let (evidence, _) = judged(101, (0, 100), 100..101);
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!((evidence.strength - 0.15).abs() < 1e-6);
+    }
+
+    #[test]
+    fn usage_up_to_the_first_installation_is_paperwork() {
+        let (evidence, against) = judged(110, (10, 110), 0..10);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert_eq!(against, [Suppressor::LatePaperwork]);
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! Looks for runs of whole days at exactly zero. A hit needs `min_days` of them and, before the run, a home that used
 //! more than `min_baseline_kwh_per_day` (median of the year before). The longest run that qualifies counts, the
-//! latest of equals.
+//! latest of equals. Where there is none, `min_days` zero days scattered over 60 days hit too if the days between them keep
+//! half of the baseline: a home that is lived in is never at zero for a day.
 
 use std::ops::Range;
 
@@ -12,11 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::config::{whole, within};
 use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::error::TransformError;
+use crate::levels::median;
 use crate::model::MICRO;
 use crate::peers::YEAR_DAYS;
 
 /// Days without a whole day that a run may bridge: silence proves neither zeros nor use.
 const BRIDGED_DAYS: i32 = 7;
+
+/// Days of a stretch in which scattered zero days are counted.
+const SCATTERED_DAYS: i32 = 60;
 
 /// Whole days before a run that its baseline needs.
 const BASELINE_MIN: usize = 14;
@@ -64,10 +69,12 @@ pub(crate) struct ZeroRun {
     pub(crate) positions: Range<usize>,
     /// Median kWh a day of the year before; 0 where there are too few days.
     pub(crate) baseline_kwh: f64,
-    /// Whole days before the run.
-    pub(crate) days_before: usize,
     /// Zero days of the year before the run.
     pub(crate) zero_days_before: usize,
+    /// Zero days of the run.
+    pub(crate) zero_days: usize,
+    /// Whether other days lie between them.
+    pub(crate) scattered: bool,
 }
 
 /// All runs, in the order of time.
@@ -80,8 +87,7 @@ fn runs(context: &StayContext<'_>) -> Vec<Range<usize>> {
         }
         match runs.last_mut() {
             Some(run)
-                if run.end == position
-                    && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS =>
+                if run.end == position && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS =>
             {
                 run.end = position + 1;
             }
@@ -91,7 +97,7 @@ fn runs(context: &StayContext<'_>) -> Vec<Range<usize>> {
     runs
 }
 
-fn is_zero(context: &StayContext<'_>, position: usize) -> bool {
+pub(super) fn is_zero(context: &StayContext<'_>, position: usize) -> bool {
     let row = context.levels.row[position] as usize;
     context.series.usable_kwh[row] == 0 && context.series.usable_negative[row] == 0
 }
@@ -106,11 +112,41 @@ fn with_baseline(context: &StayContext<'_>, positions: Range<usize>) -> ZeroRun 
         levels.median_over(before.clone()).unwrap_or(0.0)
     };
     ZeroRun {
-        days_before: positions.start,
         zero_days_before: before.filter(|&position| is_zero(context, position)).count(),
         baseline_kwh,
+        zero_days: positions.len(),
+        scattered: false,
         positions,
     }
+}
+
+/// Zero days scattered among days of normal use, from the first stretch of 60 days that has `min_days` of them.
+fn scattered(context: &StayContext<'_>) -> Option<ZeroRun> {
+    let config = &context.config.zero_while_on;
+    let levels = context.levels;
+    let zeros: Vec<usize> = (0..levels.len())
+        .filter(|&position| is_zero(context, position))
+        .collect();
+    let first = zeros
+        .windows(config.min_days as usize)
+        .position(|window| levels.day[window[window.len() - 1]] - levels.day[window[0]] < SCATTERED_DAYS)?;
+    let mut last = first;
+    while last + 1 < zeros.len()
+        && levels.day[zeros[last + 1]] - levels.day[zeros[last]] <= SCATTERED_DAYS / 2
+    {
+        last += 1;
+    }
+    let mut run = with_baseline(context, zeros[first]..zeros[last] + 1);
+    run.zero_days = last + 1 - first;
+    run.scattered = true;
+    let mut between: Vec<f64> = run
+        .positions
+        .clone()
+        .filter(|&position| !is_zero(context, position))
+        .map(|position| levels.kwh[position])
+        .collect();
+    let lived_in = between.len() >= run.zero_days / 2 && median(&mut between)? >= 0.5 * run.baseline_kwh;
+    (lived_in && run.baseline_kwh > config.min_baseline_kwh_per_day).then_some(run)
 }
 
 pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>) {
@@ -131,10 +167,10 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
         .into_iter()
         .take_while(|run| run.len() >= config.min_days as usize)
         .map(|run| with_baseline(context, run))
-        .find(|run| run.baseline_kwh > config.min_baseline_kwh_per_day);
-    let evidence = |verdict, positions: Option<Range<usize>>, strength: f64, kwh: f64| {
-        let days = positions.as_ref().map_or(0, ExactSizeIterator::len);
-        RuleEvidence {
+        .find(|run| run.baseline_kwh > config.min_baseline_kwh_per_day)
+        .or_else(|| scattered(context));
+    let evidence =
+        |verdict, days: usize, positions: Option<Range<usize>>, strength: f64, kwh: f64| RuleEvidence {
             rule: Rule::ZeroWhileOn,
             verdict,
             value: days as f32,
@@ -143,13 +179,18 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
             end_day: positions.as_ref().map_or(0, |run| levels.day[run.end - 1]),
             strength: strength as f32,
             kwh_micro: (kwh * MICRO as f64).round() as i64,
-        }
-    };
+        };
     if let Some(run) = hit {
-        let days = run.positions.len() as f64;
+        let days = run.zero_days as f64;
         let strength = 0.7 + 0.3 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0));
         let kwh = run.baseline_kwh * days;
-        let found = evidence(Verdict::Hit, Some(run.positions.clone()), strength, kwh);
+        let found = evidence(
+            Verdict::Hit,
+            run.zero_days,
+            Some(run.positions.clone()),
+            strength,
+            kwh,
+        );
         return (found, Some(run));
     }
     let strength = longest.clone().map_or(0.0, |run| {
@@ -160,5 +201,85 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
             0.0
         }
     });
-    (evidence(Verdict::Miss, longest, strength, 0.0), None)
+    let days = longest.as_ref().map_or(0, ExactSizeIterator::len);
+    (evidence(Verdict::Miss, days, longest, strength, 0.0), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, PEERS, Profiles, World, home, installed, scaled};
+    use crate::suppressors::Suppressor;
+
+    const RULE: Rule = Rule::ZeroWhileOn;
+
+    fn judged(kwh: &[f64]) -> (RuleEvidence, Vec<Suppressor>) {
+        let world = World::steady(installed(), kwh.len());
+        world.rule(&Profiles::daily(0, FIRST_DAY, kwh), RULE)
+    }
+
+    #[test]
+    fn fourteen_days_at_zero_to_the_end_hit() {
+        let (evidence, against) = judged(&scaled(vec![8.0; 200], 186..200, 0.0));
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 14.0).abs() < 1e-6);
+        assert!((evidence.strength - 0.7).abs() < 1e-6);
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY + 186, FIRST_DAY + 199)
+        );
+        assert_eq!(evidence.kwh_micro, 14 * 8_000_000);
+        assert_eq!(against, []);
+    }
+
+    #[test]
+    fn thirteen_days_are_a_near_miss() {
+        let (evidence, _) = judged(&scaled(home(1, 200, 8.0), 187..200, 0.0));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!((evidence.strength - 0.3 * 13.0 / 14.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_home_that_never_used_much_is_no_hit() {
+        let (evidence, _) = judged(&scaled(vec![1.0; 200], 150..200, 0.0));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!(evidence.strength < 1e-6);
+    }
+
+    #[test]
+    fn estimated_zeros_are_no_zeros() {
+        let world = World::steady(installed(), 200);
+        let profiles = Profiles::daily(0, FIRST_DAY, &scaled(home(1, 200, 8.0), 150..200, 0.0));
+        let (evidence, _) = world.rule(&profiles.estimate(150..200), RULE);
+        assert_eq!(evidence.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn an_empty_house_that_fills_again_and_was_empty_before() {
+        let kwh = scaled(scaled(home(1, 300, 8.0), 150..180, 0.0), 60..65, 0.0);
+        let (evidence, against) = judged(&kwh);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert_eq!(against, [Suppressor::MainsOffBefore, Suppressor::Resumed]);
+    }
+
+    #[test]
+    fn an_outage_of_the_area_speaks_against_it() {
+        let dark = |peer: usize, day: usize| {
+            let out = peer <= PEERS / 2 && (180..195).contains(&day);
+            if out { 0.0 } else { 10.0 }
+        };
+        let world = World::new(installed(), &dark, 200);
+        let profiles = Profiles::daily(0, FIRST_DAY, &scaled(home(1, 200, 8.0), 180..195, 0.0));
+        let (evidence, against) = world.rule(&profiles, RULE);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert_eq!(against, [Suppressor::Resumed, Suppressor::AreaOutage]);
+    }
+
+    #[test]
+    fn a_holiday_home_is_empty_every_winter() {
+        let kwh = scaled(scaled(home(1, 500, 8.0), 30..60, 0.0), 390..425, 0.0);
+        let (evidence, against) = judged(&kwh);
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!(against.contains(&Suppressor::SeasonalPremise), "{against:?}");
+    }
 }

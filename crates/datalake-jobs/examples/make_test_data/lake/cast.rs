@@ -223,12 +223,9 @@ fn drops() -> Vec<Home> {
                     .install(noon(date(2024, 3, 17)))
                     .days(sun, LAST),
             ),
-        Home::new("DROP-VACANT", 24_000, Week::Weekend, 7).change(Change::Alternate(
-            date(2024, 4, 15),
-            LAST,
-            1_180,
-            1_220,
-        )),
+        Home::new("DROP-VACANT", 24_000, Week::Weekend, 7)
+            .change(Change::Swing(super::calendar::FIRST, date(2024, 4, 14), 70, 130))
+            .change(Change::Alternate(date(2024, 4, 15), LAST, 1_180, 1_220)),
         {
             let mut home = Home::new("DROP-NEW", 16_000, Week::Even, 8);
             home.meters = vec![

@@ -90,7 +90,7 @@ const ROWS: [(&str, &str); 22] = [
     ),
     (
         "MC-HONEST-02,2024-06-06 00:00:00,,501000,,",
-        "actual, but without a value",
+        "actual but without a value",
     ),
     (
         "MC-DO-NOT-USE,2024-02-06 00:00:00,999.000,501000,D101,",

@@ -53,6 +53,8 @@ pub(crate) struct Series {
 pub(crate) enum Change {
     /// This percentage of what was said.
     Percent(Date, Date, i64),
+    /// One percentage on days with an even number since 1970, the other on the days between.
+    Swing(Date, Date, i64, i64),
     /// Every interval says this many Wh.
     Each(Date, Date, i64),
     /// Every interval that starts at or after the first and before the second moment (UTC) says this many Wh.
@@ -215,6 +217,9 @@ impl Series {
         for change in &self.changes {
             match *change {
                 Change::Percent(from, to, percent) if from <= day && day <= to => wh = wh * percent / 100,
+                Change::Swing(from, to, even, odd) if from <= day && day <= to => {
+                    wh = wh * if calendar::number(day) % 2 == 0 { even } else { odd } / 100;
+                }
                 Change::Each(from, to, each) if from <= day && day <= to => wh = each,
                 Change::Moments(from, to, each) if from <= start && start < to => wh = each,
                 Change::Condition(from, to, code) if from <= day && day <= to => condition = code,

@@ -196,12 +196,12 @@ impl Outcome {
 
     /// Exit code and the error with its causes and hint, without the log around it.
     pub(crate) fn verdict(&self) -> String {
-        let error: String = self
+        let lines: Vec<&str> = self
             .stderr
             .lines()
             .skip_while(|line| !line.starts_with("error:"))
-            .map(|line| format!("{line}\n"))
             .collect();
+        let error = lines.join("\n");
         let error = if error.is_empty() { &self.stderr } else { &error };
         format!(
             "exit {}\n{error}",

@@ -131,7 +131,7 @@ fn ndjson(rows: &[Row]) -> String {
                 _ => format!("\"{name}\":\"{cell}\""),
             })
             .collect();
-        text += &format!("{{{}}}\n", cells.join(","));
+        text.extend(["{", &cells.join(","), "}\n"]);
     }
     text
 }

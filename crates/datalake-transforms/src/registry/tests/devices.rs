@@ -110,6 +110,16 @@ fn configuration_and_device_declared_equal() {
             .contains("install_event has only `device_config_id`")
     );
     assert_eq!(crossed.show_with(&declared), lake.show_with(&declared));
+    let differing = Lake::default()
+        .device("device_id\nX1\nX2")
+        .component("measuring_component_id | device_config_id | device_id | component_type\n M1 | X1 | X2 | E-KWH-15-DEL")
+        .install("install_event_id | device_id | service_point_id | installed_at\n E1 | X1 | SP1 | 2024-01-01");
+    insta::assert_snapshot!(differing.show_with(&declared), @r"
+    M1 of X1, kWh Delivered 900
+      E1 at SP1: 2024-01-01 .. ...: on 2024-01-01
+    note device.device_without_component 1 X2
+    warning measuring_component.device_contradicts_device_config 1 M1
+    ");
 }
 
 #[test]
@@ -283,35 +293,73 @@ fn duplicates_of_ids() {
 
 #[test]
 fn a_placeholder_device_does_not_multiply() {
-    let lines = |header: &str, row: fn(u32) -> String| {
-        std::iter::once(header.to_owned())
-            .chain((0..300).map(row))
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    let components = lines("measuring_component_id | device_id | component_type", |index| {
-        format!("M{index:03} | UNKNOWN | E-KWH-15-DEL")
-    });
-    let events = lines(
-        "install_event_id | device_id | service_point_id | installed_at",
-        |index| format!("E{index:03} | UNKNOWN | SP{index:03} | 2024-01-01"),
-    );
-    let lake = Lake::default()
-        .device("device_id\nUNKNOWN")
-        .component(&components)
-        .install(&events);
-    let (registry, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
-    assert!(
-        registry
+    let crowd = |components: u32, events: u32| {
+        let lines = |count: u32, header: &str, row: fn(u32) -> String| {
+            std::iter::once(header.to_owned())
+                .chain((0..count).map(row))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let components = lines(
+            components,
+            "measuring_component_id | device_id | component_type",
+            |index| format!("M{index:03} | UNKNOWN | E-KWH-15-DEL"),
+        );
+        let events = lines(
+            events,
+            "install_event_id | device_id | service_point_id | installed_at",
+            |index| format!("E{index:03} | UNKNOWN | SP1 | 2024-01-01"),
+        );
+        let lake = Lake::default()
+            .device("device_id\nUNKNOWN")
+            .component(&components)
+            .install(&events);
+        let (registry, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
+        let periods: usize = registry
             .components
             .iter()
-            .all(|component| component.periods.is_empty())
-    );
-    insta::assert_snapshot!(show_findings(&findings), @r"
-    warning install_event.install_event_without_component 300 E000
-    warning measuring_component.component_without_install_event 300 M000
-    warning measuring_component.too_many_components 300 M000
+            .map(|component| component.periods.len())
+            .sum();
+        (periods, show_findings(&findings))
+    };
+    assert_eq!(crowd(256, 256), (65_536, String::new()));
+    assert_eq!(crowd(1, 300).0, 300);
+    assert_eq!(crowd(300, 1).0, 300);
+    let (periods, findings) = crowd(257, 256);
+    assert_eq!(periods, 0);
+    insta::assert_snapshot!(findings, @r"
+    warning install_event.install_event_without_component 256 E000
+    warning measuring_component.component_without_install_event 257 M000
+    warning measuring_component.placeholder_device 257 M000
     ");
+}
+
+#[test]
+fn a_message_lists_the_first_codes() {
+    let message = |codes: &str| {
+        let rows: Vec<String> = codes
+            .chars()
+            .map(|code| format!("\nM{code} | D1 | TYPE-{code}"))
+            .collect();
+        let lake = Lake::default().device("device_id\nD1").component(&format!(
+            "measuring_component_id | device_id | component_type{}",
+            rows.concat()
+        ));
+        let (_, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
+        let unmapped = findings
+            .iter()
+            .find(|f| f.code == "unmapped_component_type")
+            .unwrap();
+        unmapped.message.rsplit_once(": ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        message("EDCBA"),
+        "`TYPE-A`, `TYPE-B`, `TYPE-C`, `TYPE-D`, `TYPE-E`"
+    );
+    assert_eq!(
+        message("FBEADC"),
+        "`TYPE-A`, `TYPE-B`, `TYPE-C`, `TYPE-D`, `TYPE-E`, ..."
+    );
 }
 
 #[test]

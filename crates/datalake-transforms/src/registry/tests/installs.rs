@@ -89,7 +89,17 @@ fn rows_that_cannot_be_used() {
 #[test]
 fn times_at_the_ends_of_what_can_be_said() {
     let mut lake = one_meter();
-    for (id, installed_at) in [("E1", i64::MIN), ("E2", i64::MAX), ("E3", micro("0001-01-01"))] {
+    let first = micro("0001-01-01");
+    let last = micro("2200-12-31") + 86_399_999_999;
+    let installs = [
+        ("E1", i64::MIN),
+        ("E2", first - 1),
+        ("E3", first),
+        ("E4", last),
+        ("E5", last + 1),
+        ("E6", i64::MAX),
+    ];
+    for (id, installed_at) in installs {
         let columns: Vec<(&str, ArrayRef, bool)> = vec![
             ("install_event_id", Arc::new(StringArray::from(vec![id])), true),
             ("device_id", Arc::new(StringArray::from(vec!["D1"])), true),
@@ -117,11 +127,14 @@ fn times_at_the_ends_of_what_can_be_said() {
     insta::assert_snapshot!(lake.show(), @r"
     M1 of D1, kWh Delivered 1800
       E3 at SP1: 0001-01-01 .. ...: on 0001-01-01
-    rejected install_event.install_time_out_of_range 2 E1
-    warning install_event.off_without_time 1 E3
-    note install_event.open_end_date 1 E3
+      E4 at SP1: 2200-12-31 23:59:59Z .. ...: on 2200-12-31 23:59:59Z
+    rejected install_event.install_time_out_of_range 4 E1
+    warning install_event.off_without_time 2 E3
+    note install_event.open_end_date 2 E3
     aside install_event 0:0 install_time_out_of_range installed_at=`-9223372036854775808 us`
-    aside install_event 1:0 install_time_out_of_range installed_at=`9223372036854775807 us`
+    aside install_event 1:0 install_time_out_of_range installed_at=`0000-12-31 23:59:59.999999`
+    aside install_event 4:0 install_time_out_of_range installed_at=`2201-01-01 00:00:00`
+    aside install_event 5:0 install_time_out_of_range installed_at=`9223372036854775807 us`
     ");
 }
 

@@ -207,14 +207,12 @@ fn show_findings(findings: &Findings) -> String {
     findings
         .iter()
         .map(|f| {
-            format!(
-                "{} {}.{} {} {}\n",
-                f.severity.name(),
-                f.table,
-                f.code,
-                f.rows,
-                f.example_key
-            )
+            let key = if f.example_key.is_empty() {
+                "-"
+            } else {
+                &f.example_key
+            };
+            format!("{} {}.{} {} {key}\n", f.severity.name(), f.table, f.code, f.rows)
         })
         .collect::<Vec<_>>()
         .concat()

@@ -1,0 +1,153 @@
+//! Everything that can end the job early.
+
+use arrow::error::ArrowError;
+use datalake_deps::config::ConfigError;
+use datalake_deps::diagnostic::Diagnostic;
+use datalake_deps::exit_code::ExitCode;
+use datalake_deps::lake::LakeError;
+use datalake_deps::publish::PublishError;
+use datalake_deps::session::Stopped;
+use datalake_transforms::error::TransformError;
+
+use super::profile_store::StoreError;
+use super::row_store::RowStoreError;
+use super::transform::JudgeError;
+
+/// Why the job did not publish.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// The config.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Reading or writing a table.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// Publishing.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A signal.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// Day profiles or rows could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A transformation gave up.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
+    /// A key without which there is nothing to do.
+    #[error("no {what} is given")]
+    Missing {
+        /// `lake` or `output`.
+        what: &'static str,
+    },
+    /// A file that was there when the lake was listed cannot be read.
+    #[error("cannot take the fingerprint of an input file")]
+    Fingerprint(#[source] std::io::Error),
+    /// Too much of a table is unusable to trust what the rest says.
+    #[error(
+        "{rejected} of {read} rows of `{table}`{} cannot be used: more than the allowed share of {allowed}{reasons}",
+        if *stopped_early { " read so far" } else { "" }
+    )]
+    TooManyRejected {
+        /// The table.
+        table: &'static str,
+        /// Rows kept aside.
+        rejected: u64,
+        /// Rows read.
+        read: u64,
+        /// Share allowed.
+        allowed: f64,
+        /// Whether reading was broken off.
+        stopped_early: bool,
+        /// The reasons with their counts, led in by a colon; empty where not known.
+        reasons: String,
+    },
+    /// `explain` was asked for something that has no data.
+    #[error("service point `{id}` has no score: it is not in the lake, or has no measurements")]
+    UnknownServicePoint {
+        /// What was asked for.
+        id: String,
+    },
+    /// A table could not be laid out.
+    #[error("cannot build a table")]
+    Arrow(#[from] ArrowError),
+    /// The schema could not be written as JSON.
+    #[error("cannot write the schema of the config: this is a bug, please report it")]
+    Schema(#[source] serde_json::Error),
+    /// Standard output is closed or full.
+    #[error("cannot write to standard output")]
+    Stdout(#[source] std::io::Error),
+}
+
+impl From<JudgeError> for JobError {
+    fn from(error: JudgeError) -> Self {
+        match error {
+            JudgeError::Store(error) => Self::Store(error),
+            JudgeError::Transform(error) => Self::Transform(error),
+        }
+    }
+}
+
+impl From<RowStoreError> for JobError {
+    fn from(error: RowStoreError) -> Self {
+        match error {
+            RowStoreError::Store(error) => Self::Store(error),
+            RowStoreError::Transform(error) => Self::Transform(error),
+        }
+    }
+}
+
+impl Diagnostic for JobError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(error) => error.exit_code(),
+            Self::Lake(error) => error.exit_code(),
+            Self::Publish(error) => error.exit_code(),
+            Self::Stopped(error) => error.exit_code(),
+            Self::Store(_) | Self::Fingerprint(_) | Self::Stdout(_) => ExitCode::Io,
+            Self::Transform(TransformError::Parameter { .. }) => ExitCode::Config,
+            Self::Transform(TransformError::Bug(_)) | Self::Arrow(_) | Self::Schema(_) => ExitCode::Bug,
+            Self::Transform(_) | Self::TooManyRejected { .. } => ExitCode::BadData,
+            Self::Missing { .. } => ExitCode::Usage,
+            Self::UnknownServicePoint { .. } => ExitCode::NoInput,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Lake(error) => error.hint(),
+            Self::Publish(error) => error.hint(),
+            Self::Stopped(error) => error.hint(),
+            Self::Store(_) => Some(
+                "free space, or name a folder on a larger disk with --conf spill_folder=FOLDER".to_owned(),
+            ),
+            Self::Transform(TransformError::Overflow { .. }) => {
+                Some("look for values in a wrong unit: single values are limited to 10^10 kWh".to_owned())
+            }
+            Self::Transform(TransformError::Parameter { .. }) => {
+                Some("see configs/datalake_config.schema.json for what every key allows".to_owned())
+            }
+            Self::Transform(TransformError::MissingColumn { table, column }) => {
+                Some(format!("map the column with tables.{table}.columns.{column} in the config"))
+            }
+            Self::Missing { what } => {
+                Some(format!("give --{what} FOLDER, or the key `{what}` in the config"))
+            }
+            Self::TooManyRejected { .. } => Some(
+                "a wrong preset, column map or clock shows as many rejected rows; \
+                 `--dry-run` lists them by reason, max_rejected_share allows more"
+                    .to_owned(),
+            ),
+            Self::UnknownServicePoint { .. } => {
+                Some("ids are compared exactly, leading zeros included; a meter that was never installed goes by its measuring component's id".to_owned())
+            }
+            Self::Transform(_)
+            | Self::Arrow(_)
+            | Self::Fingerprint(_)
+            | Self::Stdout(_)
+            | Self::Schema(_) => None,
+        }
+    }
+}

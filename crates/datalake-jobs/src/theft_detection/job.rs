@@ -1,0 +1,400 @@
+//! The run: extract, transform, load, and the record of it.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use clap::Parser as _;
+use datalake_deps::config::{ConfigLayers, JobConfig, Resolved, schema_text};
+use datalake_deps::diagnostic::{Diagnostic, render};
+use datalake_deps::exit_code::ExitCode;
+use datalake_deps::fingerprint::sha256_hex;
+use datalake_deps::lake::Lake;
+use datalake_deps::logging::Logger;
+use datalake_deps::publish::{Output, OutputLock, Provenance};
+use datalake_deps::run_record::{Rows, RunRecord, Status};
+use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
+use datalake_transforms::accounting::RowCounts;
+use datalake_transforms::registry::Registry;
+
+use super::args::{Args, Command};
+use super::config::{Config, RawConfig, validate};
+use super::error::JobError;
+use super::extract::{self, InputFile, TableRows};
+use super::load::{self, Tables, findings_batch};
+use super::measure::{Measure, day_profiles};
+use super::profile_store::ProfileStore;
+use super::rejected::{self, RejectedRow};
+use super::summary;
+use super::transform::{Outcome, Profiles, judge_all};
+
+/// Name of the job: in logs, in `run.json`, on the command line.
+pub const NAME: &str = "theft-detection";
+
+/// Version of the code: what it computes may differ from one to the next.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the job as its command line says, and returns how the process ends.
+pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Before parsing, so that `.env` may hold the variables behind the flags.
+    if let Err(error) = load_dotenv() {
+        return fail(&error);
+    }
+    let args = match Args::try_parse_from(command_line) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors; where standard output is closed there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::Usage
+            } else {
+                ExitCode::Ok
+            };
+        }
+    };
+    run(&args)
+}
+
+/// Runs the job, and returns how the process ends.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    if args.print_schema {
+        let printed = schema_text::<RawConfig>()
+            .map_err(JobError::Schema)
+            .and_then(|text| print(&text));
+        return printed.map_or_else(|error| fail(&error), |()| ExitCode::Ok);
+    }
+    let options = SessionOptions {
+        app_name: NAME,
+        args: Some(&args.session),
+        ..SessionOptions::default()
+    };
+    let (session, log, config) = match start_session(options) {
+        Ok(started) => started,
+        Err(error) => return fail(&error),
+    };
+    let outcome = log.run(|| session.install(|| dispatch(args, &session, &log, config)));
+    match outcome {
+        Ok(()) => ExitCode::Ok,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &dyn Diagnostic) -> ExitCode {
+    // Where standard error is closed there is nobody to tell; the exit code still says it.
+    let _ = write!(std::io::stderr(), "{}", render(error));
+    error.exit_code()
+}
+
+fn print(text: &str) -> Result<(), JobError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(JobError::Stdout)
+}
+
+fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>) -> Result<(), JobError> {
+    let resolved = resolve(args, config);
+    if args.config.print_config {
+        return print(&resolved?.print_text());
+    }
+    if args.dry_run || args.command.is_some() {
+        let resolved = resolved?;
+        let config = validate(&resolved)?;
+        let job = Job {
+            session,
+            log,
+            config: &config,
+            lake: lake_folder(&resolved)?,
+        };
+        return match &args.command {
+            Some(Command::Explain { id }) => job.explain(id),
+            None => job.dry_run(),
+        };
+    }
+    // A config that cannot be read may still be recorded where the command line names the output.
+    let folder = match (&resolved, &args.output) {
+        (Ok(resolved), _) => resolved.value.output.clone(),
+        (Err(_), Some(output)) => Some(output.display().to_string()),
+        (Err(_), None) => None,
+    };
+    let Some(folder) = folder else {
+        resolved?;
+        return Err(JobError::Missing { what: "output" });
+    };
+    let output = Output::open(folder)?;
+    let mut lock = output.lock(session.run_id())?;
+    let mut record = RunRecord::start(session, VERSION);
+    let outcome = resolved.and_then(|resolved| {
+        record.set_config(&resolved);
+        let config = validate(&resolved)?;
+        let job = Job {
+            session,
+            log,
+            config: &config,
+            lake: lake_folder(&resolved)?,
+        };
+        job.run(&output, &mut lock, &mut record, &resolved, args.force)
+    });
+    let ended = outcome
+        .as_ref()
+        .map(|(status, _)| *status)
+        .map_err(|error| error as &dyn Diagnostic);
+    record.end(ended);
+    record.write(output.folder(), log);
+    print(&outcome?.1)
+}
+
+fn resolve(args: &Args, config: Option<JobConfig>) -> Result<Resolved<RawConfig>, JobError> {
+    let mut layers = ConfigLayers::new().with_environment(std::env::vars_os())?;
+    if let Some(config) = config {
+        layers = layers.with_job_config(config);
+    }
+    Ok(layers.with_flags(&args.config_args()).resolve::<RawConfig>()?)
+}
+
+fn lake_folder(resolved: &Resolved<RawConfig>) -> Result<&str, JobError> {
+    resolved
+        .value
+        .lake
+        .as_deref()
+        .ok_or(JobError::Missing { what: "lake" })
+}
+
+/// What every way of running has.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    session: &'a Session,
+    log: &'a Logger,
+    config: &'a Config,
+    lake: &'a str,
+}
+
+/// What a run found, ready to be published.
+struct Found {
+    tables: Tables,
+    summary: String,
+}
+
+impl Job<'_> {
+    /// Computes and publishes where anything changed; returns how it ended and what to print.
+    fn run(
+        self,
+        output: &Output,
+        lock: &mut OutputLock<'_>,
+        record: &mut RunRecord,
+        resolved: &Resolved<RawConfig>,
+        force: bool,
+    ) -> Result<(Status, String), JobError> {
+        let folder = output.folder().display();
+        let lake = Lake::open(self.lake, self.config.lake.clone())?;
+        let inputs = record.time("list the inputs", || extract::inputs(&lake))?;
+        for input in &inputs {
+            record.add_input(input.table, &input.file.relative, input.fingerprint.clone());
+        }
+        let provenance = provenance(resolved, &inputs);
+        if let Some(manifest) = lock.published()?
+            && manifest.provenance == provenance
+            && !force
+        {
+            record.set_output(&manifest);
+            return Ok((Status::Unchanged, format!("unchanged: {folder} is up to date\n")));
+        }
+        let found = self.compute(&lake, record)?;
+        self.session.check_stop()?;
+        let manifest = record.time("publish", || load::publish(lock, &found.tables, provenance))?;
+        record.set_output(&manifest);
+        Ok((
+            Status::Succeeded,
+            format!("{}\npublished in {folder}\n", found.summary),
+        ))
+    }
+
+    fn dry_run(self) -> Result<(), JobError> {
+        let lake = Lake::open(self.lake, self.config.lake.clone())?;
+        let found = self.compute(&lake, &mut RunRecord::start(self.session, VERSION))?;
+        print(&format!("{}\ndry run: nothing was written\n", found.summary))
+    }
+
+    fn compute(self, lake: &Lake, record: &mut RunRecord) -> Result<Found, JobError> {
+        let assessed = self.assess(lake, record)?;
+        let Assessed {
+            counts,
+            mut findings,
+            mut rejected,
+            rows,
+            outcome,
+            ..
+        } = assessed;
+        rejected.sort_unstable();
+        let of_rejected = rejected::findings(&rejected, &findings);
+        findings.merge(of_rejected);
+        let cases = &outcome.assessment.cases;
+        let scored = outcome.assessment.scores.num_rows();
+        Ok(Found {
+            summary: summary::text(&counts, &rows, &findings, cases, scored),
+            tables: Tables {
+                theft_cases: outcome.assessment.cases.clone(),
+                theft_scores: outcome.assessment.scores.clone(),
+                meter_features: outcome.features,
+                findings: findings_batch(&findings)?,
+                rejected_rows: rejected::to_batch(&rejected)?,
+            },
+        })
+    }
+
+    fn explain(self, id: &str) -> Result<(), JobError> {
+        let lake = Lake::open(self.lake, self.config.lake.clone())?;
+        let mut record = RunRecord::start(self.session, VERSION);
+        let Assessed {
+            registry, outcome, ..
+        } = self.assess(&lake, &mut record)?;
+        let explanation = outcome
+            .assessment
+            .explain(id, &registry, &outcome.peers, &self.config.rules)
+            .ok_or_else(|| JobError::UnknownServicePoint { id: id.to_owned() })?;
+        print(&explanation.to_string())
+    }
+
+    /// Extract and transform: everything but the tables' layout.
+    fn assess(self, lake: &Lake, record: &mut RunRecord) -> Result<Assessed, JobError> {
+        let Self {
+            session, log, config, ..
+        } = self;
+        let dimensions = record.time("read the registry", || extract::dimensions(lake, config))?;
+        let registry = dimensions.registry;
+        for table in &dimensions.rows {
+            check_share(
+                table.table,
+                table.read,
+                table.rejected,
+                &dimensions.rejected,
+                config,
+            )?;
+        }
+        session.check_stop()?;
+        let scan = record.time("plan", || {
+            extract::plan_measurements(lake, &registry, session.batch_rows())
+        })?;
+        let memory = session.memory_limit_bytes() as usize;
+        let store = ProfileStore::new(memory / 4, session.spill_folder());
+        let measure = Measure {
+            session,
+            scan: &scan,
+            registry: &registry,
+            conditions: &config.conditions,
+            store: &store,
+            max_rejected_share: config.max_rejected_share,
+        };
+        let bar = log.progress_bar(
+            scan.pieces().iter().map(|piece| piece.bytes).sum(),
+            "measurements",
+        );
+        let measured = record.time("day profiles", || day_profiles(measure, &|bytes| bar.inc(bytes)));
+        bar.finish_and_clear();
+        let measured = measured?;
+        let counts = measured.counts;
+        record.rows = Some(rows_of(&counts));
+        tracing::info!(
+            rows = counts.read,
+            spilled_bytes = measured.spilled_bytes + store.spilled_bytes(),
+            "day profiles are made"
+        );
+        let mut rejected = dimensions.rejected;
+        rejected.extend(measured.rejected);
+        let rejected_rows = counts.rejected.values().sum();
+        check_share("measurements", counts.read, rejected_rows, &rejected, config)?;
+        session.check_stop()?;
+        let profiles = Profiles {
+            store: &store,
+            register_rows: &measured.register_rows,
+            registry: &registry,
+            conditions: &config.conditions,
+        };
+        let bar = log.progress_bar(2 * profiles.ranges().len() as u64, "components");
+        let outcome = record.time("rules", || {
+            judge_all(profiles, &config.rules, &|done| bar.inc(done))
+        });
+        bar.finish_and_clear();
+        let mut findings = dimensions.findings;
+        findings.merge(measured.findings);
+        Ok(Assessed {
+            counts,
+            findings,
+            rejected,
+            rows: dimensions.rows,
+            outcome: outcome?,
+            registry,
+        })
+    }
+}
+
+/// Everything that the tables are laid out from.
+struct Assessed {
+    registry: Registry,
+    counts: RowCounts,
+    findings: datalake_transforms::findings::Findings,
+    rejected: Vec<RejectedRow>,
+    rows: Vec<TableRows>,
+    outcome: Outcome,
+}
+
+fn rows_of(counts: &RowCounts) -> Rows {
+    let named = |reasons: &std::collections::BTreeMap<&'static str, u64>| {
+        reasons
+            .iter()
+            .map(|(reason, rows)| ((*reason).to_owned(), *rows))
+            .collect()
+    };
+    Rows {
+        read: counts.read,
+        used: counts.used,
+        superseded: counts.superseded,
+        out_of_scope: named(&counts.out_of_scope),
+        rejected: named(&counts.rejected),
+    }
+}
+
+/// What the output depends on: unchanged, and there is nothing to do.
+fn provenance(resolved: &Resolved<RawConfig>, inputs: &[InputFile]) -> Provenance {
+    let mut config = resolved.json().clone();
+    if let Some(object) = config.as_object_mut() {
+        // Where the lake and the output lie does not change what is in them.
+        object.remove("lake");
+        object.remove("output");
+    }
+    Provenance {
+        job: NAME.to_owned(),
+        code_version: VERSION.to_owned(),
+        input_fingerprint: extract::input_fingerprint(inputs),
+        config_fingerprint: sha256_hex(config.to_string().as_bytes()),
+    }
+}
+
+/// Fails where more of a table is unusable than the config allows.
+fn check_share(
+    table: &'static str,
+    read: u64,
+    rejected: u64,
+    rows: &[RejectedRow],
+    config: &Config,
+) -> Result<(), JobError> {
+    if read == 0 || rejected as f64 / read as f64 <= config.max_rejected_share {
+        return Ok(());
+    }
+    let mut by_reason = std::collections::BTreeMap::<&str, u64>::new();
+    for row in rows.iter().filter(|row| row.table == table) {
+        *by_reason.entry(row.reason).or_default() += 1;
+    }
+    let reasons: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, rows)| format!("{rows} {reason}"))
+        .collect();
+    Err(JobError::TooManyRejected {
+        table,
+        rejected,
+        read,
+        allowed: config.max_rejected_share,
+        stopped_early: false,
+        reasons: format!(": {}", reasons.join(", ")),
+    })
+}

@@ -1,0 +1,424 @@
+//! Measurements to day profiles: each piece of the files is read, resolved to dense positions, and put into the
+//! grids of its days.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datalake_deps::lake::{MeasurementBatch, MeasurementScan, Piece};
+use datalake_deps::session::Session;
+use datalake_transforms::accounting::RowCounts;
+use datalake_transforms::day_grid::DayGrid;
+use datalake_transforms::findings::Findings;
+use datalake_transforms::model::DAY_SECONDS;
+use datalake_transforms::register_periods::register_periods;
+use datalake_transforms::registry::{Component, Registry};
+use datalake_transforms::resolve::{
+    RegisterRow, ResolveConfig, ResolvedRows, Resolver, component_chunks, sort_register_rows,
+};
+use rayon::prelude::*;
+
+use super::error::JobError;
+use super::profile_store::ProfileStore;
+use super::rejected::RejectedRow;
+use super::row_store::RowStore;
+use super::windows::{Limits, PieceSpan, Plan, Window, plan};
+
+/// Table that all of this is about.
+const TABLE: &str = "measurements";
+
+/// Rejected rows before a run asks itself whether it makes sense to go on.
+const REJECTED_BEFORE_CHECK: u64 = 1_000_000;
+
+/// Rows of a task between two hand-overs to the row store.
+const HANDOVER_ROWS: usize = 1 << 19;
+
+/// Rows of register components that one task turns into day profiles.
+const REGISTER_CHUNK_ROWS: usize = 1 << 11;
+
+/// Everything that reading the measurements needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measure<'a> {
+    /// Threads, memory and the stop flag.
+    pub session: &'a Session,
+    /// The files.
+    pub scan: &'a MeasurementScan,
+    /// What rows are joined with.
+    pub registry: &'a Registry,
+    /// Condition codes and use flags.
+    pub conditions: &'a ResolveConfig,
+    /// Where the profiles go.
+    pub store: &'a ProfileStore,
+    /// Highest share of rejected rows.
+    pub max_rejected_share: f64,
+}
+
+/// What came of the measurements, besides the profiles.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    /// Where the rows went.
+    pub counts: RowCounts,
+    /// What was noticed.
+    pub findings: Findings,
+    /// Rows kept aside, in no particular order.
+    pub rejected: Vec<RejectedRow>,
+    /// Bytes of rows that did not fit into memory.
+    pub spilled_bytes: u64,
+    /// Rows of scalar registers, sorted as `register_periods` wants them. A period becomes a day profile for each
+    /// of its days, hundreds for one row, so profiles of registers are made where they are read.
+    pub(super) register_rows: Vec<RegisterRow>,
+}
+
+impl Measured {
+    fn merge(&mut self, other: Self) {
+        self.counts.merge(&other.counts);
+        self.findings.merge(other.findings);
+        self.rejected.extend(other.rejected);
+        self.spilled_bytes += other.spilled_bytes;
+        self.register_rows.extend(other.register_rows);
+    }
+}
+
+/// Fills the store with the day profiles of all measurements. `progress` is told the bytes that were read.
+pub(super) fn day_profiles(
+    measure: Measure<'_>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Measured, JobError> {
+    let run = Run {
+        measure,
+        resolver: Resolver::new(measure.registry, measure.conditions.clone())?,
+        gathered: Mutex::default(),
+        read: AtomicU64::new(0),
+        rejected: AtomicU64::new(0),
+        progress,
+    };
+    let grid_budget = measure.session.memory_limit_bytes() as usize / 2 / measure.session.threads().max(1);
+    let components = measure.registry.components.len() as u32;
+    let day_bytes = DayGrid::bytes_needed(measure.registry, 1, 0..components)?.max(1);
+    let limits = Limits {
+        max_days: (grid_budget / day_bytes).clamp(1, MAX_WINDOW_DAYS) as u32,
+        threads: measure.session.threads(),
+        max_amplification: 1.25,
+    };
+    let parts = component_ranges(components, day_bytes.div_ceil(grid_budget.max(1)));
+    match plan(&run.spans(), limits) {
+        Plan::Windows(windows) => {
+            tracing::info!(
+                windows = windows.len(),
+                component_ranges = parts.len(),
+                pieces = measure.scan.pieces().len(),
+                "reading the measurements by windows of days"
+            );
+            run.windows(&windows, &parts)?;
+        }
+        Plan::Shuffle => {
+            tracing::info!(
+                pieces = measure.scan.pieces().len(),
+                "the files are not laid out by time: shuffling the measurements by day"
+            );
+            run.shuffle(&parts, grid_budget, day_bytes)?;
+        }
+    }
+    let gathered = run
+        .gathered
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut measured = gathered;
+    account_registers(measure, &mut measured)?;
+    measured.counts.check()?;
+    Ok(measured)
+}
+
+/// A window of more days gains nothing: by then few pieces straddle its ends.
+const MAX_WINDOW_DAYS: usize = 4_096;
+
+/// `components` in `parts` ranges of about equal length.
+fn component_ranges(components: u32, parts: usize) -> Vec<Range<u32>> {
+    let step = components.div_ceil((parts as u32).max(1)).max(1);
+    (0..components)
+        .step_by(step as usize)
+        .map(|from| from..(from + step).min(components))
+        .collect()
+}
+
+struct Run<'a> {
+    measure: Measure<'a>,
+    resolver: Resolver<'a>,
+    gathered: Mutex<Measured>,
+    read: AtomicU64,
+    rejected: AtomicU64,
+    progress: &'a (dyn Fn(u64) + Sync),
+}
+
+impl Run<'_> {
+    /// What the footers say each piece holds, as days of interval starts.
+    fn spans(&self) -> Vec<PieceSpan> {
+        let components = &self.measure.registry.components;
+        let longest = components
+            .iter()
+            .filter(|component| component.is_energy())
+            .filter_map(Component::interval_seconds)
+            .max();
+        // `measured_at` is the end of an interval: the first one may have started a whole interval before.
+        let longest = longest.map_or(DAY_SECONDS, i64::from);
+        let day = |seconds: i64| i32::try_from(seconds.div_euclid(DAY_SECONDS)).ok();
+        let span = |piece: &Piece| PieceSpan {
+            days: piece.range.and_then(|(first, last)| {
+                Some((
+                    day(first.saturating_sub(longest))?,
+                    day(last.saturating_sub(1).max(first - longest))?,
+                ))
+            }),
+            cost: piece.bytes,
+        };
+        self.measure.scan.pieces().iter().map(span).collect()
+    }
+
+    fn windows(&self, windows: &[Window], parts: &[Range<u32>]) -> Result<(), JobError> {
+        let tasks: Vec<(&Window, &Range<u32>, bool)> = windows
+            .iter()
+            .filter(|window| !window.pieces.is_empty())
+            .flat_map(|window| {
+                parts
+                    .iter()
+                    .enumerate()
+                    .map(move |(at, part)| (window, part, at == 0))
+            })
+            .collect();
+        tasks.par_iter().try_for_each_init(
+            || Task::new(self),
+            |task, &(window, part, first_part)| -> Result<(), JobError> {
+                task.reset(window.days.clone(), part.clone())?;
+                for &(piece, home) in &window.pieces {
+                    task.fill(piece, home && first_part)?;
+                }
+                task.finish()
+            },
+        )
+    }
+
+    fn shuffle(&self, parts: &[Range<u32>], budget: usize, day_bytes: usize) -> Result<(), JobError> {
+        let rows = RowStore::new(budget, self.measure.session.spill_folder());
+        let pieces: Vec<usize> = (0..self.measure.scan.pieces().len()).collect();
+        pieces
+            .par_iter()
+            .try_for_each_init(|| Task::new(self), |task, &piece| task.set_aside(piece, &rows))?;
+        // A day alone makes a small grid for daily values: take days together up to what the caches hold.
+        let days = rows.days();
+        let together = ((8 << 20) / day_bytes).clamp(1, 64) as i32;
+        let groups: Vec<&[i32]> = days
+            .chunk_by(|a, b| a.div_euclid(together) == b.div_euclid(together))
+            .collect();
+        groups.par_iter().try_for_each_init(
+            || Task::new(self),
+            |task, group| -> Result<(), JobError> {
+                let (Some(first), Some(last)) = (group.first(), group.last()) else {
+                    return Ok(());
+                };
+                let mut chunks = Vec::new();
+                for &day in *group {
+                    chunks.extend(rows.take(day)?);
+                }
+                for part in parts {
+                    task.reset(*first..last + 1, part.clone())?;
+                    for rows in &chunks {
+                        task.insert(rows)?;
+                    }
+                    task.finish()?;
+                }
+                Ok(())
+            },
+        )?;
+        self.lock().spilled_bytes += rows.spilled_bytes();
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Measured> {
+        // A poisoned lock means that a task panicked; the run fails with that panic anyway.
+        self.gathered
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Stops a run that keeps aside far more than it may, before the memory is full of rejected rows.
+    fn check_rejected(&self, read: u64, rejected: u64) -> Result<(), JobError> {
+        let read = self.read.fetch_add(read, Ordering::Relaxed) + read;
+        let rejected = self.rejected.fetch_add(rejected, Ordering::Relaxed) + rejected;
+        let known: u64 = self
+            .measure
+            .scan
+            .pieces()
+            .iter()
+            .filter_map(|piece| piece.rows)
+            .sum();
+        let share = rejected as f64 / read.max(known) as f64;
+        if rejected > REJECTED_BEFORE_CHECK && share > self.measure.max_rejected_share {
+            return Err(JobError::TooManyRejected {
+                table: TABLE,
+                rejected,
+                read,
+                allowed: self.measure.max_rejected_share,
+                stopped_early: true,
+                reasons: String::new(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A thread's own grid and buffers.
+struct Task<'r, 'a> {
+    run: &'r Run<'a>,
+    resolver: Resolver<'a>,
+    rows: ResolvedRows,
+    grid: Option<(Range<u32>, DayGrid<'a>)>,
+    gathered: Measured,
+}
+
+impl<'r, 'a> Task<'r, 'a> {
+    fn new(run: &'r Run<'a>) -> Self {
+        Self {
+            run,
+            resolver: run.resolver.fork(),
+            rows: ResolvedRows::default(),
+            grid: None,
+            gathered: Measured::default(),
+        }
+    }
+
+    /// An empty grid for these days and components.
+    fn reset(&mut self, days: Range<i32>, components: Range<u32>) -> Result<(), JobError> {
+        match &mut self.grid {
+            Some((held, grid)) if *held == components => grid.restart(days)?,
+            _ => {
+                let measure = &self.run.measure;
+                let grid = DayGrid::new(measure.registry, measure.conditions, days, components.clone())?;
+                self.grid = Some((components, grid));
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, rows: &[datalake_transforms::resolve::ResolvedRow]) -> Result<(), JobError> {
+        if let Some((_, grid)) = &mut self.grid {
+            grid.insert(rows)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a piece into the grid; `account` for its rows where this is the one place to do so.
+    fn fill(&mut self, piece: usize, account: bool) -> Result<(), JobError> {
+        let run = self.run;
+        let piece = &run.measure.scan.pieces()[piece];
+        run.measure.session.check_stop()?;
+        run.measure.scan.read(piece, |batch| -> Result<(), JobError> {
+            self.rows.clear();
+            self.resolver.resolve(&batch.batch, &mut self.rows)?;
+            if let Some((_, grid)) = &mut self.grid {
+                grid.insert(&self.rows.rows)?;
+            }
+            if account {
+                self.account(piece, batch)
+            } else {
+                Ok(())
+            }
+        })?;
+        let findings = self.resolver.take_findings();
+        if account {
+            self.gathered.findings.merge(findings);
+            (run.progress)(piece.bytes);
+        }
+        Ok(())
+    }
+
+    /// Reads a piece into the row store.
+    fn set_aside(&mut self, piece: usize, store: &RowStore) -> Result<(), JobError> {
+        let run = self.run;
+        let piece = &run.measure.scan.pieces()[piece];
+        run.measure.session.check_stop()?;
+        self.rows.clear();
+        run.measure.scan.read(piece, |batch| -> Result<(), JobError> {
+            self.rows.batches = 0;
+            self.resolver.resolve(&batch.batch, &mut self.rows)?;
+            self.account(piece, batch)?;
+            if self.rows.rows.len() >= HANDOVER_ROWS {
+                store.add(self.rows.partition_by_day())?;
+                self.rows.rows.clear();
+            }
+            Ok(())
+        })?;
+        if !self.rows.rows.is_empty() {
+            store.add(self.rows.partition_by_day())?;
+            self.rows.rows.clear();
+        }
+        self.gathered.findings.merge(self.resolver.take_findings());
+        run.lock().merge(std::mem::take(&mut self.gathered));
+        (run.progress)(piece.bytes);
+        Ok(())
+    }
+
+    /// Takes over what the reader and the resolver kept aside of the batch just resolved.
+    fn account(&mut self, piece: &Piece, batch: MeasurementBatch) -> Result<(), JobError> {
+        let source_file = &self.run.measure.scan.files()[piece.file].relative;
+        let gathered = &mut self.gathered;
+        let mut counts = std::mem::take(&mut self.rows.counts);
+        let kept_aside = (batch.rejected.len() + self.rows.rejections.len()) as u64;
+        counts.read += batch.rejected.len() as u64;
+        for row in batch.rejected {
+            counts.add_rejected(row.reason.code(), 1);
+            gathered.rejected.push(row.into());
+        }
+        for rejection in self.rows.rejections.drain(..) {
+            let row_number = batch.rows.get(rejection.row);
+            let row = RejectedRow::refused(TABLE, source_file, row_number, rejection);
+            gathered.rejected.push(row);
+        }
+        gathered.register_rows.append(&mut self.rows.register_rows);
+        gathered.counts.merge(&counts);
+        self.run.check_rejected(counts.read, kept_aside)
+    }
+
+    /// Hands the grid's profiles to the store and what was gathered to the run.
+    fn finish(&mut self) -> Result<(), JobError> {
+        if let Some((_, grid)) = &mut self.grid {
+            let output = grid.finish()?;
+            self.gathered.counts.merge(&output.counts);
+            for (_, batch) in output.batches {
+                self.run.measure.store.add(batch)?;
+            }
+        }
+        self.run.lock().merge(std::mem::take(&mut self.gathered));
+        Ok(())
+    }
+}
+
+/// Sorts the register rows, whose periods span days and files, and counts what becomes of them.
+fn account_registers(measure: Measure<'_>, measured: &mut Measured) -> Result<(), JobError> {
+    sort_register_rows(&mut measured.register_rows);
+    let outputs = component_chunks(&measured.register_rows, REGISTER_CHUNK_ROWS)
+        .into_par_iter()
+        .map(|chunk| {
+            measure.session.check_stop()?;
+            let output = register_periods(measure.registry, measure.conditions, chunk)?;
+            Ok((output.counts, output.findings))
+        })
+        .collect::<Result<Vec<_>, JobError>>()?;
+    for (counts, findings) in outputs {
+        measured.counts.merge(&counts);
+        measured.findings.merge(findings);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn component_ranges_cover_all_once() {
+        assert_eq!(component_ranges(10, 3), [0..4, 4..8, 8..10]);
+        assert_eq!(component_ranges(10, 1), vec![0..10]);
+        assert_eq!(component_ranges(2, 9), [0..1, 1..2]);
+        assert!(component_ranges(0, 1).is_empty());
+    }
+}

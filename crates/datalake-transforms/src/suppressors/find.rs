@@ -1,0 +1,400 @@
+//! Looks for what speaks against the evidence of one stay.
+
+use super::{Suppression, Suppressor};
+use crate::change_point::Step;
+use crate::day_profile::HOURS;
+use crate::levels::{Levels, WEEK, median};
+use crate::model::DAY_SECONDS;
+use crate::peers::YEAR_DAYS;
+use crate::rules::zero_while_on::ZeroRun;
+use crate::rules::{Rule, RuleEvidence, StayContext, ramp};
+
+/// Days before the onset below which a new install counts wholly; from there to the baseline needed, in part.
+const NO_BASELINE_DAYS: f64 = 14.0;
+
+/// Days silent in an area: this share of the peers, or of the meters under the transformer.
+const OUTAGE_SHARES: (f64, f64) = (0.3, 0.5);
+
+/// Days without a whole day around an onset that make a gap.
+const GAP_DAYS: i32 = 14;
+
+/// Days from the onset to a recorded removal that make it planned.
+const REMOVAL_DAYS: i32 = 45;
+
+/// Scatter of the days after / before: calmer days than the first mean that fewer people live there, the second leaves no
+/// doubt. Theft takes from the level and leaves the days as uneven as they were.
+const CALM: (f64, f64) = (0.8, 0.55);
+
+/// A drop that deep (ln) leaves an empty home's standby.
+const STANDBY_DROP: f64 = 2.5;
+
+/// A drop of at least the first (ln) with a spread grown by the second: a home that is visited now and then.
+const VISITED: (f64, f64) = (1.2, 2.5);
+
+/// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
+/// is enough for a drop of all parts alike.
+const EVEN: f64 = 1.5;
+
+/// Gathers what speaks against the rules of one stay.
+pub(crate) struct Suppressing<'a, 'b> {
+    context: &'a StayContext<'b>,
+    found: Vec<Suppression>,
+}
+
+impl<'a> Suppressing<'a, '_> {
+    fn add(&mut self, suppressor: Suppressor, rule: Rule, measured: f64) {
+        self.add_in_part(suppressor, rule, measured, 1.0);
+    }
+
+    /// Lowers by part of what the factor says, 0..1.
+    fn add_in_part(&mut self, suppressor: Suppressor, rule: Rule, measured: f64, part: f64) {
+        let factor = 1.0 - part * (1.0 - self.context.config.suppressors.factor(suppressor));
+        self.found.push(Suppression {
+            suppressor,
+            rule,
+            factor: factor as f32,
+            measured: measured as f32,
+        });
+    }
+
+    fn levels(&self) -> &'a Levels {
+        self.context.levels
+    }
+
+    /// What holds for every rule that compares a level with the one before.
+    fn around_the_onset(&mut self, evidence: &RuleEvidence) {
+        let (rule, onset) = (evidence.rule, evidence.onset_day);
+        let levels = self.levels();
+        let split = levels.positions(i32::MIN..onset).end;
+        if let Some(&first) = levels.day.first() {
+            let days = f64::from(onset - first);
+            let mut needed = f64::from(self.context.config.baseline_days);
+            if rule == Rule::SustainedDrop && days < needed && self.fell_at_all_hours(onset) {
+                needed /= 2.0;
+            }
+            if days < needed {
+                self.add_in_part(
+                    Suppressor::NewInstall,
+                    rule,
+                    days,
+                    ramp(days, needed, NO_BASELINE_DAYS),
+                );
+            }
+        }
+        if split > 0 && split < levels.len() {
+            let gap = levels.day[split] - levels.day[split - 1] - 1;
+            if gap >= GAP_DAYS && !self.context.is_register() {
+                self.add(Suppressor::DataGap, rule, f64::from(gap));
+            }
+        }
+        let removal = self.context.stay.removal_day();
+        if self.context.stay.removal_recorded && removal >= onset && removal - onset <= REMOVAL_DAYS {
+            self.add(Suppressor::PlannedRemoval, rule, f64::from(removal - onset));
+        }
+        let series = self.context.series;
+        let (mut actual, mut rows) = (0_u64, 0_u64);
+        for row in self.context.rows.clone() {
+            if (onset..=evidence.end_day).contains(&series.day[row]) {
+                actual += u64::from(series.usable[row]);
+                rows += u64::from(series.intervals[row]);
+            }
+        }
+        if !self.context.is_register() && rows > 0 && 2 * actual < rows {
+            self.add(Suppressor::MostlyEstimated, rule, actual as f64 / rows as f64);
+        }
+    }
+
+    fn zero(&mut self, run: &ZeroRun) {
+        let levels = self.levels();
+        let rule = Rule::ZeroWhileOn;
+        if run.zero_days_before > 0 {
+            self.add(Suppressor::MainsOffBefore, rule, run.zero_days_before as f64);
+        }
+        let after = levels.len() - run.positions.end;
+        if after > 0 && !run.scattered {
+            self.add(Suppressor::Resumed, rule, after as f64);
+        }
+        let days = run.positions.clone().map(|position| levels.day[position]);
+        let silent = days.filter(|&day| self.is_outage(day)).count();
+        if 2 * silent >= run.positions.len() {
+            self.add(
+                Suppressor::AreaOutage,
+                rule,
+                silent as f64 / run.positions.len() as f64,
+            );
+        }
+        let year_ago = |day: i32| day - YEAR_DAYS;
+        let (first, last) = (levels.day[run.positions.start], levels.day[run.positions.end - 1]);
+        let before = levels.positions(year_ago(first) - WEEK..year_ago(last) + WEEK);
+        if before.len() >= run.positions.len() / 2
+            && let Some(level) = levels.median_over(before)
+            && level <= 0.2 * run.baseline_kwh
+        {
+            self.add(Suppressor::SeasonalPremise, rule, level / run.baseline_kwh);
+        }
+    }
+
+    fn is_outage(&self, day: i32) -> bool {
+        let group = self
+            .context
+            .group
+            .and_then(|group| group.index.as_ref())
+            .and_then(|index| index.silent_share(day));
+        let transformer = self
+            .context
+            .stay
+            .service_point
+            .and_then(|place| self.context.peers.transformer_silent_share(place, day));
+        group.is_some_and(|share| share >= OUTAGE_SHARES.0)
+            || transformer.is_some_and(|share| share >= OUTAGE_SHARES.1)
+    }
+
+    fn drop(&mut self, evidence: &RuleEvidence, step: &Step) {
+        let rule = Rule::SustainedDrop;
+        let max_ratio = self.context.config.sustained_drop.max_ratio;
+        let fell = step.raw_drop.min(step.drop).exp() <= max_ratio;
+        if fell && step.drop.exp() > max_ratio {
+            self.add(Suppressor::Season, rule, step.drop.exp());
+        }
+        if let Some(year) = step.year_drop.filter(|year| fell && year.exp() > max_ratio) {
+            self.add(Suppressor::SeasonalPremise, rule, year.exp());
+        }
+        if self.context.received {
+            self.add(Suppressor::Solar, rule, -1.0);
+        } else if let Some(nights) = self.midday_only(evidence.onset_day) {
+            self.add(Suppressor::Solar, rule, nights);
+        }
+        if !self.context.is_register() {
+            self.vacancy(step);
+        }
+    }
+
+    fn vacancy(&mut self, step: &Step) {
+        let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
+        let grown = step.spread_after / step.spread_before.max(0.02);
+        let visited = -step.drop >= VISITED.0 && grown >= VISITED.1;
+        let standby = -step.drop >= STANDBY_DROP;
+        let part = if visited {
+            1.0
+        } else {
+            ramp(calm, CALM.0, CALM.1).max(if standby { 0.5 } else { 0.0 })
+        };
+        if part > 0.0 {
+            let measured = if visited { grown } else { calm };
+            self.add_in_part(Suppressor::Vacancy, Rule::SustainedDrop, measured, part);
+        }
+    }
+
+    /// Level of the nights after / before the onset, where they kept it and midday fell.
+    fn midday_only(&self, onset: i32) -> Option<f64> {
+        let midday = self.hours_ratio(onset, &[10, 11, 12, 13, 14, 15])?;
+        let nights = self.hours_ratio(onset, &[0, 1, 2, 3, 4, 5, 20, 21, 22, 23])?;
+        (midday <= 0.5 && nights >= 0.8).then_some(nights)
+    }
+
+    /// Whether every part of the day fell, and none much less than the others. People who leave take their evenings with
+    /// them and leave the base load behind; what takes a share of everything is not people.
+    fn fell_at_all_hours(&self, onset: i32) -> bool {
+        let max_ratio = self.context.config.sustained_drop.max_ratio;
+        let parts: Option<Vec<f64>> = (0..6)
+            .map(|part| self.hours_ratio(onset, &[4 * part, 4 * part + 1, 4 * part + 2, 4 * part + 3]))
+            .collect();
+        parts.is_some_and(|parts| {
+            let mean = parts.iter().sum::<f64>() / parts.len() as f64;
+            parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
+        })
+    }
+
+    /// Median energy of some hours of the day after the onset / before; `None` where it is unknown or was none.
+    fn hours_ratio(&self, onset: i32, hours: &[usize]) -> Option<f64> {
+        let hourly = self.context.series.hourly_kwh;
+        if hourly.is_empty() {
+            return None;
+        }
+        let levels = self.levels();
+        let usual = |positions: std::ops::Range<usize>| {
+            let mut days: Vec<f64> = Vec::with_capacity(positions.len());
+            for position in positions {
+                let row = levels.row[position] as usize * HOURS;
+                let mut values = hours.iter().map(|&hour| hourly[row + hour]);
+                if values.clone().all(|value| value != i64::MIN) {
+                    days.push(values.by_ref().map(|value| value as f64).sum());
+                }
+            }
+            median(&mut days)
+        };
+        let split = levels.positions(i32::MIN..onset).end;
+        let (before, after) = (usual(0..split)?, usual(split..levels.len())?);
+        (before > 0.0).then(|| after / before)
+    }
+}
+
+/// Everything that speaks against the evidence of one stay, in the order of rules.
+pub(crate) fn suppress(
+    context: &StayContext<'_>,
+    evidence: &[RuleEvidence],
+    run: Option<&ZeroRun>,
+    step: Option<&Step>,
+) -> Vec<Suppression> {
+    let mut suppressing = Suppressing {
+        context,
+        found: Vec::new(),
+    };
+    for rule in evidence {
+        match rule.rule {
+            Rule::ZeroWhileOn if rule.is_hit() => {
+                suppressing.around_the_onset(rule);
+                if let Some(run) = run {
+                    suppressing.zero(run);
+                }
+            }
+            Rule::SustainedDrop => {
+                if let Some(step) = step {
+                    suppressing.around_the_onset(rule);
+                    suppressing.drop(rule, step);
+                }
+            }
+            Rule::UsageNotInstalled if rule.is_hit() => {
+                if let Some(installed) = context.stay.installed {
+                    let day = installed.div_euclid(DAY_SECONDS) as i32;
+                    if rule.end_day <= day {
+                        suppressing.add(
+                            Suppressor::LatePaperwork,
+                            rule.rule,
+                            f64::from(day - rule.onset_day),
+                        );
+                    }
+                }
+            }
+            Rule::PeerLow if context.received => suppressing.add(Suppressor::Solar, rule.rule, -1.0),
+            _ => {}
+        }
+    }
+    suppressing.found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, component, home, installed, noise, period, scaled, typed,
+    };
+
+    fn against(world: &World, profiles: &Profiles, rule: Rule) -> Vec<Suppressor> {
+        world.rule(profiles, rule).1
+    }
+
+    #[test]
+    fn a_removal_soon_after_was_planned() {
+        let removed = i64::from(FIRST_DAY + 220) * DAY_SECONDS;
+        let profiles = Profiles::daily(0, FIRST_DAY, &scaled(home(1, 220, 8.0), 200..220, 0.0));
+        let world = World::steady(component(&[period(0, 0, removed)]), 220);
+        assert_eq!(
+            against(&world, &profiles, Rule::ZeroWhileOn),
+            [Suppressor::PlannedRemoval]
+        );
+        // A date without the status is no plan.
+        let mut unplanned = period(0, 0, removed);
+        unplanned.removal_recorded = false;
+        let world = World::steady(component(&[unplanned]), 220);
+        assert_eq!(against(&world, &profiles, Rule::ZeroWhileOn), []);
+    }
+
+    #[test]
+    fn few_actual_values_since_the_onset() {
+        let world = World::steady(installed(), 400);
+        let mut profiles = Profiles::daily(0, FIRST_DAY, &scaled(home(1, 400, 8.0), 200..400, 0.3));
+        for month in 0..6 {
+            profiles = profiles.estimate(210 + 30 * month..230 + 30 * month);
+        }
+        let (evidence, against) = world.rule(&profiles, Rule::SustainedDrop);
+        assert!(evidence.is_hit());
+        assert!(against.contains(&Suppressor::MostlyEstimated), "{against:?}");
+    }
+
+    #[test]
+    fn what_the_peers_did_too_is_the_season() {
+        let half = |day: usize| if day < 120 { 10.0 } else { 4.5 };
+        let world = World::new(installed(), &|_, day| half(day), 240);
+        let kwh: Vec<f64> = home(1, 240, 1.0)
+            .iter()
+            .zip(0..)
+            .map(|(kwh, day)| kwh * half(day))
+            .collect();
+        let (evidence, against) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::SustainedDrop);
+        assert!(!evidence.is_hit());
+        assert!(
+            against.is_empty() || against.contains(&Suppressor::Season),
+            "{against:?}"
+        );
+    }
+
+    #[test]
+    fn the_same_season_last_year_was_as_low() {
+        // Low from day 100 to 200 and from day 465 on: a year later to the day.
+        let kwh = scaled(scaled(home(1, 565, 8.0), 100..200, 0.4), 465..565, 0.4);
+        let world = World::steady(installed(), 565);
+        let (evidence, against) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::SustainedDrop);
+        assert!(!evidence.is_hit());
+        assert!(against.contains(&Suppressor::SeasonalPremise), "{against:?}");
+    }
+
+    #[test]
+    fn a_new_install_counts_in_part_up_to_the_baseline() {
+        let world = World::steady(installed(), 300);
+        let factor = |onset: usize| {
+            let kwh = scaled(home(1, 300, 8.0), onset..300, 0.0);
+            let stays = world.judge(&Profiles::daily(0, FIRST_DAY, &kwh));
+            let found = stays[0]
+                .suppressions
+                .iter()
+                .find(|found| found.rule == Rule::ZeroWhileOn);
+            found.map(|found| (found.suppressor, f64::from(found.factor)))
+        };
+        assert_eq!(factor(60), None);
+        // Half way from 60 to 14 days: half of the way from 1 to 0.5.
+        assert_eq!(factor(37), Some((Suppressor::NewInstall, 0.75)));
+        assert_eq!(factor(14), Some((Suppressor::NewInstall, 0.5)));
+    }
+
+    #[test]
+    fn a_drop_of_all_hours_needs_half_of_the_baseline() {
+        let world = World::steady(typed("MC-0", Some(1800), &[period(0, 0, i64::MAX)]), 3);
+        // 35 days before: the days fall to 40 % as a whole, or all of it but the nights, which keep what they had.
+        let found = |nights_too: bool| {
+            let day = |day: usize| -> Vec<f64> {
+                let factor = |slot: usize| {
+                    if day < 35 || (slot < 8 && !nights_too) {
+                        1.0
+                    } else {
+                        0.4
+                    }
+                };
+                (0..48)
+                    .map(|slot| 0.2 * factor(slot) * (0.8 + 0.4 * noise(day as u64, slot)))
+                    .collect()
+            };
+            let days: Vec<Vec<f64>> = (0..100).map(day).collect();
+            let (evidence, against) =
+                world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::SustainedDrop);
+            assert!(evidence.is_hit(), "{evidence:?}");
+            against.contains(&Suppressor::NewInstall)
+        };
+        assert!(!found(true));
+        assert!(found(false));
+    }
+
+    #[test]
+    fn every_suppressor_has_a_name_and_a_text() {
+        for suppressor in Suppressor::ALL {
+            let text = Suppression {
+                suppressor,
+                rule: Rule::ZeroWhileOn,
+                factor: 0.5,
+                measured: 0.25,
+            }
+            .text();
+            assert!(text.len() > 20 && !suppressor.name().is_empty());
+        }
+    }
+}
