@@ -207,6 +207,10 @@ impl Days {
     fn add(&mut self, period: &Period, config: &ResolveConfig) -> Result<(), TransformError> {
         for (day, share) in spread(period.start, period.end, period.value_micro) {
             let row = share_row(self.index, day, share, period, config);
+            if self.profiles.last().is_none_or(|last| last.day < day) {
+                self.profiles.push(row);
+                continue;
+            }
             match self.profiles.binary_search_by_key(&day, |profile| profile.day) {
                 Ok(position) => self.profiles[position].add(&row)?,
                 Err(position) => self.profiles.insert(position, row),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
-use arrow::compute::interleave_record_batch;
+use arrow::compute::interleave;
 use arrow::datatypes::Int64Type;
 
 use super::SeriesBlock;
@@ -34,19 +34,10 @@ pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
     }
     keys.sort_unstable();
     let repeated = keys.windows(2).any(|pair| pair[0].0 == pair[1].0);
-    let batch = if batches.is_empty() {
-        RecordBatch::new_empty(SCHEMA.clone())
-    } else if repeated {
+    let batch = if repeated {
         add_repeated(batches, &keys)?
     } else {
-        let order: Vec<(usize, usize)> = keys
-            .iter()
-            .map(|(_, batch, row)| (*batch as usize, *row as usize))
-            .collect();
-        tidy(&interleave_record_batch(
-            &batches.iter().collect::<Vec<_>>(),
-            &order,
-        )?)?
+        gather(batches, &keys)?
     };
     let mut components = Vec::new();
     let mut offsets = vec![0];
@@ -79,14 +70,33 @@ fn add_repeated(batches: &[RecordBatch], keys: &[(u64, u32, u32)]) -> Result<Rec
     rows.finish()
 }
 
-/// The same rows under the table's own schema, with fixed values below nulls: a reader of files may leave
-/// anything there.
-fn tidy(batch: &RecordBatch) -> Result<RecordBatch, TransformError> {
-    let mut columns = batch.columns().to_vec();
-    for position in NULL_IS_ZERO {
-        columns[position] = zero_below_nulls(columns[position].as_primitive::<Int64Type>());
+/// The rows in the order of the keys, under the table's own schema, with fixed values below nulls: a reader of
+/// files may leave anything there.
+fn gather(batches: &[RecordBatch], keys: &[(u64, u32, u32)]) -> Result<RecordBatch, TransformError> {
+    if batches.is_empty() {
+        return Ok(RecordBatch::new_empty(SCHEMA.clone()));
     }
-    columns[column::HOURLY_KWH] = tidy_hours(batch)?;
+    let order: Vec<(usize, usize)> = keys
+        .iter()
+        .map(|(_, batch, row)| (*batch as usize, *row as usize))
+        .collect();
+    let mut columns = Vec::with_capacity(SCHEMA.fields().len());
+    for position in 0..SCHEMA.fields().len() {
+        if position == column::HOURLY_KWH {
+            columns.push(gather_hours(batches, &order)?);
+            continue;
+        }
+        let parts: Vec<&dyn Array> = batches
+            .iter()
+            .map(|batch| batch.column(position).as_ref())
+            .collect();
+        let gathered = interleave(&parts, &order)?;
+        columns.push(if NULL_IS_ZERO.contains(&position) {
+            zero_below_nulls(gathered.as_primitive::<Int64Type>())
+        } else {
+            gathered
+        });
+    }
     Ok(RecordBatch::try_new(SCHEMA.clone(), columns)?)
 }
 
@@ -103,26 +113,38 @@ fn zero_below_nulls(energy: &Int64Array) -> ArrayRef {
     Arc::new(Int64Array::new(values.into(), Some(nulls.clone())))
 }
 
-fn tidy_hours(batch: &RecordBatch) -> Result<ArrayRef, TransformError> {
-    let lists = batch.column(column::HOURLY_KWH).as_fixed_size_list();
-    let known: Vec<bool> = (0..lists.len()).map(|row| lists.is_valid(row)).collect();
+/// The widest column by far, with nulls on two levels: one copy brings its items into order and fills the nulls.
+fn gather_hours(batches: &[RecordBatch], order: &[(usize, usize)]) -> Result<ArrayRef, TransformError> {
+    let lists: Vec<_> = batches
+        .iter()
+        .map(|batch| batch.column(column::HOURLY_KWH).as_fixed_size_list())
+        .collect();
+    let known: Vec<bool> = order
+        .iter()
+        .map(|(batch, row)| lists[*batch].is_valid(*row))
+        .collect();
     if !known.contains(&true) {
         return hours_array(Vec::new(), &known);
     }
-    let items = lists.values().as_primitive::<Int64Type>();
-    let mut hours = Vec::with_capacity(lists.len() * HOURS);
-    for (row, known) in known.iter().enumerate() {
-        let first = lists.value_offset(row) as usize;
-        let values = &items.values()[first..first + HOURS];
-        match items.nulls() {
-            _ if !known => hours.extend([UNKNOWN_HOUR; HOURS]),
-            None => hours.extend_from_slice(values),
-            Some(nulls) => hours.extend(
-                values
-                    .iter()
-                    .zip(first..)
-                    .map(|(kwh, item)| if nulls.is_valid(item) { *kwh } else { UNKNOWN_HOUR }),
-            ),
+    let items: Vec<_> = lists
+        .iter()
+        .map(|lists| lists.values().as_primitive::<Int64Type>())
+        .collect();
+    let mut hours = Vec::with_capacity(order.len() * HOURS);
+    for ((batch, row), known) in order.iter().zip(&known) {
+        if !known {
+            hours.extend_from_slice(&[UNKNOWN_HOUR; HOURS]);
+            continue;
+        }
+        let first = lists[*batch].value_offset(*row) as usize;
+        let from = hours.len();
+        hours.extend_from_slice(&items[*batch].values()[first..first + HOURS]);
+        if let Some(nulls) = items[*batch].nulls() {
+            for (hour, item) in hours[from..].iter_mut().zip(first..) {
+                if nulls.is_null(item) {
+                    *hour = UNKNOWN_HOUR;
+                }
+            }
         }
     }
     hours_array(hours, &known)
