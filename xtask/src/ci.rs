@@ -43,7 +43,7 @@ enum Step {
     Dependencies,
     /// Generated files are current.
     Codegen,
-    /// The archive builds twice to one hash and works from an empty folder.
+    /// The archive builds twice to one hash and works from an empty folder; runs only when named.
     Package,
 }
 
@@ -61,6 +61,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     let wanted = all.iter().filter(|step| match (args.only.is_empty(), step) {
         // Every test once is enough: the README's own command runs them all.
         (true, Step::Test | Step::Doctest) => !covered,
+        // Builds everything twice more: for a release, by name.
+        (true, Step::Package) => false,
         (true, _) => true,
         (false, step) => args.only.contains(step),
     });
