@@ -101,13 +101,21 @@ fn field(version: &str, name: &str) -> Result<String> {
 
 /// Calls `build` with a copy of the sources in a new folder, and removes that folder.
 pub(crate) fn copied<T>(root: &Path, target: &Path, build: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    fs::create_dir_all(target)?;
-    // Beside the first build's files, which the disk had room for, not on a temporary file system.
-    let folder = tempfile::Builder::new()
-        .prefix("second-build-")
-        .tempdir_in(target)?;
-    sources::copy(root, folder.path())?;
-    build(folder.path())
+    // Beside the first build's files, which the disk had room for, not on a temporary file system. One name, so that
+    // what a killed run left is taken away by the next.
+    let folder = target.join("second-build");
+    let clear = || {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+        } else {
+            Ok(())
+        }
+    };
+    clear()?;
+    sources::copy(root, &folder)?;
+    let result = build(&folder);
+    clear()?;
+    result
 }
 
 #[cfg(test)]
