@@ -8,8 +8,8 @@
 //! | energy | the value; where there is none, reading less previous reading (the row's own, else that of the reading before), times the combined multiplier (the row's own, else that of the registry), rounded down |
 //! | register falls | by more than half of its range 10^digits: it rolled over; else the energy is negative |
 //! | day's share | floor of the cumulated energy at the day's end less that at its start: the shares of a period add up to it exactly |
-//! | usable | a value that counts as actual, the whole period covered by one install event that was on, and no overlap with the period before by more than a day |
-//! | overlapping periods | both count in full: nothing says which one is wrong; a warning where it is more than a day |
+//! | usable | a value that counts as actual, the whole period covered by one install event that was on, and no overlap with the period before (see below) |
+//! | overlapping periods | both count in full: nothing says which one is wrong. By more than a day and a tenth of its own length, the later one is not usable; a warning. Billing dates that are written in whole months overlap by a few days as a rule |
 //!
 //! A row counts as used once it won its key, whatever energy it gives: profiles hold shares, so their `intervals`
 //! do not add up to rows.
@@ -122,7 +122,8 @@ fn period(
         }
         (None, Some(before)) => before.measured_at,
     };
-    let overlaps = before.is_some_and(|before| before.measured_at - start > DAY_SECONDS);
+    let overlaps =
+        before.is_some_and(|before| before.measured_at - start > overlap_allowed(row.measured_at - start));
     if overlaps {
         notes.add(Note::Overlap, component, row);
     }
@@ -134,6 +135,11 @@ fn period(
         coverage: component.coverage(start, row.measured_at),
         overlaps,
     })
+}
+
+/// How far a period of so many seconds may reach into the one before: a day, or a tenth of its length.
+fn overlap_allowed(length: i64) -> i64 {
+    DAY_SECONDS.max(length / 10)
 }
 
 /// What was consumed, from the value or from the readings.
@@ -295,7 +301,7 @@ const NOTES: [(&str, Severity, &str); 6] = [
     (
         "register_overlap",
         Severity::Warning,
-        "the period overlaps the one before by more than a day: both count in full, and no rule rests on this one",
+        "the period overlaps the one before by more than a day and a tenth of its length: both count in full, and no rule rests on this one",
     ),
     (
         "register_without_previous",

@@ -245,6 +245,16 @@ fn overlapping_periods_count_in_full_but_are_not_usable() {
         (2, 1, 10)
     );
     assert_eq!(findings, ["register_overlap 1 A at 1970-01-15 00:00:00"]);
+    // A tenth of a long period's length is allowed.
+    let usable_from = |start: i64| {
+        let rows = [
+            since(0, row("A", 60 * DAY, 1)),
+            since(start, row("A", start + 100 * DAY, 100)),
+        ];
+        let (profiles, ..) = periods(&registers(), &rows);
+        profiles[profiles.len() - 1].usable
+    };
+    assert_eq!((usable_from(50 * DAY), usable_from(50 * DAY - 10)), (1, 0));
     // A period inside the one before.
     let inside = [
         since(0, row("A", 10 * DAY, 10)),
