@@ -24,8 +24,8 @@ pub enum TransformError {
         /// The type that the canonical schema has.
         expected: String,
     },
-    /// A sum of energy left the range of 64-bit integers.
-    #[error("the sum of {what} for {key} does not fit into 64 bits")]
+    /// A sum of energy left the range of 64-bit integers, or of the eighteen digits of a published column.
+    #[error("the sum of {what} for {key} is too large to be exact")]
     Overflow {
         /// What was added up.
         what: String,

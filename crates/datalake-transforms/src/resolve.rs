@@ -16,7 +16,6 @@ mod slot;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
-use jiff::Timestamp;
 
 use self::columns::{Columns, TABLE, Text, item};
 use self::dictionary::PerEntry;
@@ -413,7 +412,9 @@ fn reject(out: &mut ResolvedRows, row: usize, reason: &'static str, column: &'st
 
 /// A naive time as text, or the bare number where it is beyond all calendars.
 pub(crate) fn time_text(micros: i64) -> String {
-    match Timestamp::from_microsecond(micros) {
+    // By the calendar, not as an instant: those end a day before 9999-12-31, which systems write for "never".
+    let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+    match epoch.checked_add(jiff::SignedDuration::from_micros(micros)) {
         Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
         Err(_) => format!("{micros} microseconds since 1970"),
     }

@@ -72,7 +72,9 @@ impl Archive {
 
     /// The file's bytes.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
+        let gzip = GzBuilder::new()
+            .mtime(0)
+            .write(Vec::new(), Compression::default());
         let mut tar = tar::Builder::new(gzip);
         for (name, entry) in &self.entries {
             let mut header = tar::Header::new_ustar();

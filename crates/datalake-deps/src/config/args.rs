@@ -27,6 +27,8 @@ pub struct Assignment {
     pub path: KeyPath,
     /// The value as it was written.
     pub text: String,
+    /// The flag that it came by: `--set`, or one of the job's own that stands for a key.
+    pub flag: &'static str,
 }
 
 impl FromStr for Assignment {
@@ -38,6 +40,7 @@ impl FromStr for Assignment {
             Some(value) => Ok(Self {
                 path,
                 text: value.to_owned(),
+                flag: "--set",
             }),
             None => Err(ConfigError::assignment(
                 text,

@@ -102,6 +102,10 @@ impl Diagnostic for ConfigError {
                 "write a dotted key and a value: `--set a.b=1`, or `DATALAKE__A__B=1` in the environment"
                     .to_owned(),
             ),
+            Self::Read { .. } => Some(
+                "give `--config` a JSON file that this user may read; `--print-config` without one prints the defaults"
+                    .to_owned(),
+            ),
             Self::Missing { .. } => Some(
                 "give `--config FILE`, or `--files` with one file whose name ends in `config.json`"
                     .to_owned(),

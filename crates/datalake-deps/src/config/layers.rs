@@ -24,8 +24,8 @@ pub enum Origin {
     Literal,
     /// An environment variable of this name.
     Environment(String),
-    /// A `--set` flag.
-    Flag,
+    /// This flag of the command line.
+    Flag(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -35,7 +35,7 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Literal => f.write_str("literal"),
             Self::Environment(variable) => write!(f, "environment {variable}"),
-            Self::Flag => f.write_str("flag --set"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
         }
     }
 }
@@ -50,8 +50,8 @@ impl Serialize for Origin {
 #[derive(Debug, Clone, Default)]
 pub struct ConfigLayers {
     config: Option<JobConfig>,
-    environment: Vec<(Assignment, Origin)>,
-    flags: Vec<(Assignment, Origin)>,
+    environment: Vec<(KeyPath, String, Origin)>,
+    flags: Vec<Assignment>,
 }
 
 impl ConfigLayers {
@@ -93,19 +93,15 @@ impl ConfigLayers {
                 .into_string()
                 .map_err(|_| ConfigError::assignment(&name, "the value is not UTF-8".to_owned()))?;
             let origin = Origin::Environment(name.clone().into_owned());
-            self.environment.push((Assignment { path, text }, origin));
+            self.environment.push((path, text, origin));
         }
         Ok(self)
     }
 
-    /// Adds the `--set` flags, in their order.
+    /// Adds the flags, in their order.
     #[must_use]
     pub fn with_flags(mut self, args: &ConfigArgs) -> Self {
-        self.flags.extend(
-            args.set
-                .iter()
-                .map(|assignment| (assignment.clone(), Origin::Flag)),
-        );
+        self.flags.extend(args.set.iter().cloned());
         self
     }
 
@@ -126,12 +122,12 @@ impl ConfigLayers {
         if let Some(config) = self.config {
             merged.merge(config.value, &config.origin);
         }
-        for (assignment, origin) in &self.environment {
-            let path = merged.existing_case(&assignment.path);
-            merged.assign(&path, &assignment.text, origin);
+        for (path, text, origin) in &self.environment {
+            let path = merged.existing_case(path);
+            merged.assign(&path, text, origin);
         }
-        for (assignment, origin) in &self.flags {
-            merged.assign(&assignment.path, &assignment.text, origin);
+        for Assignment { path, text, flag } in &self.flags {
+            merged.assign(path, text, &Origin::Flag(flag));
         }
         read_value(merged.value, &merged.origins)
     }

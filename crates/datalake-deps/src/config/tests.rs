@@ -146,7 +146,7 @@ fn later_layers_win_key_by_key() {
     );
     assert_eq!(resolved.value.zones, ["A", "B"]);
     assert_eq!(resolved.origins["output"], Origin::File("a.json".into()));
-    assert_eq!(resolved.origins["rules.min_days"], Origin::Flag);
+    assert_eq!(resolved.origins["rules.min_days"], Origin::Flag("--set"));
     assert_eq!(
         resolved.origins["rules.ratio"],
         Origin::Environment("DATALAKE__RULES__RATIO".to_owned())
@@ -183,7 +183,7 @@ fn maps_gain_entries_and_keep_the_default_ones() {
             ("e_kwh_15_del", "V")
         ]
     );
-    assert_eq!(resolved.origins["types.\"a.b\".uom"], Origin::Flag);
+    assert_eq!(resolved.origins["types.\"a.b\".uom"], Origin::Flag("--set"));
     assert_eq!(resolved.origins["types.G.interval_seconds"], Origin::Default);
 }
 

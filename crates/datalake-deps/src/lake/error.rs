@@ -36,7 +36,7 @@ pub enum LakeError {
         found: Vec<String>,
     },
     /// A required table has files but no row.
-    #[error("the table `{table}` has no rows in its {files} files, the first being `{}`", first.display())]
+    #[error("the table `{table}` has no rows in any of its files ({files}), the first being `{}`", first.display())]
     TableEmpty {
         /// The table.
         table: &'static str,

@@ -253,6 +253,7 @@ fn a_session_that_cannot_start_says_why() {
     insta::assert_snapshot!(text, @r"
     error: cannot read the config `nowhere.json`
     Caused by: failed to open file `nowhere.json`: No such file or directory (os error 2)
+    hint: give `--config` a JSON file that this user may read; `--print-config` without one prints the defaults
     ");
     let (code, _) = fault(SessionOptions {
         files: &["a_config.json", "b_config.json"],

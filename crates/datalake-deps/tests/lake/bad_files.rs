@@ -216,7 +216,7 @@ fn measurements_without_rows() {
         .with("measurements/c.ndjson", " \n");
     insta::assert_snapshot!(lake.message(lake.measurements()), @r"
     exit 65
-    error: the table `measurements` has no rows in its 3 files, the first being `LAKE/measurements/a.parquet`
+    error: the table `measurements` has no rows in any of its files (3), the first being `LAKE/measurements/a.parquet`
     hint: check that the extract of `measurements` ran and that its filter fits the data
     ");
     lake.put(

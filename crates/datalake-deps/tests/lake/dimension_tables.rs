@@ -160,7 +160,7 @@ fn a_required_table_without_rows_is_an_error() {
         .with("device/c.ndjson", "\n \n");
     insta::assert_snapshot!(lake.message(lake.table(&DEVICE)), @r"
     exit 65
-    error: the table `device` has no rows in its 3 files, the first being `LAKE/device/a.parquet`
+    error: the table `device` has no rows in any of its files (3), the first being `LAKE/device/a.parquet`
     hint: check that the extract of `device` ran and that its filter fits the data
     ");
     let none = TestLake::new("{}");

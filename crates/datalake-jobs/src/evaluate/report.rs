@@ -103,7 +103,9 @@ pub struct CaseReport {
     pub claimed_lost_kwh: f64,
     /// `claimed / true - 1`, one figure a case.
     pub lost_error: Spread,
-    /// Share of these cases whose p10-p90 band holds the truth.
+    /// Those of these cases whose energy is an estimate: energy that was counted has no band.
+    pub estimates: usize,
+    /// Share of the estimates whose p10-p90 band holds the truth.
     pub in_band: Option<f64>,
 }
 
@@ -259,7 +261,8 @@ fn judge_cases(truth: &[Truth], cases: &BTreeMap<String, Case>) -> CaseReport {
         .collect();
     let in_band: Vec<bool> = lost
         .iter()
-        .filter_map(|(t, _, band)| band.map(|(low, high)| (low..=high).contains(t)))
+        .filter_map(|(t, _, band)| Some((t, band.filter(|(low, high)| low < high)?)))
+        .map(|(t, (low, high))| (low..=high).contains(t))
         .collect();
     CaseReport {
         cases: found.len(),
@@ -269,6 +272,7 @@ fn judge_cases(truth: &[Truth], cases: &BTreeMap<String, Case>) -> CaseReport {
         true_lost_kwh: lost.iter().map(|l| l.0).sum(),
         claimed_lost_kwh: lost.iter().map(|l| l.1).sum(),
         lost_error: Spread::of(&lost.iter().map(|l| l.1 / l.0 - 1.0).collect::<Vec<_>>()),
+        estimates: in_band.len(),
         in_band: (!in_band.is_empty())
             .then(|| in_band.iter().filter(|b| **b).count() as f64 / in_band.len() as f64),
     }
@@ -353,11 +357,12 @@ impl Report {
                 c.delay_days.text(0)
             ));
             line(format!(
-                "lost energy: {:.0} kWh truly, {:.0} kWh by the cases; error {}; truth in the band {}",
+                "lost energy: {:.0} kWh truly, {:.0} kWh by the cases; error {}; truth in the band of {} of {} estimates",
                 c.true_lost_kwh,
                 c.claimed_lost_kwh,
                 c.lost_error.text(2),
-                show(c.in_band)
+                show(c.in_band),
+                c.estimates
             ));
         }
         out

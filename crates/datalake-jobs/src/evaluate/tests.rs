@@ -123,7 +123,7 @@ fn the_report_by_hand() {
 
     2 cases, 1 of them theft; recall 0.500
     days from the true onset to the case's: 7 .. 7 .. 7 (p10, median, p90 of 1)
-    lost energy: 50 kWh truly, 40 kWh by the cases; error -0.20 .. -0.20 .. -0.20 (p10, median, p90 of 1); truth in the band 1.000
+    lost energy: 50 kWh truly, 40 kWh by the cases; error -0.20 .. -0.20 .. -0.20 (p10, median, p90 of 1); truth in the band of 1.000 of 1 estimates
     ");
 }
 

@@ -61,25 +61,23 @@ impl Args {
     #[must_use]
     pub fn config_args(&self) -> ConfigArgs {
         let mut args = self.config.clone();
-        let mut set = |key: &str, value: String| {
+        let folder = |folder: &Option<PathBuf>| folder.as_ref().map(|folder| folder.display().to_string());
+        let own = [
+            ("lake", "--lake", folder(&self.lake)),
+            ("output", "--output", folder(&self.output)),
+            (
+                "preset",
+                "--preset",
+                self.preset.map(|preset| preset.name().to_owned()),
+            ),
+        ];
+        for (key, flag, value) in own {
             // As a JSON text, so that a folder called `1` or `null` stays a text.
-            let text = serde_json::Value::from(value).to_string();
-            args.set.push(Assignment {
+            args.set.extend(value.map(|value| Assignment {
                 path: KeyPath::new([key]),
-                text,
-            });
-        };
-        if let Some(lake) = &self.lake {
-            set("lake", lake.display().to_string());
-        }
-        if let Some(output) = &self.output {
-            set("output", output.display().to_string());
-        }
-        if let Some(preset) = self.preset {
-            args.set.push(Assignment {
-                path: KeyPath::new(["preset"]),
-                text: preset.name().to_owned(),
-            });
+                text: serde_json::Value::from(value).to_string(),
+                flag,
+            }));
         }
         args
     }

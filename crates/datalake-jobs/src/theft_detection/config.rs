@@ -49,7 +49,8 @@ pub struct RawConfig {
     pub decimal_comma: bool,
     /// Deviations of single tables, by canonical table name.
     pub tables: BTreeMap<String, TableConfig>,
-    /// Highest share of rejected rows in any table, 0 to 1; above it the job fails and nothing is published.
+    /// Highest share of rejected rows in any table, 0 to 1; above it the job fails and nothing is published. Up to ten
+    /// rows of a table pass in any case, if they are within this share of all rows of the lake.
     pub max_rejected_share: f64,
     /// Thresholds of the rules, suppressors, loss and score.
     pub rules: RuleConfig,

@@ -9,6 +9,7 @@ use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
 use datalake_deps::lake::Lake;
+use datalake_deps::lake::model::MEASUREMENTS;
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
 use datalake_deps::run_record::{Rows, RunRecord, Status};
@@ -263,13 +264,7 @@ impl Job<'_> {
         let dimensions = record.time("read the registry", || extract::dimensions(lake, config))?;
         let registry = dimensions.registry;
         for table in &dimensions.rows {
-            check_share(
-                table.table,
-                table.read,
-                table.rejected,
-                &dimensions.rejected,
-                config,
-            )?;
+            check_share(table, None, &dimensions.rejected, config)?;
         }
         session.check_stop()?;
         let scan = record.time("plan", || {
@@ -301,8 +296,17 @@ impl Job<'_> {
         );
         let mut rejected = dimensions.rejected;
         rejected.extend(measured.rejected);
-        let rejected_rows = counts.rejected.values().sum();
-        check_share("measurements", counts.read, rejected_rows, &rejected, config)?;
+        let mut tables = dimensions.rows;
+        tables.push(TableRows {
+            table: MEASUREMENTS.name,
+            read: counts.read,
+            rejected: counts.rejected.values().sum(),
+        });
+        let lake_rows = tables.iter().map(|table| table.read).sum();
+        for table in &tables {
+            check_share(table, Some(lake_rows), &rejected, config)?;
+        }
+        tables.pop();
         session.check_stop()?;
         let profiles = Profiles {
             store: &store,
@@ -321,7 +325,7 @@ impl Job<'_> {
             counts,
             findings,
             rejected,
-            rows: dimensions.rows,
+            rows: tables,
             outcome: outcome?,
             registry,
         })
@@ -370,15 +374,25 @@ fn provenance(resolved: &Resolved<RawConfig>, inputs: &[InputFile]) -> Provenanc
     }
 }
 
-/// Fails where more of a table is unusable than the config allows.
+/// Rejected rows that a table may have whatever its share, as long as they are within the share of the whole lake: one
+/// bad row of a small table is no reason to go without the night's cases.
+const FEW_ROWS: f64 = 10.0;
+
+/// Fails where more of a table is unusable than the config allows. `lake_rows`: of all tables, once that is known.
 fn check_share(
-    table: &'static str,
-    read: u64,
-    rejected: u64,
+    counted: &TableRows,
+    lake_rows: Option<u64>,
     rows: &[RejectedRow],
     config: &Config,
 ) -> Result<(), JobError> {
-    if read == 0 || rejected as f64 / read as f64 <= config.max_rejected_share {
+    let TableRows {
+        table,
+        read,
+        rejected,
+    } = *counted;
+    let share_of = |rows: u64| config.max_rejected_share * rows as f64;
+    let few = lake_rows.map_or(FEW_ROWS, |rows| share_of(rows).min(FEW_ROWS));
+    if rejected as f64 <= share_of(read).max(few) {
         return Ok(());
     }
     let mut by_reason = std::collections::BTreeMap::<&str, u64>::new();

@@ -71,7 +71,7 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.40, 0.02),
         threshold: 0.6,
-        kwh: (744.480, 5.0),
+        kwh: (617.220, 61.722),
         suppressors: &[],
     },
     Expected {

@@ -197,7 +197,11 @@ impl Tables<'_> {
             let mut last = i32::MIN;
             for reason in &subject.reasons {
                 let rule = self.rule(reason)?;
-                append_reason(reasons.values(), rule)?;
+                append_reason(
+                    reasons.values(),
+                    rule,
+                    subject_id(self.stay(subject), self.registry),
+                )?;
                 onset = onset.min(rule.onset_day);
                 last = last.max(self.evidence[reason.stay].last_day);
             }
@@ -211,15 +215,23 @@ impl Tables<'_> {
             lasts.append_value(last);
         }
         let energy = |part: fn(&Loss) -> i64| {
-            decimals(subjects().map(|subject| subject.loss.map(|loss| i128::from(part(&loss)))))
+            decimals(
+                "energy lost",
+                subjects().map(|subject| {
+                    let energy = subject.loss.map(|loss| i128::from(part(&loss)));
+                    (subject_id(self.stay(subject), self.registry), energy)
+                }),
+            )
         };
         let tariff_micro = self
             .config
             .tariff_per_kwh
             .map(|tariff| (tariff * MICRO as f64).round() as i128);
         let amounts = subjects().map(|subject| {
-            let lost = i128::from(subject.loss?.lost_micro);
-            Some((lost * tariff_micro? + i128::from(MICRO / 2)) / i128::from(MICRO))
+            let amount = subject.loss.zip(tariff_micro).map(|(loss, tariff)| {
+                (i128::from(loss.lost_micro) * tariff + i128::from(MICRO / 2)) / i128::from(MICRO)
+            });
+            (subject_id(self.stay(subject), self.registry), amount)
         });
         let columns: Vec<ArrayRef> = vec![
             Arc::new(ids.finish()),
@@ -244,12 +256,12 @@ impl Tables<'_> {
             Arc::new(lasts.finish()),
             Arc::new(reasons.finish()),
             Arc::new(against.finish()),
-            energy(|loss| loss.expected_micro),
-            energy(|loss| loss.actual_micro),
-            energy(|loss| loss.lost_micro),
-            energy(|loss| loss.lost_p10_micro),
-            energy(|loss| loss.lost_p90_micro),
-            decimals(amounts),
+            energy(|loss| loss.expected_micro)?,
+            energy(|loss| loss.actual_micro)?,
+            energy(|loss| loss.lost_micro)?,
+            energy(|loss| loss.lost_p10_micro)?,
+            energy(|loss| loss.lost_p90_micro)?,
+            decimals("the amount lost", amounts)?,
             Arc::new(Float64Array::from_iter_values(
                 stays().map(|stay| shortest(stay.actual_share)),
             )),
@@ -288,18 +300,33 @@ pub(super) fn shortest(value: f32) -> f64 {
     (f64::from(value) * 1e6).round() / 1e6
 }
 
-/// Greatest number of 10^-6 that eighteen digits hold.
+/// Greatest number of 10^-6 that eighteen digits hold. Sums upstream saturate above it, so that no wrong one gets through.
 const DECIMAL_MAX: i128 = 999_999_999_999_999_999;
 
-fn decimals(values: impl Iterator<Item = Option<i128>>) -> ArrayRef {
-    let mut builder = Decimal128Builder::new().with_data_type(DECIMAL);
-    for value in values {
-        builder.append_option(value.map(|value| value.clamp(-DECIMAL_MAX, DECIMAL_MAX)));
+/// The value, or an error where it has more than eighteen digits.
+fn decimal(what: &str, id: &str, value: i128) -> Result<i128, TransformError> {
+    if (-DECIMAL_MAX..=DECIMAL_MAX).contains(&value) {
+        return Ok(value);
     }
-    Arc::new(builder.finish())
+    Err(TransformError::Overflow {
+        what: what.to_owned(),
+        key: id.to_owned(),
+    })
 }
 
-fn append_reason(reason: &mut StructBuilder, rule: &RuleEvidence) -> Result<(), TransformError> {
+/// A column of 10^-6 from pairs of id and value.
+fn decimals<'a>(
+    what: &str,
+    values: impl Iterator<Item = (&'a str, Option<i128>)>,
+) -> Result<ArrayRef, TransformError> {
+    let mut builder = Decimal128Builder::new().with_data_type(DECIMAL);
+    for (id, value) in values {
+        builder.append_option(value.map(|value| decimal(what, id, value)).transpose()?);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn append_reason(reason: &mut StructBuilder, rule: &RuleEvidence, id: &str) -> Result<(), TransformError> {
     fn field<T: arrow::array::ArrayBuilder>(
         reason: &mut StructBuilder,
         position: usize,
@@ -314,7 +341,11 @@ fn append_reason(reason: &mut StructBuilder, rule: &RuleEvidence) -> Result<(), 
     field::<Float64Builder>(reason, 3)?.append_value(shortest(rule.strength));
     field::<Float64Builder>(reason, 4)?.append_value(shortest(rule.value));
     field::<Float64Builder>(reason, 5)?.append_value(shortest(rule.threshold));
-    field::<Decimal128Builder>(reason, 6)?.append_value(i128::from(rule.kwh_micro));
+    field::<Decimal128Builder>(reason, 6)?.append_value(decimal(
+        "energy at stake",
+        id,
+        i128::from(rule.kwh_micro),
+    )?);
     reason.append(true);
     Ok(())
 }

@@ -183,11 +183,7 @@ impl Display for RuleExplanation {
             "  {code:<21} {verdict} {} {} (needs {} {})",
             number(evidence.value),
             measure.unit,
-            if measure.hit_is_above {
-                "at least"
-            } else {
-                "at most"
-            },
+            measure.hit_is,
             number(evidence.threshold),
         )?;
         if evidence.is_hit() {

@@ -267,6 +267,6 @@ fn exchange_loss(stay: &StayEvidence) -> Option<Loss> {
         actual_micro: edges.kwh_micro,
         lost_micro: rule.kwh_micro,
         lost_p10_micro: short(expected / 4 * 3),
-        lost_p90_micro: short(expected / 4 * 5),
+        lost_p90_micro: short((expected / 4).saturating_mul(5)),
     })
 }

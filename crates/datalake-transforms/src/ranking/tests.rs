@@ -120,6 +120,41 @@ fn the_threshold_is_met_at_the_threshold() {
 }
 
 #[test]
+fn energy_too_large_for_a_column_is_an_error_and_not_a_wrong_number() {
+    let hit = [evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0)];
+    let assembled = |lost_micro, at_stake| {
+        let mut found = stay(0, &hit);
+        found.rules[0].kwh_micro = at_stake;
+        found.loss = Some(Loss {
+            lost_micro,
+            ..Loss::default()
+        });
+        assemble(
+            vec![found],
+            &registry(1),
+            &Peers::default(),
+            &RuleConfig::default(),
+        )
+    };
+    const MOST: i64 = 999_999_999_999_999_999;
+    assert!(assembled(MOST, MOST).is_ok());
+    let error = |lost, at_stake| assembled(lost, at_stake).unwrap_err().to_string();
+    assert_eq!(
+        error(MOST + 1, 0),
+        "the sum of energy lost for SP-000 is too large to be exact"
+    );
+    // What sums that saturate end at.
+    assert_eq!(
+        error(i64::MAX, 0),
+        "the sum of energy lost for SP-000 is too large to be exact"
+    );
+    assert_eq!(
+        error(0, i64::MAX),
+        "the sum of energy at stake for SP-000 is too large to be exact"
+    );
+}
+
+#[test]
 fn ties_go_by_energy_lost_and_then_by_id() {
     let hit = [evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0)];
     let with_loss = |component, lost_micro| {
@@ -349,7 +384,7 @@ fn an_explanation_shows_hits_misses_and_what_speaks_against() {
     // 1 - (1 - 0.161) (1 - 0.022) = 0.180
     insta::assert_snapshot!(explanation.to_string(), @r"
     SP-000: score 0.180, rank 1, no case (threshold 0.5)
-    energy lost: 236.6 kWh (p10 225.3, p90 242.8)
+    energy lost: 236.6 kWh (p10 206.2, p90 269.6)
 
     MC-0 (device D-MC-0, peers kWh/86400s), 2012-01-02 to 2012-10-27, 300 days with data
       USAGE_NOT_INSTALLED   miss 0 days with usage (needs at least 2); strength 0.00 x weight 0.90 -> 0.000
@@ -362,7 +397,7 @@ fn an_explanation_shows_hits_misses_and_what_speaks_against() {
       REVERSE_FLOW          miss 0 days with negative energy (needs at least 2); strength 0.00 x weight 0.80 -> 0.000
       OVERLAPPING_INSTALL   miss 0 days of contradicting install events (needs at least 1); strength 0.00 x weight 0.30 -> 0.000
       DROP_AFTER_EXCHANGE   not judged: no meter hung there before
-      PROLONGED_ESTIMATION  miss 0 days without an actual value (needs at least 30); strength 0.00 x weight 0.20 -> 0.000
+      PROLONGED_ESTIMATION  miss 0 days without an actual value (needs more than 30); strength 0.00 x weight 0.20 -> 0.000
       PEER_LOW              miss -2.62 robust z among the peers (needs at most -3.5); strength 0.45 x weight 0.10 -> 0.022
     ");
     assert_eq!(

@@ -91,7 +91,7 @@ impl Rule {
             Self::ReverseFlow => Measure::at_least("days with negative energy"),
             Self::OverlappingInstall => Measure::at_least("days of contradicting install events"),
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
-            Self::ProlongedEstimation => Measure::at_least("days without an actual value"),
+            Self::ProlongedEstimation => Measure::more_than("days without an actual value"),
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
     }
@@ -102,22 +102,29 @@ impl Rule {
 pub struct Measure {
     /// Unit, as text after the number.
     pub unit: &'static str,
-    /// Whether a hit lies at or above the threshold; else at or below.
-    pub hit_is_above: bool,
+    /// How a hit compares the value with the threshold: `at least`, `more than` or `at most`.
+    pub hit_is: &'static str,
 }
 
 impl Measure {
     const fn at_least(unit: &'static str) -> Self {
         Self {
             unit,
-            hit_is_above: true,
+            hit_is: "at least",
+        }
+    }
+
+    const fn more_than(unit: &'static str) -> Self {
+        Self {
+            unit,
+            hit_is: "more than",
         }
     }
 
     const fn at_most(unit: &'static str) -> Self {
         Self {
             unit,
-            hit_is_above: false,
+            hit_is: "at most",
         }
     }
 }

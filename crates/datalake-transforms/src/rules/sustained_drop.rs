@@ -15,7 +15,7 @@ use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::change_point::{Step, step_down};
 use crate::error::TransformError;
 use crate::levels::Block;
-use crate::model::MICRO;
+use crate::loss::loss;
 
 /// Weeks before the step that the fit needs; register periods instead of weeks for registers.
 const BLOCKS_BEFORE: (usize, usize) = (4, 3);
@@ -90,10 +90,13 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
         && step.explained >= config.min_explained
         && step.below_shown < 0.0;
     let strength = strength(&step);
-    let lost = context
-        .levels
-        .median_over(context.levels.positions(i32::MIN..step.onset_day));
-    let kwh = lost.unwrap_or(0.0) * (1.0 - ratio).max(0.0) * f64::from(days);
+    // At stake is what the home's own baseline, moved along with its peers, says it would have used.
+    let lost = hit
+        .then(|| {
+            let fallen = step.onset_day..step.last_day + 1;
+            loss(context.levels, step.onset_day, fallen, context.is_register())
+        })
+        .flatten();
     (
         RuleEvidence {
             rule: Rule::SustainedDrop,
@@ -103,7 +106,7 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
             onset_day: step.onset_day,
             end_day: step.last_day,
             strength: strength as f32,
-            kwh_micro: (kwh * MICRO as f64).round() as i64,
+            kwh_micro: lost.map_or(0, |loss| loss.lost_micro),
         },
         Some(step),
     )

@@ -183,7 +183,7 @@ fn parts_of_one_day_are_added_up() {
 #[test]
 fn a_sum_beyond_64_bits_is_an_error() {
     let error = collate(&[batch(&[profile(3, 5, i64::MAX), profile(3, 5, 1)])]).unwrap_err();
-    insta::assert_snapshot!(error, @"the sum of kwh for component 3 on day 5 does not fit into 64 bits");
+    insta::assert_snapshot!(error, @"the sum of kwh for component 3 on day 5 is too large to be exact");
 }
 
 #[test]
