@@ -110,8 +110,8 @@ pub(crate) fn theft_job(release: &Path, lake: &Lake, threads: u32) -> Contender 
     let arguments = [
         "--lake",
         &lake,
-        "--set",
-        "lake.preset=oracle_mdm",
+        "--preset",
+        "oracle_mdm",
         "--master",
         &master,
         "--quiet",
