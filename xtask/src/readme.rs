@@ -43,6 +43,12 @@ pub(crate) fn run(root: &Path, keep: impl Fn(&str) -> bool + Copy) -> (Vec<Strin
         .filter(|block| block.runs())
         .flat_map(|block| &block.commands)
     {
+        // As on a fresh checkout: some commands refuse an output that is there already.
+        if let Some(output) = local_output(command)
+            && let Err(error) = remove_if_there(&root.join(output))
+        {
+            return (kept, Err(error.into()));
+        }
         let (lines, result) = run_keeping(
             Command::new("bash")
                 .args(["-euo", "pipefail", "-c", command])
@@ -55,6 +61,22 @@ pub(crate) fn run(root: &Path, keep: impl Fn(&str) -> bool + Copy) -> (Vec<Strin
         }
     }
     (kept, Ok(()))
+}
+
+/// The folder below `local` that a command writes.
+fn local_output(command: &str) -> Option<&str> {
+    let mut words = command.split_whitespace();
+    words.find(|word| *word == "--output")?;
+    words
+        .next()
+        .filter(|output| output.starts_with("local/") && !output.contains(".."))
+}
+
+fn remove_if_there(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Whether the README's commands run all tests of the workspace.
@@ -212,6 +234,17 @@ cargo nonsense
 sudo systemctl start x
 ```
 ";
+
+    #[test]
+    fn only_outputs_below_local_are_cleared() {
+        assert_eq!(
+            local_output("make --output local/lake --seed 1"),
+            Some("local/lake")
+        );
+        assert_eq!(local_output("make --output local/../crates"), None);
+        assert_eq!(local_output("make --output /data"), None);
+        assert_eq!(local_output("make --lake local/lake"), None);
+    }
 
     #[test]
     fn finds_shell_blocks_joins_lines_and_drops_comments() {

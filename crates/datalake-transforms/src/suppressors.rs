@@ -40,6 +40,8 @@ pub struct SuppressorConfig {
     pub planned_removal: f64,
     /// Usage before the first install event, up to it: the paperwork came later than the meter.
     pub late_paperwork: f64,
+    /// A register: months between its readings hide when and how a level fell, so levels of registers open no case alone.
+    pub billing_register: f64,
 }
 
 impl Default for SuppressorConfig {
@@ -58,6 +60,7 @@ impl Default for SuppressorConfig {
             data_gap: 0.7,
             planned_removal: 0.3,
             late_paperwork: 0.3,
+            billing_register: 0.55,
         }
     }
 }
@@ -80,6 +83,7 @@ impl SuppressorConfig {
             Suppressor::DataGap => self.data_gap,
             Suppressor::PlannedRemoval => self.planned_removal,
             Suppressor::LatePaperwork => self.late_paperwork,
+            Suppressor::BillingRegister => self.billing_register,
         }
     }
 
@@ -128,11 +132,13 @@ pub enum Suppressor {
     PlannedRemoval,
     /// Usage up to the first install event.
     LatePaperwork,
+    /// Totals of months only.
+    BillingRegister,
 }
 
 impl Suppressor {
     /// All suppressors.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Vacancy,
         Self::MainsOffBefore,
         Self::Resumed,
@@ -146,6 +152,7 @@ impl Suppressor {
         Self::DataGap,
         Self::PlannedRemoval,
         Self::LatePaperwork,
+        Self::BillingRegister,
     ];
 
     /// Name, as in the config.
@@ -165,6 +172,7 @@ impl Suppressor {
             Self::DataGap => "data_gap",
             Self::PlannedRemoval => "planned_removal",
             Self::LatePaperwork => "late_paperwork",
+            Self::BillingRegister => "billing_register",
         }
     }
 }
@@ -221,6 +229,11 @@ impl Suppression {
             }
             Suppressor::LatePaperwork => {
                 format!("the usage runs up to the first install event, {x:.0} days: it was recorded late")
+            }
+            Suppressor::BillingRegister => {
+                format!(
+                    "of {x:.0} days from the onset only the totals between readings of a register are known"
+                )
             }
         }
     }

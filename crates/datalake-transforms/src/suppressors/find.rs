@@ -87,6 +87,10 @@ impl<'a> Suppressing<'a, '_> {
                 self.add(Suppressor::DataGap, rule, f64::from(gap));
             }
         }
+        if self.context.is_register() {
+            let days = evidence.end_day - onset + 1;
+            self.add(Suppressor::BillingRegister, rule, f64::from(days));
+        }
         let removal = self.context.stay.removal_day();
         if self.context.stay.removal_recorded && removal >= onset && removal - onset <= REMOVAL_DAYS {
             self.add(Suppressor::PlannedRemoval, rule, f64::from(removal - onset));
@@ -298,6 +302,17 @@ mod tests {
         unplanned.removal_recorded = false;
         let world = World::steady(component(&[unplanned]), 220);
         assert_eq!(against(&world, &profiles, Rule::ZeroWhileOn), []);
+    }
+
+    #[test]
+    fn a_level_of_a_register_is_weak_evidence() {
+        let world = World::steady(typed("MC-0", None, &[period(0, 0, i64::MAX)]), 400);
+        for (factor, rule) in [(0.0, Rule::ZeroWhileOn), (0.3, Rule::SustainedDrop)] {
+            let profiles = Profiles::daily(0, FIRST_DAY, &scaled(home(1, 400, 8.0), 200..400, factor));
+            let (evidence, against) = world.rule(&profiles, rule);
+            assert!(evidence.is_hit(), "{evidence:?}");
+            assert_eq!(against, [Suppressor::BillingRegister]);
+        }
     }
 
     #[test]
