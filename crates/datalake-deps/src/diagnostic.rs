@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::config::redact_text;
 use crate::exit_code::ExitCode;
 
 /// An error that knows how the job ends with it and what the user can do.
@@ -15,16 +16,13 @@ pub trait Diagnostic: Error + Send + Sync + 'static {
     }
 }
 
-/// The error's own text and then those of its causes, outermost first: what `run.json` keeps.
+/// The error's own text and then those of its causes, outermost first, without the secrets of URLs: what `run.json`
+/// keeps and what is printed.
 #[must_use]
 pub fn cause_chain(error: &dyn Error) -> Vec<String> {
-    let mut chain = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        chain.push(cause.to_string());
-        source = cause.source();
-    }
-    chain
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(|error| redact_text(&error.to_string()))
+        .collect()
 }
 
 /// The text that goes to standard error.

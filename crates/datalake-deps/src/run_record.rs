@@ -227,21 +227,21 @@ impl RunRecord {
         code
     }
 
-    /// Writes `run.json` into `folder`, whole or not at all. Where that cannot be done the log gets a warning with
-    /// the reason: a run is not failed for its record, and a failed one keeps its own error.
-    pub fn write(&self, folder: &Path, logger: &Logger) {
+    /// Writes `run.json` into `folder`, whole or not at all. Where that cannot be done the log gets a warning with the
+    /// reason as well, for callers that have an error of their own to end with.
+    pub fn write(&self, folder: &Path, logger: &Logger) -> std::io::Result<()> {
         let path = folder.join("run.json");
         let write = || -> std::io::Result<()> {
             let text = serde_json::to_string_pretty(self)? + "\n";
             fs_err::create_dir_all(folder)?;
             atomic_file::write(&path, text.as_bytes())
         };
-        if let Err(error) = write() {
+        write().inspect_err(|error| {
             logger.warn(format_args!(
                 "cannot write the run's record `{}`: {error}",
                 path.display()
             ));
-        }
+        })
     }
 }
 
@@ -333,7 +333,7 @@ mod tests {
         record.output_version = Some("1f".to_owned());
         record.outputs = vec![file];
         assert_eq!(record.end(Ok(Status::Succeeded)), ExitCode::Ok);
-        record.write(folder.path(), &logger);
+        record.write(folder.path(), &logger).unwrap();
         insta::assert_snapshot!(text_of(folder.path(), &session), @r#"
         {
           "run_id": "-",
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(record.end(Err(&error)), ExitCode::CannotCreate);
         // The folder is made where it is missing.
         let output = folder.path().join("a/b");
-        record.write(&output, &logger);
+        record.write(&output, &logger).unwrap();
         insta::assert_snapshot!(text_of(&output, &session), @r#"
         {
           "run_id": "-",
@@ -452,8 +452,8 @@ mod tests {
     fn a_folder_that_cannot_be_used_is_a_warning() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let (_, logger, record) = run();
-        record.write(file.path(), &logger);
-        record.write(Path::new("/proc/nothing"), &logger);
+        record.write(file.path(), &logger).unwrap_err();
+        record.write(Path::new("/proc/nothing"), &logger).unwrap_err();
         assert_eq!(fs_err::read(file.path()).unwrap(), b"");
     }
 

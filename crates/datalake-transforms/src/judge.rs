@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::levels::{Block, Levels, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
+use crate::ranking::Week;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
 use crate::rules::{
@@ -37,6 +38,8 @@ pub struct StayEvidence {
     pub suppressions: Vec<Suppression>,
     /// Both ends, for the comparison with the meters before and after; `None` without whole days.
     pub edges: Option<Edges>,
+    /// Week by week, for the comparison with siblings; empty where nothing else ever hung at the service point.
+    pub weeks: Vec<Week>,
     /// By the home's own baseline from the first onset of a hit; `None` without a hit or a baseline.
     pub loss: Option<Loss>,
     /// Usage of the hits of the two usage rules within the billable time, 10^-6 kWh.
@@ -112,6 +115,12 @@ fn has_received_channel(registry: &Registry, stay: &Stay) -> bool {
     })
 }
 
+fn has_siblings(context: &StayContext<'_>) -> bool {
+    context.stay.service_point.is_some_and(|place| {
+        (2..=COMPONENTS_OF_A_PLACE).contains(&context.registry.components_at(place).len())
+    })
+}
+
 fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
     let levels = context.levels;
     let blocks: Vec<Block> = levels.blocks(context.is_register());
@@ -147,6 +156,11 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
             (usable as f64 / present as f64) as f32
         },
         edges: Edges::new(levels),
+        weeks: if has_siblings(context) {
+            Week::all(levels)
+        } else {
+            Vec::new()
+        },
         loss: level_loss(context, &rules, billable),
         usage_micro: usage(context, &rules, billable),
         rules,
@@ -171,7 +185,16 @@ fn level_loss(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) 
     let onset = hits().map(|hit| hit.onset_day).min()?;
     let end = hits().map(|hit| hit.end_day).max()?;
     let days = onset.max(billable)..end + 1;
-    loss(context.levels, onset, days, context.is_register())
+    // A day counts if a level was low on it; of a meter that ran backwards now and then, the days on which it did.
+    let counts = |position: usize| {
+        let day = context.levels.day[position];
+        hits().any(|hit| {
+            let within = (hit.onset_day..=hit.end_day).contains(&day);
+            let row = context.levels.row[position] as usize;
+            within && (hit.rule != Rule::ReverseFlow || context.series.usable_negative_kwh[row] < 0)
+        })
+    };
+    loss(context.levels, onset, days, context.is_register(), counts)
 }
 
 fn usage(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) -> i64 {

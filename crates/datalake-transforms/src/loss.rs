@@ -56,12 +56,19 @@ pub fn first_billable_day(last_day: i32, months: u32) -> i32 {
     last_day.saturating_sub((f64::from(months) * MONTH_DAYS).round() as i32) + 1
 }
 
-/// Loss over the whole days in `days`, by the baseline of the year before `onset`; `None` without a baseline.
+/// Loss over the whole days in `days` that `counts` (given their positions in `levels`), by the baseline of the year
+/// before `onset`; `None` without a baseline.
 #[must_use]
-pub fn loss(levels: &Levels, onset: i32, days: Range<i32>, register: bool) -> Option<Loss> {
+pub fn loss(
+    levels: &Levels,
+    onset: i32,
+    days: Range<i32>,
+    register: bool,
+    counts: impl Fn(usize) -> bool,
+) -> Option<Loss> {
     let expectation = Expectation::fit(levels, onset, register)?;
     let mut loss = Loss::default();
-    for position in levels.positions(days) {
+    for position in levels.positions(days).filter(|&position| counts(position)) {
         let expected = expectation.kwh(levels, position);
         let actual = micro(levels.kwh[position]);
         let short = |kwh: f64| micro(kwh).saturating_sub(actual).max(0);
@@ -188,7 +195,14 @@ mod tests {
 
     fn lost(kwh: &[f64], onset: i32) -> Loss {
         let end = FIRST_DAY + kwh.len() as i32;
-        loss(&levels(kwh), FIRST_DAY + onset, FIRST_DAY + onset..end, false).unwrap()
+        loss(
+            &levels(kwh),
+            FIRST_DAY + onset,
+            FIRST_DAY + onset..end,
+            false,
+            |_| true,
+        )
+        .unwrap()
     }
 
     #[test]
@@ -232,7 +246,7 @@ mod tests {
             *index = -std::f64::consts::LN_2;
         }
         let onset = FIRST_DAY + 150;
-        let loss = loss(&all, onset, onset..onset + 50, false).unwrap();
+        let loss = loss(&all, onset, onset..onset + 50, false, |_| true).unwrap();
         assert!((loss.expected_micro - 200_000_000).abs() < 10_000_000, "{loss:?}");
         assert!((loss.lost_micro - 100_000_000).abs() < 10_000_000, "{loss:?}");
     }
@@ -254,7 +268,8 @@ mod tests {
                 &levels(&[8.0; 50]),
                 FIRST_DAY + 13,
                 FIRST_DAY + 13..FIRST_DAY + 50,
-                false
+                false,
+                |_| true
             ),
             None
         );

@@ -42,6 +42,8 @@ pub struct SuppressorConfig {
     pub late_paperwork: f64,
     /// A register: months between its readings hide when and how a level fell, so levels of registers open no case alone.
     pub billing_register: f64,
+    /// Another channel or meter of the service point rose by what this one fell.
+    pub sibling_rose: f64,
 }
 
 impl Default for SuppressorConfig {
@@ -61,6 +63,7 @@ impl Default for SuppressorConfig {
             planned_removal: 0.3,
             late_paperwork: 0.3,
             billing_register: 0.55,
+            sibling_rose: 0.2,
         }
     }
 }
@@ -84,6 +87,7 @@ impl SuppressorConfig {
             Suppressor::PlannedRemoval => self.planned_removal,
             Suppressor::LatePaperwork => self.late_paperwork,
             Suppressor::BillingRegister => self.billing_register,
+            Suppressor::SiblingRose => self.sibling_rose,
         }
     }
 
@@ -134,11 +138,13 @@ pub enum Suppressor {
     LatePaperwork,
     /// Totals of months only.
     BillingRegister,
+    /// Energy moved to a sibling.
+    SiblingRose,
 }
 
 impl Suppressor {
     /// All suppressors.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Vacancy,
         Self::MainsOffBefore,
         Self::Resumed,
@@ -153,6 +159,7 @@ impl Suppressor {
         Self::PlannedRemoval,
         Self::LatePaperwork,
         Self::BillingRegister,
+        Self::SiblingRose,
     ];
 
     /// Name, as in the config.
@@ -173,6 +180,7 @@ impl Suppressor {
             Self::PlannedRemoval => "planned_removal",
             Self::LatePaperwork => "late_paperwork",
             Self::BillingRegister => "billing_register",
+            Self::SiblingRose => "sibling_rose",
         }
     }
 }
@@ -233,6 +241,12 @@ impl Suppression {
             Suppressor::BillingRegister => {
                 format!(
                     "of {x:.0} days from the onset only the totals between readings of a register are known"
+                )
+            }
+            Suppressor::SiblingRose => {
+                format!(
+                    "other meters of the service point made up for {:.0} % of the fall",
+                    100.0 * x
                 )
             }
         }

@@ -9,10 +9,10 @@ use crate::env_vars;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Config")]
 pub struct ConfigArgs {
-    /// Set one config key, for instance `--set rules.sustained_drop.ratio=0.5`; repeatable.
+    /// Set one config key, for instance `--set rules.sustained_drop.max_ratio=0.5`; repeatable.
     ///
     /// The value is read as JSON where the key's default is not a text. In the environment the same is written
-    /// `DATALAKE__RULES__SUSTAINED_DROP__RATIO=0.5`.
+    /// `DATALAKE__RULES__SUSTAINED_DROP__MAX_RATIO=0.5`.
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     pub set: Vec<Assignment>,
     /// Print the resolved config with the origin of every value, and end.

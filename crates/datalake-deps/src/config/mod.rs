@@ -42,6 +42,6 @@ pub use error::ConfigError;
 pub use job_config::JobConfig;
 pub use key_path::KeyPath;
 pub use layers::{ConfigLayers, Origin};
-pub use redact::{is_secret, redact, redact_url};
+pub use redact::{is_secret, redact, redact_text, redact_url};
 pub use resolved::Resolved;
 pub use schema::schema_text;

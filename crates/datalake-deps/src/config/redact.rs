@@ -65,7 +65,7 @@ fn redact_below(value: &Value, secret: bool) -> Value {
     }
 }
 
-/// `https://user:word@host/x` without what stands before the `@`; any other text as it is.
+/// `https://user:word@host/x?token=y` without what stands before the `@` and after the `?`; any other text as it is.
 #[must_use]
 pub fn redact_url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
@@ -73,10 +73,35 @@ pub fn redact_url(text: &str) -> String {
     };
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_end);
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{REDACTED}@{host}{path}"),
-        None => text.to_owned(),
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{REDACTED}@{host}"),
+        None => authority.to_owned(),
+    };
+    let path = match path.split_once('?') {
+        Some((path, _)) => format!("{path}?{REDACTED}"),
+        None => path.to_owned(),
+    };
+    format!("{scheme}://{host}{path}")
+}
+
+/// A message with every URL in it as [`redact_url`] has it.
+#[must_use]
+pub fn redact_text(text: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || ['`', '"', '\'', '<', '>', '(', ')'].contains(&c);
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(ends) {
+        if word.contains("://") {
+            let (url, end) = match word.char_indices().next_back() {
+                Some((at, last)) if ends(last) => word.split_at(at),
+                _ => (word, ""),
+            };
+            out.push_str(&redact_url(url));
+            out.push_str(end);
+        } else {
+            out.push_str(word);
+        }
     }
+    out
 }
 
 #[cfg(test)]
@@ -101,6 +126,15 @@ mod tests {
         for key in ["keys", "monkey", "tokens_per_day", "keyword", "min_days", ""] {
             assert!(!is_secret(key), "{key}");
         }
+    }
+
+    #[test]
+    fn urls_in_messages_lose_their_secrets() {
+        assert_eq!(
+            redact_text("cannot read `s3://me:word@bucket/lake?token=abc`: not there (see https://host/x)"),
+            "cannot read `s3://***@bucket/lake?***`: not there (see https://host/x)"
+        );
+        assert_eq!(redact_text("a:b@c, no url, d/e?f=g"), "a:b@c, no url, d/e?f=g");
     }
 
     #[test]

@@ -100,6 +100,32 @@ pub(crate) fn discover(
     }
 }
 
+/// The folder of the table that `path` is or lies in, links followed; `None` where it lies in none.
+pub(crate) fn folder_around(
+    path: &Path,
+    root: &Path,
+    spec: &TableSpec,
+    config: &TableConfig,
+) -> Option<PathBuf> {
+    let path = resolved(path);
+    let (candidates, _) = candidates(root, spec, config);
+    candidates
+        .into_iter()
+        .filter(|folder| folder.is_dir())
+        .find(|folder| path.starts_with(resolved(folder)))
+}
+
+/// The path with its links followed as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for there in absolute.ancestors() {
+        if let (Ok(real), Ok(rest)) = (fs_err::canonicalize(there), absolute.strip_prefix(there)) {
+            return real.join(rest);
+        }
+    }
+    absolute
+}
+
 /// The paths that may be the table, and what to call them in a message.
 fn candidates(root: &Path, spec: &TableSpec, config: &TableConfig) -> (Vec<PathBuf>, Vec<String>) {
     if let Some(path) = &config.path {

@@ -224,11 +224,17 @@ impl Diagnostic for LakeError {
                 existing,
                 preset,
                 ..
-            } => format!(
-                "the preset is `{preset}` and the file has the columns {}; map them in the config's \
-                 `tables.{table}.columns`, or choose another `preset`",
-                list(existing)
-            ),
+            } => match existing.as_slice() {
+                // One column that holds what separates columns elsewhere.
+                [only] if only.contains([';', '\t', '|', ',']) => {
+                    format!("the file has one column, {}: set `csv.delimiter` in the config", list(existing))
+                }
+                _ => format!(
+                    "the preset is `{preset}` and the file has the columns {}; map them in the config's \
+                     `tables.{table}.columns`, or choose another `preset`",
+                    list(existing)
+                ),
+            },
             Self::ColumnAmbiguous { .. } => {
                 "map the column in the config to the exact name, or rename the others".to_owned()
             }

@@ -9,7 +9,7 @@ use super::clock::Clocks;
 use super::columns::TablePlan;
 use super::config::{FileFormat, LakeConfig, TableConfig};
 use super::csv_file::CsvFile;
-use super::discover::{DataFile, discover};
+use super::discover::{DataFile, discover, folder_around};
 use super::error::LakeError;
 use super::json_file::JsonFile;
 use super::measurements::{MeasurementScan, ScanOptions};
@@ -50,10 +50,23 @@ pub struct FileBatch {
     pub table: TableBatch,
 }
 
+/// `s3` of `s3://bucket/path`.
+fn url_scheme(path: &str) -> Option<&str> {
+    let (scheme, _) = path.split_once("://")?;
+    (!scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric())).then_some(scheme)
+}
+
 impl Lake {
     /// A lake in the folder `root`; an error if the folder is not there or the config names unknown tables or zones.
     pub fn open(root: impl Into<PathBuf>, config: LakeConfig) -> Result<Self, LakeError> {
         let root = root.into();
+        if let Some(scheme) = root.to_str().and_then(url_scheme) {
+            return Err(LakeError::Config {
+                key: "lake".to_owned(),
+                problem: format!("`{scheme}://` is no local folder"),
+                hint: "this build reads local folders: mount or copy the lake first".to_owned(),
+            });
+        }
         fs_err::read_dir(&root).map_err(LakeError::Read)?;
         let clocks = Clocks::new(&config)?;
         for name in config.tables.keys() {
@@ -91,6 +104,16 @@ impl Lake {
         let fallback = TableConfig::default();
         let table = self.config.tables.get(spec.name).unwrap_or(&fallback);
         discover(&self.root, spec, table)
+    }
+
+    /// The table whose folder `path` is or lies in, and that folder: what is written there would be read as the table.
+    #[must_use]
+    pub fn table_around(&self, path: &Path) -> Option<(&'static str, PathBuf)> {
+        let fallback = TableConfig::default();
+        model::TABLES.iter().find_map(|spec| {
+            let table = self.config.tables.get(spec.name).unwrap_or(&fallback);
+            Some((spec.name, folder_around(path, &self.root, spec, table)?))
+        })
     }
 
     /// Reads a whole table with all its canonical columns; a column that a file lacks is null in its batches.

@@ -98,6 +98,9 @@ impl Output {
                 let mut holder = String::new();
                 // The holder may be writing its name just now: then it stays unnamed.
                 let _ = file.take(200).read_to_string(&mut holder);
+                if holder.is_empty() {
+                    "a run that has just started".clone_into(&mut holder);
+                }
                 return Err(PublishError::Locked {
                     folder: self.folder.clone(),
                     holder,

@@ -269,8 +269,9 @@ fn judge_cases(truth: &[Truth], cases: &BTreeMap<String, Case>) -> CaseReport {
         thefts,
         recall: (all > 0).then(|| thefts as f64 / all as f64),
         delay_days: Spread::of(&delays(truth, cases, &|t| t.is_theft)),
-        true_lost_kwh: lost.iter().map(|l| l.0).sum(),
-        claimed_lost_kwh: lost.iter().map(|l| l.1).sum(),
+        // The sum of nothing is -0.
+        true_lost_kwh: lost.iter().map(|l| l.0).sum::<f64>() + 0.0,
+        claimed_lost_kwh: lost.iter().map(|l| l.1).sum::<f64>() + 0.0,
         lost_error: Spread::of(&lost.iter().map(|l| l.1 / l.0 - 1.0).collect::<Vec<_>>()),
         estimates: in_band.len(),
         in_band: (!in_band.is_empty())

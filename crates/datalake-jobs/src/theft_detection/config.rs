@@ -43,7 +43,7 @@ pub struct RawConfig {
     pub on_off_state: BTreeMap<String, OnOff>,
     /// How CSV files are written, in every table that does not say otherwise.
     pub csv: CsvConfig,
-    /// Further formats of text timestamps (`strftime` style), tried before the built-in ones.
+    /// Further formats of text timestamps (Oracle elements, as in `DD-MON-YYYY HH24:MI:SS`), tried before the built-in ones.
     pub timestamp_formats: Vec<String>,
     /// Whether numbers in text have a decimal comma.
     pub decimal_comma: bool,

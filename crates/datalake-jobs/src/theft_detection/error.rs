@@ -1,5 +1,7 @@
 //! Everything that can end the job early.
 
+use std::path::PathBuf;
+
 use arrow::error::ArrowError;
 use datalake_deps::config::ConfigError;
 use datalake_deps::diagnostic::Diagnostic;
@@ -64,7 +66,9 @@ pub enum JobError {
         reasons: String,
     },
     /// `explain` was asked for something that has no data.
-    #[error("service point `{id}` has no score: it is not in the lake, or has no measurements")]
+    #[error(
+        "service point `{id}` has no score: it is not in the lake, or nothing of it measures delivered kWh"
+    )]
     UnknownServicePoint {
         /// What was asked for.
         id: String,
@@ -75,6 +79,19 @@ pub enum JobError {
     /// The schema could not be written as JSON.
     #[error("cannot write the schema of the config: this is a bug, please report it")]
     Schema(#[source] serde_json::Error),
+    /// The output would become input.
+    #[error("the output `{output}` lies in the folder of the table `{table}`, `{}`", folder.display())]
+    OutputInTable {
+        /// Where the tables should go.
+        output: String,
+        /// The table.
+        table: &'static str,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// The tables are there, and the record is not.
+    #[error("the tables are published, but the run's record cannot be written")]
+    Record(#[source] std::io::Error),
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Stdout(#[source] std::io::Error),
@@ -105,7 +122,13 @@ impl Diagnostic for JobError {
             Self::Lake(error) => error.exit_code(),
             Self::Publish(error) => error.exit_code(),
             Self::Stopped(error) => error.exit_code(),
+            // A file that may not be read is as good as not there.
+            Self::Fingerprint(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                ExitCode::NoInput
+            }
             Self::Store(_) | Self::Fingerprint(_) | Self::Stdout(_) => ExitCode::Io,
+            Self::OutputInTable { .. } => ExitCode::Config,
+            Self::Record(_) => ExitCode::CannotCreate,
             Self::Transform(TransformError::Parameter { .. }) => ExitCode::Config,
             Self::Transform(TransformError::Bug(_)) | Self::Arrow(_) | Self::Schema(_) => ExitCode::Bug,
             Self::Transform(_) | Self::TooManyRejected { .. } => ExitCode::BadData,
@@ -140,6 +163,8 @@ impl Diagnostic for JobError {
                  `--dry-run` lists them by reason, max_rejected_share allows more"
                     .to_owned(),
             ),
+            Self::OutputInTable { .. } => Some("publish beside the lake, or in a folder of its own".to_owned()),
+            Self::Record(_) => Some("make the output folder writable and run again with --force".to_owned()),
             Self::UnknownServicePoint { .. } => {
                 Some("ids are compared exactly, leading zeros included; a meter that was never installed goes by its measuring component's id".to_owned())
             }

@@ -2,14 +2,15 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 
 use clap::Parser as _;
 use datalake_deps::config::{ConfigLayers, JobConfig, Resolved, schema_text};
 use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
-use datalake_deps::lake::Lake;
 use datalake_deps::lake::model::MEASUREMENTS;
+use datalake_deps::lake::{Lake, LakeError};
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
 use datalake_deps::run_record::{Rows, RunRecord, Status};
@@ -122,6 +123,9 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
         resolved?;
         return Err(JobError::Missing { what: "output" });
     };
+    if let Ok(resolved) = &resolved {
+        refuse_output_in_a_table(resolved, &folder)?;
+    }
     let output = Output::open(folder)?;
     let mut lock = output.lock(session.run_id())?;
     let mut record = RunRecord::start(session, VERSION);
@@ -141,8 +145,37 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
         .map(|(status, _)| *status)
         .map_err(|error| error as &dyn Diagnostic);
     record.end(ended);
-    record.write(output.folder(), log);
-    print(&outcome?.1)
+    let recorded = record.write(output.folder(), log);
+    let (_, text) = outcome?;
+    print(&text)?;
+    // The tables are published, but who reads run.json would believe the run before.
+    recorded.map_err(JobError::Record)
+}
+
+/// What is published into a table's folder would be read as that table by the next run.
+fn refuse_output_in_a_table(resolved: &Resolved<RawConfig>, output: &str) -> Result<(), JobError> {
+    if output.contains("://") {
+        return Err(JobError::Lake(LakeError::Config {
+            key: "output".to_owned(),
+            problem: "it is no local folder".to_owned(),
+            hint: "this build writes to local folders".to_owned(),
+        }));
+    }
+    let Some(lake) = &resolved.value.lake else {
+        return Ok(());
+    };
+    // What is wrong with the lake itself is said, and recorded, by the run.
+    let around = Lake::open(lake, resolved.value.lake_config())
+        .ok()
+        .and_then(|lake| lake.table_around(Path::new(output)));
+    match around {
+        Some((table, folder)) => Err(JobError::OutputInTable {
+            output: output.to_owned(),
+            table,
+            folder,
+        }),
+        None => Ok(()),
+    }
 }
 
 fn resolve(args: &Args, config: Option<JobConfig>) -> Result<Resolved<RawConfig>, JobError> {

@@ -522,3 +522,33 @@ fn a_wrong_flag() {
     For more information, try '--help'.
     ");
 }
+
+#[test]
+fn an_output_inside_a_table() {
+    let folder = small_with(COMPONENTS, &small()[COMPONENTS]);
+    let output = folder.lake().join("measurements/theft");
+    assert_snapshot!(job(&folder.lake(), &output).run().verdict(), @r"
+    exit 78
+    error: the output `[lake]/measurements/theft` lies in the folder of the table `measurements`, `[lake]/measurements`
+    hint: publish beside the lake, or in a folder of its own
+    ");
+    assert!(!output.exists());
+}
+
+#[test]
+fn folders_that_are_urls_keep_their_secrets() {
+    let folder = small_with(COMPONENTS, &small()[COMPONENTS]);
+    let url = std::path::Path::new("s3://id:word@bucket/lake?token=abc");
+    assert_snapshot!(job(url, &folder.output()).run().verdict(), @r"
+    exit 78
+    error: the config's `lake` is wrong: `s3://` is no local folder
+    hint: this build reads local folders: mount or copy the lake first
+    ");
+    let record = std::fs::read_to_string(folder.output().join("run.json")).unwrap();
+    assert!(!record.contains("word") && !record.contains("abc"), "{record}");
+    assert_snapshot!(job(&folder.lake(), url).run().verdict(), @r"
+    exit 78
+    error: the config's `output` is wrong: it is no local folder
+    hint: this build writes to local folders
+    ");
+}

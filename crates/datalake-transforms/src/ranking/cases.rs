@@ -16,7 +16,7 @@ use crate::loss::Loss;
 use crate::model::MICRO;
 use crate::peers::Peers;
 use crate::registry::Registry;
-use crate::rules::{RuleConfig, RuleEvidence};
+use crate::rules::{Rule, RuleConfig, RuleEvidence};
 
 /// Name of the table of cases.
 pub const CASES_TABLE: &str = "theft_cases";
@@ -52,10 +52,10 @@ fn reason_fields() -> Fields {
 /// | service_point_id | null for a meter that was never installed anywhere |
 /// | device_id, measuring_component_id | the meter with the strongest evidence |
 /// | score | 0..1 |
-/// | onset_date, last_date | first onset of a reason; last day with data |
+/// | onset_date, last_date | first onset of a reason other than `PEER_LOW`; last day with data |
 /// | reasons | hits, strongest first; `kwh` is the energy at stake by that rule alone |
 /// | suppressors | what speaks against theft, `rule: name: why` |
-/// | expected_kwh, actual_kwh | over the whole days from the onset, within the billable time |
+/// | expected_kwh, actual_kwh | over the days that the energy lost is counted on, within the billable time; what was counted without a contract is expected and not part of the actual |
 /// | lost_kwh, lost_kwh_p10, lost_kwh_p90 | energy lost and its band; null where there is no baseline |
 /// | lost_amount | lost_kwh times the tariff; null without one |
 /// | actual_share | usable intervals / all intervals |
@@ -195,6 +195,9 @@ impl Tables<'_> {
         for subject in subjects() {
             let mut onset = i32::MAX;
             let mut last = i32::MIN;
+            // The window that PEER_LOW looks at moves on with every day: it dates nothing, unless there is nothing else.
+            let dates = |rule: Rule| rule != Rule::PeerLow;
+            let dated = subject.reasons.iter().any(|reason| dates(reason.rule));
             for reason in &subject.reasons {
                 let rule = self.rule(reason)?;
                 append_reason(
@@ -202,7 +205,9 @@ impl Tables<'_> {
                     rule,
                     subject_id(self.stay(subject), self.registry),
                 )?;
-                onset = onset.min(rule.onset_day);
+                if dates(reason.rule) || !dated {
+                    onset = onset.min(rule.onset_day);
+                }
                 last = last.max(self.evidence[reason.stay].last_day);
             }
             reasons.append(true);

@@ -1,6 +1,6 @@
 //! Scores: what every rule contributes, and what they come to.
 
-use super::{Reason, Subject};
+use super::{Reason, Subject, siblings};
 use crate::judge::StayEvidence;
 use crate::loss::Loss;
 use crate::registry::Registry;
@@ -83,7 +83,8 @@ pub(super) fn score(
     (evidence, subjects)
 }
 
-/// Adds `DROP_AFTER_EXCHANGE` to every stay, and to the old meter the suppressor of an exchange with continuity.
+/// Adds `DROP_AFTER_EXCHANGE` to every stay, to the old meter the suppressor of an exchange with continuity, and what
+/// siblings made up for.
 fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &RuleConfig) {
     let device = |stay: &StayEvidence| registry.components[stay.component as usize].device_id.as_deref();
     let found: Vec<(Option<usize>, RuleEvidence)> = stays
@@ -117,9 +118,10 @@ fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &Rule
             continue_as_before(stays, old, new, config);
         }
     }
-    for stay in stays {
+    for stay in stays.iter_mut() {
         stay.rules.sort_by_key(|rule| rule.rule);
     }
+    siblings::suppress(stays, config);
 }
 
 /// A fault of the old meter that the new one mended speaks against theft.

@@ -53,6 +53,7 @@ fn stay(component: u32, rules: &[RuleEvidence]) -> StayEvidence {
         rules: rules.to_vec(),
         suppressions: Vec::new(),
         edges: None,
+        weeks: Vec::new(),
         loss: None,
         usage_micro: 0,
     }

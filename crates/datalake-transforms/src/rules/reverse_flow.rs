@@ -1,6 +1,8 @@
 //! `REVERSE_FLOW`: negative energy, or a register that fell without rolling over, where no channel receives energy.
 //!
-//! A meter turned round counts backwards. A hit needs `min_days` days whose negative intervals add up to `min_kwh_per_day` or more.
+//! A meter turned round counts backwards. A hit needs `min_days` days whose negative intervals add up to `min_kwh_per_day` or more,
+//! none of them more than [`APART_DAYS`] from the next. How sure it is depends on how many there are, and on how much of the
+//! home's usual day they are: corrections that were booked as negative values are few or small.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,12 @@ use crate::model::MICRO;
 
 /// Days with negative energy that make a hit as sure as it gets.
 const SURE_DAYS: f64 = 14.0;
+
+/// Days between two days with negative energy that still belong together.
+const APART_DAYS: i32 = 60;
+
+/// Share of the usual day that the negative energy of a day must be to count wholly; from nothing on it counts half.
+const FULL_SHARE: f64 = 0.05;
 
 /// Thresholds of `REVERSE_FLOW`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,37 +62,68 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         return RuleEvidence::not_judged(Rule::ReverseFlow, Gap::ReceivedChannel, threshold);
     }
     let least = (config.min_kwh_per_day * MICRO as f64).round() as i64;
-    let mut days = 0_u32;
-    let mut span = (0, 0);
-    let mut total = 0_i64;
-    for row in context.rows.clone() {
-        let negative = context.series.usable_negative_kwh[row].saturating_neg();
-        total = total.saturating_add(negative);
-        if negative >= least {
-            let day = context.series.day[row];
-            if days == 0 {
-                span.0 = day;
-            }
-            span.1 = day;
-            days += 1;
-        }
-    }
-    let hit = days >= config.min_days;
+    let run = longest(context, least);
+    let days = f64::from(run.days);
+    let hit = run.days >= config.min_days;
     let strength = if hit {
-        0.7 + 0.3 * ramp(f64::from(days), threshold, SURE_DAYS.max(threshold + 1.0))
+        let number = 0.7 + 0.3 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0));
+        let usual = context.levels.median_kwh.abs();
+        let share = run.total as f64 / MICRO as f64 / days / usual;
+        // Without a usual day there is nothing to be small against.
+        let size = if usual > 0.0 {
+            ramp(share, 0.0, FULL_SHARE)
+        } else {
+            1.0
+        };
+        number * (0.5 + 0.5 * size)
     } else {
-        0.3 * f64::from(days) / threshold
+        0.3 * days / threshold
     };
     RuleEvidence {
         rule: Rule::ReverseFlow,
         verdict: if hit { Verdict::Hit } else { Verdict::Miss },
         value: days as f32,
         threshold: threshold as f32,
-        onset_day: span.0,
-        end_day: span.1,
+        onset_day: run.span.0,
+        end_day: run.span.1,
         strength: strength as f32,
-        kwh_micro: total,
+        kwh_micro: run.total,
     }
+}
+
+/// Days with negative energy that lie near each other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    days: u32,
+    span: (i32, i32),
+    /// Negative energy, 10^-6 kWh without the sign.
+    total: i64,
+}
+
+/// The run of most days, the latest of equals.
+fn longest(context: &StayContext<'_>, least: i64) -> Run {
+    let mut best = Run::default();
+    let mut run = Run::default();
+    for row in context.rows.clone() {
+        let negative = context.series.usable_negative_kwh[row].saturating_neg();
+        if negative < least {
+            continue;
+        }
+        let day = context.series.day[row];
+        if run.days == 0 || day - run.span.1 > APART_DAYS {
+            run = Run {
+                span: (day, day),
+                ..Run::default()
+            };
+        }
+        run.days += 1;
+        run.span.1 = day;
+        run.total = run.total.saturating_add(negative);
+        if run.days >= best.days {
+            best = run;
+        }
+    }
+    best
 }
 
 #[cfg(test)]
@@ -98,6 +137,38 @@ mod tests {
         let mut kwh = home(1, 120, 8.0);
         kwh[100..110].fill(-2.0);
         Profiles::daily(0, FIRST_DAY, &kwh)
+    }
+
+    #[test]
+    fn days_far_apart_do_not_add_up() {
+        let mut kwh = home(1, 120, 8.0);
+        let world = World::steady(installed(), 120);
+        (kwh[10], kwh[71]) = (-2.0, -2.0);
+        let (evidence, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::ReverseFlow);
+        assert_eq!((evidence.verdict, evidence.value as i32), (Verdict::Miss, 1));
+        assert_eq!(evidence.onset_day, FIRST_DAY + 71);
+        kwh[70] = -2.0;
+        let (evidence, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::ReverseFlow);
+        assert_eq!((evidence.verdict, evidence.value as i32), (Verdict::Hit, 3));
+    }
+
+    #[test]
+    fn what_is_next_to_nothing_of_a_day_is_half_as_sure() {
+        let world = World::steady(installed(), 120);
+        let strength = |negative: f64| {
+            let mut kwh = vec![8.0; 120];
+            kwh[50..52].fill(-negative);
+            f64::from(
+                world
+                    .rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::ReverseFlow)
+                    .0
+                    .strength,
+            )
+        };
+        // Two days are 0.7; 0.01 of 8 kWh is 1/40 of the full share, 0.4 and more all of it.
+        assert!((strength(0.01) - 0.7 * (0.5 + 0.5 / 40.0)).abs() < 1e-6);
+        assert!((strength(0.4) - 0.7).abs() < 1e-6);
+        assert!((strength(8.0) - 0.7).abs() < 1e-6);
     }
 
     #[test]

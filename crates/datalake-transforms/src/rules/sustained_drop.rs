@@ -94,7 +94,13 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
     let lost = hit
         .then(|| {
             let fallen = step.onset_day..step.last_day + 1;
-            loss(context.levels, step.onset_day, fallen, context.is_register())
+            loss(
+                context.levels,
+                step.onset_day,
+                fallen,
+                context.is_register(),
+                |_| true,
+            )
         })
         .flatten();
     (

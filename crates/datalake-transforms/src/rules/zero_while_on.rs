@@ -149,6 +149,11 @@ fn scattered(context: &StayContext<'_>) -> Option<ZeroRun> {
     (lived_in && run.baseline_kwh > config.min_baseline_kwh_per_day).then_some(run)
 }
 
+/// What zeros count that still go on where the data end: so far they may be a journey with the mains switched off.
+fn journey(days: f64, threshold: f64) -> f64 {
+    0.8 + 0.2 * ramp(days, threshold, 2.0 * threshold)
+}
+
 pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>) {
     let config = &context.config.zero_while_on;
     let levels = context.levels;
@@ -182,7 +187,13 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
         };
     if let Some(run) = hit {
         let days = run.zero_days as f64;
-        let strength = 0.7 + 0.3 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0));
+        let sure = 0.7 + 0.3 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0));
+        let goes_on = run.positions.end == levels.len();
+        let strength = if goes_on {
+            sure * journey(days, threshold)
+        } else {
+            sure
+        };
         let kwh = run.baseline_kwh * days;
         let found = evidence(
             Verdict::Hit,
@@ -223,13 +234,22 @@ mod tests {
         let (evidence, against) = judged(&scaled(vec![8.0; 200], 186..200, 0.0));
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 14.0).abs() < 1e-6);
-        assert!((evidence.strength - 0.7).abs() < 1e-6);
+        assert!((evidence.strength - 0.7 * 0.8).abs() < 1e-6);
         assert_eq!(
             (evidence.onset_day, evidence.end_day),
             (FIRST_DAY + 186, FIRST_DAY + 199)
         );
         assert_eq!(evidence.kwh_micro, 14 * 8_000_000);
         assert_eq!(against, []);
+    }
+
+    #[test]
+    fn zeros_that_end_or_last_are_surer_than_a_journey() {
+        let strength = |zeros| f64::from(judged(&scaled(vec![8.0; 200], zeros, 0.0)).0.strength);
+        assert!((strength(176..190) - 0.7).abs() < 1e-6);
+        // 21 days: 0.7 + 0.3 x 7/46, half way from 0.8 to 1.
+        assert!((strength(179..200) - 0.9 * (0.7 + 0.3 * 7.0 / 46.0)).abs() < 1e-6);
+        assert!((strength(172..200) - (0.7 + 0.3 * 14.0 / 46.0)).abs() < 1e-6);
     }
 
     #[test]
