@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::atomic_file;
@@ -32,7 +32,7 @@ pub enum Status {
 }
 
 /// Rows of the measurements by what became of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     /// All rows read.
     pub read: u64,
@@ -187,6 +187,19 @@ impl RunRecord {
         });
     }
 
+    /// Takes over the account of the rows behind the version in `manifest` from the record that lies in `folder`, for a
+    /// run that found nothing to do: the newest record still says what the published tables rest on.
+    pub fn keep_rows(&mut self, folder: &Path, manifest: &Manifest) {
+        let kept = fs_err::read(folder.join("run.json"))
+            .ok()
+            .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
+            .filter(|record| record["output_version"] == manifest.version.as_str())
+            .and_then(|mut record| serde_json::from_value(record["rows"].take()).ok());
+        if let Some(rows) = kept {
+            self.rows = rows;
+        }
+    }
+
     /// Notes what is published.
     pub fn set_output(&mut self, manifest: &Manifest) {
         self.output_version = Some(manifest.version.clone());
@@ -255,7 +268,6 @@ mod tests {
     use std::io;
 
     use proptest::prelude::*;
-    use serde::Deserialize;
 
     use super::*;
     use crate::config::{ConfigLayers, JobConfig};

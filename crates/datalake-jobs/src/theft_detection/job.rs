@@ -16,6 +16,7 @@ use datalake_deps::publish::{Output, OutputLock, Provenance};
 use datalake_deps::run_record::{Rows, RunRecord, Status};
 use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
 use datalake_transforms::accounting::RowCounts;
+use datalake_transforms::findings::{Finding, Severity};
 use datalake_transforms::registry::Registry;
 
 use super::args::{Args, Command};
@@ -231,6 +232,7 @@ impl Job<'_> {
             && !force
         {
             record.set_output(&manifest);
+            record.keep_rows(output.folder(), &manifest);
             return Ok((Status::Unchanged, format!("unchanged: {folder} is up to date\n")));
         }
         let found = self.compute(&lake, record)?;
@@ -259,6 +261,16 @@ impl Job<'_> {
             outcome,
             ..
         } = assessed;
+        if counts.used == 0 {
+            findings.merge_one(Finding {
+                table: MEASUREMENTS.name.to_owned(),
+                code: "nothing_to_judge".to_owned(),
+                severity: Severity::Warning,
+                rows: counts.read,
+                example_key: String::new(),
+                message: "no row is usable energy in kWh: check component types, units and preset".to_owned(),
+            });
+        }
         rejected.sort_unstable();
         let of_rejected = rejected::findings(&rejected, &findings);
         findings.merge(of_rejected);
