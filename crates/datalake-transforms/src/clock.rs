@@ -19,6 +19,9 @@ use crate::error::TransformError;
 /// Microseconds of a second.
 const SECOND_MICRO: i64 = 1_000_000;
 
+/// What legal time may differ from a clock taken for it: an hour in summer, and another for zones that shift by two.
+const DOUBT_SECONDS: i64 = 2 * 3600;
+
 /// The two clocks of the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -27,15 +30,17 @@ pub struct ClockConfig {
     /// daylight saving.
     pub measurement_time_zone: String,
     /// The clock of install events and on/off histories: an IANA zone such as `Europe/London`, `UTC`, or a fixed
-    /// offset.
-    pub install_time_zone: String,
+    /// offset. Absent: taken for the measurement clock, and within two hours of an install, a removal or a switch
+    /// nothing is decided against a customer, because legal time may be an hour off all summer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub install_time_zone: Option<String>,
 }
 
 impl Default for ClockConfig {
     fn default() -> Self {
         Self {
             measurement_time_zone: "UTC".to_owned(),
-            install_time_zone: "UTC".to_owned(),
+            install_time_zone: None,
         }
     }
 }
@@ -45,6 +50,7 @@ impl Default for ClockConfig {
 pub struct LegalClock {
     zone: TimeZone,
     offset_seconds: i64,
+    known: bool,
 }
 
 /// A legal time on the measurement clock.
@@ -79,7 +85,7 @@ impl LegalClock {
                   shifted for daylight saving"
                     .to_owned(),
         })?;
-        let name = config.install_time_zone.trim();
+        let name = config.install_time_zone.as_deref().unwrap_or(name).trim();
         let zone = match fixed_offset(name) {
             Some(seconds) => Offset::from_seconds(seconds).ok().map(TimeZone::fixed),
             None => TimeZoneDatabase::bundled().get(name).ok(),
@@ -93,7 +99,14 @@ impl LegalClock {
         Ok(Self {
             zone,
             offset_seconds: i64::from(offset_seconds),
+            known: config.install_time_zone.is_some(),
         })
+    }
+
+    /// Seconds around a legal time in which it is in doubt what holds: none where the zone is known.
+    #[must_use]
+    pub fn doubt_seconds(&self) -> i64 {
+        if self.known { 0 } else { DOUBT_SECONDS }
     }
 
     /// Brings a naive legal time, in microseconds since 1970-01-01 00:00 of that clock, to the measurement clock.
@@ -154,7 +167,7 @@ mod tests {
     fn clock(measurement: &str, install: &str) -> LegalClock {
         LegalClock::new(&ClockConfig {
             measurement_time_zone: measurement.to_owned(),
-            install_time_zone: install.to_owned(),
+            install_time_zone: Some(install.to_owned()),
         })
         .unwrap()
     }
@@ -279,7 +292,7 @@ mod tests {
         let refuse = |measurement: &str, install: &str| {
             LegalClock::new(&ClockConfig {
                 measurement_time_zone: measurement.to_owned(),
-                install_time_zone: install.to_owned(),
+                install_time_zone: Some(install.to_owned()),
             })
             .unwrap_err()
             .to_string()

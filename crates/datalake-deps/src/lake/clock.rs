@@ -38,10 +38,11 @@ impl Clocks {
                 hint: "write the zone's standard offset, for instance `+01:00`".to_owned(),
             });
         }
-        Ok(Self {
-            measurement,
-            legal: zone("install_time_zone", &config.install_time_zone)?,
-        })
+        let legal = match &config.install_time_zone {
+            Some(name) => zone("install_time_zone", name)?,
+            None => measurement.clone(),
+        };
+        Ok(Self { measurement, legal })
     }
 
     /// The zone of a table's clock.
@@ -220,7 +221,7 @@ mod tests {
         hint: write the zone's standard offset, for instance `+01:00`
         ");
         let config = LakeConfig {
-            install_time_zone: "Europe/Atlantis".to_owned(),
+            install_time_zone: Some("Europe/Atlantis".to_owned()),
             ..LakeConfig::default()
         };
         assert!(Clocks::new(&config).is_err());

@@ -15,8 +15,8 @@ pub struct LakeConfig {
     pub preset: Preset,
     /// Clock of `measurements` and `temperature`: a fixed offset such as `+01:00`, or `UTC`.
     pub measurement_time_zone: String,
-    /// Clock of all other tables: an IANA zone such as `Europe/Berlin`, or an offset.
-    pub install_time_zone: String,
+    /// Clock of all other tables: an IANA zone such as `Europe/Berlin`, or an offset; that of the measurements if absent.
+    pub install_time_zone: Option<String>,
     /// How CSV files are written, in every table that does not say otherwise.
     pub csv: CsvConfig,
     /// Further formats of text timestamps, tried before the built-in ones; `DD-MM-YYYY` is no longer
@@ -33,7 +33,7 @@ impl Default for LakeConfig {
         Self {
             preset: Preset::Canonical,
             measurement_time_zone: "UTC".to_owned(),
-            install_time_zone: "UTC".to_owned(),
+            install_time_zone: None,
             csv: CsvConfig::default(),
             timestamp_formats: Vec::new(),
             decimal_comma: false,

@@ -27,8 +27,9 @@ pub struct RawConfig {
     pub preset: Preset,
     /// Clock of the measurements, never shifted for daylight saving: a fixed offset such as `+01:00`, or `UTC`.
     pub measurement_time_zone: String,
-    /// Legal clock of install events and on/off history: an IANA zone such as `Europe/London`.
-    pub install_time_zone: String,
+    /// Legal clock of install events and on/off history: an IANA zone such as `Europe/London`. Without it the clock of
+    /// the measurements is taken, and within two hours of an install, a removal or a switch nobody is accused.
+    pub install_time_zone: Option<String>,
     /// Whether `device_config_id` and `device_id` are the same ids, for lakes without a `device_config` table.
     pub device_config_is_device: bool,
     /// Component type codes, merged over the built-in ones.

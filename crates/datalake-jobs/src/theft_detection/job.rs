@@ -306,6 +306,11 @@ impl Job<'_> {
         let Self {
             session, log, config, ..
         } = self;
+        if config.lake.install_time_zone.is_none() {
+            tracing::warn!(
+                "install_time_zone is not set: within two hours of installs, removals and switches nothing is decided"
+            );
+        }
         let dimensions = record.time("read the registry", || extract::dimensions(lake, config))?;
         let registry = dimensions.registry;
         for table in &dimensions.rows {

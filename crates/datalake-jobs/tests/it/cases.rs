@@ -442,6 +442,10 @@ fn summer_time_accuses_nobody() {
     let wrong = judged(&["install_time_zone=UTC"]);
     let scores = table(&wrong.output(), "theft_scores");
     assert_eq!(codes(&scores, "SP-SUMMER-TIME"), ["USAGE_DISCONNECTED"]);
+    // Where nobody says which clock it is, what happens near its edges accuses nobody.
+    let unknown = judged(&["install_time_zone=null"]);
+    let scores = table(&unknown.output(), "theft_scores");
+    assert!(codes(&scores, "SP-SUMMER-TIME").is_empty());
 }
 
 /// The correction counts: without it the home would have been at zero for 21 days.

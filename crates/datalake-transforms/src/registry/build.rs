@@ -125,6 +125,9 @@ pub fn build(
 
     let mut registry = Registry::new(components, service_points);
     registry.overlaps = overlaps;
+    for component in &mut registry.components {
+        component.doubt_seconds = rules.clock.doubt_seconds();
+    }
     let (findings, rejected) = notes.finish();
     Ok((registry, findings, rejected))
 }
@@ -266,5 +269,6 @@ fn component(
         register_digits: channel.register_digits,
         periods: periods.collect(),
         block_ends: Vec::new(),
+        doubt_seconds: 0,
     }
 }

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(rules.component_types["E-KWH-15-DEL"].interval_seconds, Some(900));
         assert_eq!(rules.install_status.get("INSTALLED"), Some(InstallStatus::Off));
         assert_eq!(rules.install_status.get("OFF"), Some(InstallStatus::Off));
-        assert_eq!(config.clocks.install_time_zone, "UTC");
+        assert_eq!(config.clocks.install_time_zone, None);
     }
 
     #[test]

@@ -45,6 +45,23 @@ impl Component {
     /// How the interval `(start, end]` stands to the periods; seconds on the measurement clock, `start < end`.
     #[must_use]
     pub fn coverage(&self, start: i64, end: i64) -> Coverage {
+        let found = self.coverage_as_recorded(start, end);
+        if self.beyond_doubt(found, start, end) {
+            found
+        } else {
+            Coverage::Cut
+        }
+    }
+
+    /// Whether a state that would tell against the customer holds [`Component::doubt_seconds`] around the interval too.
+    fn beyond_doubt(&self, found: Coverage, start: i64, end: i64) -> bool {
+        let doubt = self.doubt_seconds;
+        doubt == 0
+            || !matches!(found, Coverage::Off(_) | Coverage::Uninstalled)
+            || self.coverage_as_recorded(start.saturating_sub(doubt), end.saturating_add(doubt)) == found
+    }
+
+    fn coverage_as_recorded(&self, start: i64, end: i64) -> Coverage {
         let begun = self.periods.partition_point(|period| period.start <= start);
         if let Some(position) = self.last_reaching(begun, end) {
             return self.state(position, start, end);
@@ -66,7 +83,7 @@ impl Component {
         // uniform only if that one covers the day whole.
         let begun = self.periods.partition_point(|period| period.start < end);
         let Some(position) = self.last_reaching(begun, start + 1) else {
-            return Some(Coverage::Uninstalled);
+            return Some(Coverage::Uninstalled).filter(|&found| self.beyond_doubt(found, start, end));
         };
         let period = &self.periods[position];
         if period.start > start || period.end < end {
@@ -74,7 +91,7 @@ impl Component {
         }
         match self.state(position, start, end) {
             Coverage::Cut => None,
-            uniform => Some(uniform),
+            uniform => Some(uniform).filter(|&found| self.beyond_doubt(found, start, end)),
         }
     }
 
@@ -132,6 +149,44 @@ mod tests {
         };
         component.index_periods();
         component
+    }
+
+    #[test]
+    fn edges_on_an_unknown_clock_accuse_nobody() {
+        let mut stay = component(vec![period(
+            "E",
+            100 * HOUR,
+            200 * HOUR,
+            &[(100 * HOUR, true), (150 * HOUR, false)],
+        )]);
+        stay.doubt_seconds = 2 * HOUR;
+        for (start, expected) in [
+            (96, Coverage::Uninstalled),
+            (98, Coverage::Cut),
+            (99, Coverage::Cut),
+            (100, Coverage::On(0)),
+            (149, Coverage::On(0)),
+            (150, Coverage::Cut),
+            (151, Coverage::Cut),
+            (152, Coverage::Off(0)),
+            (197, Coverage::Off(0)),
+            (198, Coverage::Cut),
+            (201, Coverage::Cut),
+            (202, Coverage::Uninstalled),
+        ] {
+            assert_eq!(
+                stay.coverage(start * HOUR, (start + 1) * HOUR),
+                expected,
+                "{start}"
+            );
+        }
+        // Days of 24 hours: 0..4 before the stay, 5 and 6 inside, 9 and later after it.
+        assert_eq!(stay.uniform_day(3), Some(Coverage::Uninstalled));
+        assert_eq!(stay.uniform_day(5), Some(Coverage::On(0)));
+        assert_eq!(stay.uniform_day(7), Some(Coverage::Off(0)));
+        assert_eq!(stay.uniform_day(9), Some(Coverage::Uninstalled));
+        stay.periods[0].end = 216 * HOUR;
+        assert_eq!(stay.uniform_day(8), None, "the removal is at the day's end");
     }
 
     #[test]

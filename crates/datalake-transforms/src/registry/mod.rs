@@ -69,6 +69,9 @@ pub struct Component {
     /// Greatest end in each block of `periods`, so that a search among very many can skip; empty is right too,
     /// only slower. See [`Component::index_periods`].
     pub block_ends: Vec<i64>,
+    /// Seconds on either side of the edges of periods and of switches in which it is in doubt whether it was off or
+    /// not installed: intervals there are cut. 0 where the legal clock is known.
+    pub doubt_seconds: i64,
 }
 
 /// One stay of a device at a service point. Times are seconds since 1970-01-01 00:00 on the measurement clock.

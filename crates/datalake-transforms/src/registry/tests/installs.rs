@@ -199,7 +199,7 @@ fn an_hour_wrong_all_summer() {
     let legal = RegistryConfig {
         clocks: ClockConfig {
             measurement_time_zone: "UTC".to_owned(),
-            install_time_zone: "Europe/London".to_owned(),
+            install_time_zone: Some("Europe/London".to_owned()),
         },
         ..RegistryConfig::default()
     };
