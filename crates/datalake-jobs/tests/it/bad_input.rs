@@ -316,6 +316,18 @@ fn removals_before_their_installs_beyond_what_the_whole_lake_may_have() {
 }
 
 #[test]
+fn install_events_of_other_ids() {
+    let mut files = small();
+    let installs = files.get_mut(INSTALLS).unwrap();
+    *installs = installs.replace(",DC-", ",XX-");
+    assert_snapshot!(run(&Folder::with_lake(&files)).verdict(), @r"
+    exit 65
+    error: no id of `install_event.device_config_id` (for example `XX-1`) is met by one of `measuring_component.device_config_id` (for example `DC-1`)
+    hint: without install events every meter would seem to hang nowhere; deliver both with the same ids, prefixes and leading zeros included, or map other columns with tables.install_event.columns.device_config_id or tables.measuring_component.columns.device_config_id in the config
+    ");
+}
+
+#[test]
 fn duplicate_ids() {
     let mut files = small();
     files.get_mut("device/device.csv").unwrap().push_str("D-1\n");

@@ -20,6 +20,10 @@ use crate::model::{ComponentType, MICRO};
 /// Registers with more digits would leave the range of 64-bit integers of 10^-6 units.
 const MAX_REGISTER_DIGITS: i64 = 12;
 
+/// Share of the energy components that may lack install events. Where it is more, not that many meters hang nowhere:
+/// the extract lacks install events.
+const MAX_UNINSTALLED_SHARE: f64 = 0.2;
+
 /// The dimension tables, in the canonical columns, each as any number of batches in any order.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegistryInput<'a> {
@@ -90,7 +94,7 @@ pub fn build(
     }
     let stays = stays(&events, &history, &rules, &mut notes);
     let ids: Vec<&str> = rows.iter().map(|row| row.id).collect();
-    let joined = join(&stays, &ids, &component_hubs, &mut notes);
+    let joined = join(&stays, &ids, &component_hubs, &mut notes)?;
     let places = Places::gather(&stays, &joined);
 
     let mut channels = channels(&rows, &component_hubs, &rules, &mut notes);
@@ -107,15 +111,7 @@ pub fn build(
     // Stays are sorted by (start, event id), so this sorts each component's the same way.
     stays_of.par_sort_unstable();
     let ranges = ranges(&stays_of, channels.len());
-    for (channel, range) in channels.iter().zip(ranges.windows(2)) {
-        if range[0] == range[1] {
-            notes.add(
-                "measuring_component",
-                faults::WITHOUT_INSTALL_EVENT,
-                channel.row.id,
-            );
-        }
-    }
+    let install_events_incomplete = note_uninstalled(&channels, &ranges, &mut notes);
     let components: Vec<Component> = channels
         .par_iter_mut()
         .zip(ranges.par_windows(2))
@@ -125,6 +121,7 @@ pub fn build(
 
     let mut registry = Registry::new(components, service_points);
     registry.overlaps = overlaps;
+    registry.install_events_incomplete = install_events_incomplete;
     let (findings, rejected) = notes.finish();
     Ok((registry, findings, rejected))
 }
@@ -214,6 +211,37 @@ fn note_devices<'a>(
             Some(_) => {}
         }
     }
+}
+
+/// Notes the components without install event. Whether those of energy are so many that the table itself must lack rows.
+fn note_uninstalled<'a>(channels: &[Channel<'a>], ranges: &[usize], notes: &mut Notes<'a>) -> bool {
+    let uninstalled = || {
+        let installs = ranges.windows(2).map(|range| range[1] - range[0]);
+        let none = |(channel, installs)| (installs == 0).then_some(channel);
+        channels.iter().zip(installs).filter_map(none)
+    };
+    for channel in uninstalled() {
+        notes.add(
+            "measuring_component",
+            faults::WITHOUT_INSTALL_EVENT,
+            channel.row.id,
+        );
+    }
+    let is_energy = |channel: &&Channel<'_>| {
+        channel
+            .component_type
+            .as_ref()
+            .is_some_and(ComponentType::is_energy)
+    };
+    let energy = channels.iter().filter(is_energy).count();
+    let missing = uninstalled().filter(is_energy).count();
+    if missing as f64 <= MAX_UNINSTALLED_SHARE * energy as f64 {
+        return false;
+    }
+    for channel in uninstalled().filter(is_energy) {
+        notes.add("install_event", faults::INCOMPLETE, channel.row.id);
+    }
+    true
 }
 
 /// Where each component's part of the sorted pairs begins; one entry more than there are components.

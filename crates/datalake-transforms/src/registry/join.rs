@@ -214,12 +214,15 @@ impl StayComponents {
 }
 
 /// Joins stays to the components whose hubs are given, in the order of dense indices.
+///
+/// An error where there are install events and components and none of either is met: every meter would seem to
+/// hang nowhere.
 pub(super) fn join<'a>(
     stays: &[Stay<'a>],
     ids: &[&'a str],
     hubs: &[Hub<'a>],
     notes: &mut Notes<'a>,
-) -> StayComponents {
+) -> Result<StayComponents, TransformError> {
     let keyed = |key: fn(&Hub<'a>) -> Option<&'a str>| {
         Groups::new(
             hubs.iter()
@@ -241,6 +244,13 @@ pub(super) fn join<'a>(
                 .map(|(kind, id)| (kind, groups[kind].count(id)))
         })
         .collect();
+    if found.iter().flatten().all(|(_, group)| group.is_none()) {
+        let events = stays.iter().map(|stay| (stay.device_config_id, stay.device_id));
+        let components = hubs.iter().map(|hub| (hub.config, hub.device));
+        if let Some(error) = nothing_joins(events, components) {
+            return Err(error);
+        }
+    }
     note_placeholders(&groups, ids, notes);
 
     let mut joined = StayComponents {
@@ -262,7 +272,37 @@ pub(super) fn join<'a>(
         }
         joined.offsets.push(joined.components.len());
     }
-    joined
+    Ok(joined)
+}
+
+/// The error with an example of each side, given as pairs of device configuration and device; `None` where one side
+/// has no ids, which other findings tell.
+fn nothing_joins<'a>(
+    events: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
+    components: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
+) -> Option<TransformError> {
+    let event_config = events.clone().filter_map(|ids| ids.0).min();
+    let component_config = components.clone().filter_map(|ids| ids.0).min();
+    let event_device = events.filter_map(|ids| ids.1).min();
+    let component_device = components.filter_map(|ids| ids.1).min();
+    const CONFIG: &str = "device_config_id";
+    const DEVICE: &str = "device_id";
+    let pairs = [
+        (CONFIG, event_config, CONFIG, component_config),
+        (DEVICE, event_device, DEVICE, component_device),
+        (CONFIG, event_config, DEVICE, component_device),
+        (DEVICE, event_device, CONFIG, component_config),
+    ];
+    pairs
+        .into_iter()
+        .find_map(|(column, id, other_column, other_id)| {
+            Some(TransformError::NothingJoins {
+                column: format!("install_event.{column}"),
+                id: id?.to_owned(),
+                other_column: format!("measuring_component.{other_column}"),
+                other_id: other_id?.to_owned(),
+            })
+        })
 }
 
 /// Each component of a placeholder is noted once.

@@ -12,6 +12,7 @@
 //! - a device counts as off only from a moment that the on/off history or the status names;
 //! - an install that is pending, or has no length, covers nothing; one that ends before it begins is kept aside;
 //! - of rows with one id the newest is kept, then the one with the greatest content;
+//! - where many components have no install event the table is incomplete, and having none means nothing;
 //! - a code that the config does not map is no status and no type, never a guess.
 
 use crate::model::{ComponentType, Direction, Kind, MICRO};
@@ -47,6 +48,8 @@ pub struct Registry {
     pub overlaps: Vec<Overlap>,
     /// Which components ever hung at which service point.
     pub siblings: Siblings,
+    /// Whether so many components lack install events that having none says nothing of a component.
+    pub install_events_incomplete: bool,
 }
 
 /// A measuring component: one channel of a device.
@@ -167,6 +170,7 @@ impl Registry {
             service_points,
             overlaps: Vec::new(),
             siblings,
+            install_events_incomplete: false,
         }
     }
 
@@ -193,9 +197,7 @@ impl Component {
     /// Whether the detections look at it: a mapped component of delivered or received kWh.
     #[must_use]
     pub fn is_energy(&self) -> bool {
-        self.component_type
-            .as_ref()
-            .is_some_and(|t| t.uom.eq_ignore_ascii_case("kWh"))
+        self.component_type.as_ref().is_some_and(ComponentType::is_energy)
     }
 
     /// Delivered kWh: what theft takes from.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{whole, within};
-use super::{Rule, RuleEvidence, StayContext};
+use super::{Gap, Rule, RuleEvidence, StayContext};
 use crate::error::TransformError;
 
 /// Thresholds of `USAGE_NOT_INSTALLED`.
@@ -47,6 +47,10 @@ impl UsageNotInstalledConfig {
 
 pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.usage_not_installed;
+    if context.component.periods.is_empty() && context.registry.install_events_incomplete {
+        let needed = f64::from(config.min_days);
+        return RuleEvidence::not_judged(Rule::UsageNotInstalled, Gap::InstallEventsIncomplete, needed);
+    }
     super::usage::judge(
         context,
         Rule::UsageNotInstalled,
@@ -60,7 +64,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
 mod tests {
     use crate::model::DAY_SECONDS;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, component, period};
-    use crate::rules::{Rule, Verdict};
+    use crate::rules::{Gap, Rule, Verdict};
     use crate::suppressors::Suppressor;
 
     const RULE: Rule = Rule::UsageNotInstalled;
@@ -104,6 +108,22 @@ mod tests {
         // 0.6 at two days, 1 at fourteen.
         assert!((evidence.strength - (0.6 + 0.4 * 8.0 / 12.0)).abs() < 1e-6);
         assert_eq!(against, []);
+    }
+
+    #[test]
+    fn never_installed_is_nothing_where_install_events_are_incomplete() {
+        let mut world = World::steady(component(&[]), 100);
+        let profiles = Profiles::daily(0, FIRST_DAY, &[3.0; 100]).uninstall(0..100);
+        assert!(world.rule(&profiles, RULE).0.is_hit());
+        world.registry.install_events_incomplete = true;
+        assert_eq!(
+            world.rule(&profiles, RULE).0.verdict,
+            Verdict::NotJudged(Gap::InstallEventsIncomplete)
+        );
+        assert_eq!(world.judge(&profiles)[0].usage_micro, 0);
+        // A meter that was removed has its install event.
+        world.registry.components[0] = component(&[period(0, 0, i64::from(FIRST_DAY) * DAY_SECONDS)]);
+        assert!(world.rule(&profiles, RULE).0.is_hit());
     }
 
     #[test]

@@ -112,7 +112,10 @@ fn scatter(batches: &mut Vec<RecordBatch>, seed: u64) {
 
 /// All but the positions of the rows kept aside.
 fn outcome(lake: &Lake) -> String {
-    let (registry, findings, rejected) = lake.build(&RegistryConfig::default()).unwrap();
+    let (registry, findings, rejected) = match lake.build(&RegistryConfig::default()) {
+        Ok(built) => built,
+        Err(error) => return error.to_string(),
+    };
     let mut aside: Vec<String> = rejected
         .iter()
         .map(|(table, rejection)| {
@@ -154,7 +157,10 @@ proptest! {
     /// Whatever the lake: dense indices are in range, ids and periods sorted, stays have a length.
     #[test]
     fn what_the_others_rely_on(tables in lake()) {
-        let (registry, ..) = whole(&tables).build(&RegistryConfig::default()).unwrap();
+        let (registry, ..) = match whole(&tables).build(&RegistryConfig::default()) {
+            Err(TransformError::NothingJoins { .. }) => return Ok(()),
+            built => built.unwrap(),
+        };
         prop_assert!(registry.components.is_sorted_by(|a, b| a.id < b.id));
         prop_assert!(registry.service_points.is_sorted_by(|a, b| a.id < b.id));
         for (index, component) in registry.components.iter().enumerate() {
