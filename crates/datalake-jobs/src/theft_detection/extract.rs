@@ -118,11 +118,20 @@ pub(super) fn dimensions(lake: &Lake, config: &Config) -> Result<Dimensions, Job
         let position = tables.iter().position(|(table, _)| *table == name);
         position.map_or(&[][..], |position| batches[position].as_slice())
     };
+    let events = tables.iter().find(|(table, _)| *table == INSTALL_EVENT.name);
+    let unreadable: Vec<RecordBatch> = events
+        .iter()
+        .flat_map(|(_, data)| data.unreadable.iter().map(|(_, rows)| rows.clone()))
+        .collect();
+    let kept: usize = unreadable.iter().map(RecordBatch::num_rows).sum();
+    let lost = events.map_or(0, |(_, data)| data.rejected.len().saturating_sub(kept));
     let optional = |name: &str| Some(table(name)).filter(|batches| !batches.is_empty());
     let input = RegistryInput {
         device: table(DEVICE.name),
         measuring_component: table(MEASURING_COMPONENT.name),
         install_event: table(INSTALL_EVENT.name),
+        unreadable_install_event: &unreadable,
+        lost_install_events: lost as u64,
         device_config: optional(DEVICE_CONFIG.name),
         on_off_history: optional(ON_OFF_HISTORY.name),
         service_point: optional(SERVICE_POINT.name),

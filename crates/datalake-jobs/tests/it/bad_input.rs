@@ -327,6 +327,33 @@ fn install_events_of_other_ids() {
     ");
 }
 
+/// Whatever is wrong with the only install event of a meter, its customer is not accused, and the place is known.
+#[test]
+fn an_install_event_of_no_use_accuses_nobody() {
+    for event in [
+        "2021-05-04 09:30:00,2020-05-04 09:30:00,REMOVE",
+        "31-31-2021,,ON",
+        "2204-01-01 09:00:00,,ON",
+        ",,ON",
+        "2021-05-04 09:30:00,2021-05-04 09:30:00,ON",
+        "2021-05-04 09:30:00,,PENDING",
+    ] {
+        let good = "2021-05-04 09:30:00,,ON\n";
+        let mut files = small();
+        let installs = files.get_mut(INSTALLS).unwrap();
+        *installs = installs.replacen(
+            &format!("IE-3,DC-3,SP-3,{good}"),
+            &format!("IE-3,DC-3,SP-3,{event}\n"),
+            1,
+        );
+        let folder = Folder::with_lake(&files);
+        run(&folder).ok();
+        assert_eq!(table(&folder.output(), "theft_cases").rows(), 0, "{event}");
+        let scores = table(&folder.output(), "theft_scores");
+        assert!(scores.find("service_point_id", "SP-3").is_some(), "{event}");
+    }
+}
+
 #[test]
 fn duplicate_ids() {
     let mut files = small();

@@ -10,9 +10,9 @@ use super::notes::{Notes, Rejections};
 use super::overlaps::overlaps;
 use super::places::{Places, service_points};
 use super::stays::{Stay, positive, stays};
-use super::tables::{self, ComponentRow, DeviceRow};
+use super::tables::{self, ComponentRow, DeviceRow, UnusableEvent};
 use super::types::component_type;
-use super::{Component, InstallPeriod, Registry};
+use super::{Component, Doubt, InstallPeriod, Registry};
 use crate::error::TransformError;
 use crate::findings::Findings;
 use crate::model::{ComponentType, MICRO};
@@ -33,6 +33,10 @@ pub struct RegistryInput<'a> {
     pub measuring_component: &'a [RecordBatch],
     /// Stays of devices at service points, in legal time.
     pub install_event: &'a [RecordBatch],
+    /// The rows of `install_event` that could not be read, as far as they could.
+    pub unreadable_install_event: &'a [RecordBatch],
+    /// Rows of `install_event` of which nothing could be read.
+    pub lost_install_events: u64,
     /// Which device a device configuration belongs to, where the lake has it.
     pub device_config: Option<&'a [RecordBatch]>,
     /// Connects and disconnects in legal time, where the lake has them.
@@ -61,7 +65,8 @@ pub fn build(
         None => None,
     };
     let rows = tables::components(input.measuring_component, &mut notes)?;
-    let mut events = tables::install_events(input.install_event, &mut notes)?;
+    let (mut events, mut unusable) =
+        tables::install_events(input.install_event, input.unreadable_install_event, &mut notes)?;
     let history = tables::switches(input.on_off_history.unwrap_or_default(), &rules, &mut notes)?;
     let points = match input.service_point {
         Some(batches) => Some(tables::service_points(batches, &mut notes)?),
@@ -92,10 +97,26 @@ pub fn build(
         );
         (event.device_config_id, event.device_id) = (hub.config, hub.device);
     }
-    let stays = stays(&events, &history, &rules, &mut notes);
+    for event in &mut unusable {
+        // What contradicts in a row that is not used is no news.
+        let hub = hubs.resolve(
+            "install_event",
+            event.id.unwrap_or(""),
+            event.device_config_id,
+            event.device_id,
+            &mut Notes::default(),
+        );
+        (event.device_config_id, event.device_id) = (hub.config, hub.device);
+    }
+    let nowhere = |event: &UnusableEvent<'_>| event.device_config_id.is_none() && event.device_id.is_none();
+    let lost = input.lost_install_events + unusable.iter().filter(|event| nowhere(event)).count() as u64;
+    let stays = stays(&events, &history, &rules, &mut unusable, &mut notes);
+    unusable.sort_unstable();
     let ids: Vec<&str> = rows.iter().map(|row| row.id).collect();
-    let joined = join(&stays, &ids, &component_hubs, &mut notes)?;
-    let places = Places::gather(&stays, &joined);
+    let joined = join(&stays, &unusable, &ids, &component_hubs, &mut notes)?;
+    let places = Places::gather(&stays, &unusable, &joined);
+    let [joined, in_doubt] = joined;
+    let doubts = doubts(&unusable, &in_doubt, &places, rows.len());
 
     let mut channels = channels(&rows, &component_hubs, &rules, &mut notes);
     note_devices(&devices, &channels, &stays, &joined, &rules, &mut notes);
@@ -111,11 +132,20 @@ pub fn build(
     // Stays are sorted by (start, event id), so this sorts each component's the same way.
     stays_of.par_sort_unstable();
     let ranges = ranges(&stays_of, channels.len());
-    let install_events_incomplete = note_uninstalled(&channels, &ranges, &mut notes);
+    let installs = ranges.windows(2).map(|range| range[1] - range[0]);
+    let uninstalled: Vec<usize> = installs
+        .enumerate()
+        .filter_map(|(index, installs)| (installs == 0).then_some(index))
+        .collect();
+    let install_events_incomplete = note_uninstalled(&channels, &uninstalled, &doubts, lost, &mut notes);
     let components: Vec<Component> = channels
         .par_iter_mut()
         .zip(ranges.par_windows(2))
-        .map(|(channel, range)| component(channel, &stays_of[range[0]..range[1]], &stays, &places, &devices))
+        .zip(doubts)
+        .map(|((channel, range), doubt)| {
+            let stays_of = &stays_of[range[0]..range[1]];
+            component(channel, stays_of, &stays, doubt, &places, &devices)
+        })
         .collect();
     let service_points = service_points(&places, points.as_deref(), &mut notes);
 
@@ -213,33 +243,64 @@ fn note_devices<'a>(
     }
 }
 
-/// Notes the components without install event. Whether those of energy are so many that the table itself must lack rows.
-fn note_uninstalled<'a>(channels: &[Channel<'a>], ranges: &[usize], notes: &mut Notes<'a>) -> bool {
-    let uninstalled = || {
-        let installs = ranges.windows(2).map(|range| range[1] - range[0]);
-        let none = |(channel, installs)| (installs == 0).then_some(channel);
-        channels.iter().zip(installs).filter_map(none)
-    };
-    for channel in uninstalled() {
-        notes.add(
-            "measuring_component",
-            faults::WITHOUT_INSTALL_EVENT,
-            channel.row.id,
-        );
+/// What the events that make no stay leave in doubt of each component. `unusable` is sorted, so of several service
+/// points the one of the greatest event is kept, however the rows came.
+fn doubts(
+    unusable: &[UnusableEvent<'_>],
+    in_doubt: &StayComponents,
+    places: &Places<'_>,
+    components: usize,
+) -> Vec<Option<Doubt>> {
+    let mut doubts: Vec<Option<Doubt>> = vec![None; components];
+    for (index, event) in unusable.iter().enumerate() {
+        for &component in in_doubt.of(index) {
+            let known = &mut doubts[component as usize];
+            *known = Some(Doubt {
+                from: known.map_or(event.from, |doubt| doubt.from.min(event.from)),
+                service_point: places
+                    .of_unusable(index)
+                    .or(known.and_then(|doubt| doubt.service_point)),
+            });
+        }
     }
-    let is_energy = |channel: &&Channel<'_>| {
+    doubts
+}
+
+/// Notes the components without install event. Whether those of energy are so many, or rows of install events so
+/// unreadable, that having none says nothing of a component.
+fn note_uninstalled<'a>(
+    channels: &[Channel<'a>],
+    uninstalled: &[usize],
+    doubts: &[Option<Doubt>],
+    lost: u64,
+    notes: &mut Notes<'a>,
+) -> bool {
+    const TABLE: &str = "measuring_component";
+    let is_energy = |channel: &Channel<'_>| {
         channel
             .component_type
             .as_ref()
             .is_some_and(ComponentType::is_energy)
     };
-    let energy = channels.iter().filter(is_energy).count();
-    let missing = uninstalled().filter(is_energy).count();
-    if missing as f64 <= MAX_UNINSTALLED_SHARE * energy as f64 {
+    let mut missing = Vec::new();
+    for &index in uninstalled {
+        let channel = &channels[index];
+        if doubts[index].is_some() {
+            notes.add(TABLE, faults::WITHOUT_USABLE_INSTALL_EVENT, channel.row.id);
+            continue;
+        }
+        notes.add(TABLE, faults::WITHOUT_INSTALL_EVENT, channel.row.id);
+        if is_energy(channel) {
+            missing.push(channel.row.id);
+        }
+    }
+    let energy = channels.iter().filter(|channel| is_energy(channel)).count();
+    let many = missing.len() as f64 > MAX_UNINSTALLED_SHARE * energy as f64;
+    if missing.is_empty() || (!many && lost == 0) {
         return false;
     }
-    for channel in uninstalled().filter(is_energy) {
-        notes.add("install_event", faults::INCOMPLETE, channel.row.id);
+    for id in missing {
+        notes.add("install_event", faults::INCOMPLETE, id);
     }
     true
 }
@@ -260,6 +321,7 @@ fn component(
     channel: &mut Channel<'_>,
     stays_of: &[(u32, u32)],
     stays: &[Stay<'_>],
+    doubt: Option<Doubt>,
     places: &Places<'_>,
     devices: &[DeviceRow<'_>],
 ) -> Component {
@@ -294,5 +356,10 @@ fn component(
         register_digits: channel.register_digits,
         periods: periods.collect(),
         block_ends: Vec::new(),
+        // When a component was installed at all is what the faulty event does not tell.
+        doubt: doubt.map(|doubt| Doubt {
+            from: if stays_of.is_empty() { i64::MIN } else { doubt.from },
+            ..doubt
+        }),
     }
 }

@@ -59,13 +59,15 @@ faults! {
     WITHOUT_INSTALL_EVENT: Warning "component_without_install_event",
         "no install event says where the component hangs: all it measures counts as usage while not installed, \
          unless the table of install events is incomplete";
+    WITHOUT_USABLE_INSTALL_EVENT: Warning "component_without_usable_install_event",
+        "no install event of the component can be used: it is not judged by usage while not installed";
     PLACEHOLDER_DEVICE: Warning "placeholder_device",
         "more components and install events than one device can have: its id is a placeholder, so its install \
          events are not used";
 
     INCOMPLETE: Warning "install_events_incomplete",
-        "more than a fifth of the energy components have no install event, so the extract must lack some: components \
-         without one are not judged by usage while not installed";
+        "energy components without install event are more than a fifth, or some install events name no device that \
+         could be read: such components are not judged by usage while not installed";
     DEVICE_MISSING: Rejected "device_missing",
         "neither device_config_id nor device_id is given: the row is kept aside";
     SERVICE_POINT_MISSING: Rejected "service_point_missing",

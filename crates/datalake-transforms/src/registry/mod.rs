@@ -10,9 +10,10 @@
 //! - a removal date ends a stay whatever the status; a status that says removed without a date does not, until the
 //!   device's next stay begins;
 //! - a device counts as off only from a moment that the on/off history or the status names;
-//! - an install that is pending, or has no length, covers nothing; one that ends before it begins is kept aside;
+//! - an install that is pending, or has no length, covers nothing; one that ends before it begins is kept aside; what
+//!   its device measured outside of other stays is in doubt, see [`Doubt`];
 //! - of rows with one id the newest is kept, then the one with the greatest content;
-//! - where many components have no install event the table is incomplete, and having none means nothing;
+//! - where many components have no install event, or rows of the table cannot be read, having none means nothing;
 //! - a code that the config does not map is no status and no type, never a guess.
 
 use crate::model::{ComponentType, Direction, Kind, MICRO};
@@ -48,7 +49,7 @@ pub struct Registry {
     pub overlaps: Vec<Overlap>,
     /// Which components ever hung at which service point.
     pub siblings: Siblings,
-    /// Whether so many components lack install events that having none says nothing of a component.
+    /// Whether rows of install events are lost, or so many components lack install events that having none says nothing of a component.
     pub install_events_incomplete: bool,
 }
 
@@ -69,6 +70,8 @@ pub struct Component {
     pub register_digits: Option<u8>,
     /// Install periods of its device configuration, sorted by (start, event id).
     pub periods: Vec<InstallPeriod>,
+    /// What install events that cannot be used leave open.
+    pub doubt: Option<Doubt>,
     /// Greatest end in each block of `periods`, so that a search among very many can skip; empty is right too,
     /// only slower. See [`Component::index_periods`].
     pub block_ends: Vec<i64>,
@@ -91,6 +94,16 @@ pub struct InstallPeriod {
     pub constant_micro: i64,
     /// Whether a removal was announced by the status as well as the date, so that it was planned.
     pub removal_recorded: bool,
+}
+
+/// An install event that makes no period (pending, of no length, or faulty) may stand for a stay all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// From this moment on the meter may have hung somewhere outside its periods: seconds on the measurement clock,
+    /// `i64::MIN` where even that is not known.
+    pub from: i64,
+    /// The service point that such an event names.
+    pub service_point: Option<u32>,
 }
 
 /// A moment from which an install period is on or off.
@@ -225,10 +238,12 @@ impl Component {
             .and_then(|t| t.interval_seconds)
     }
 
-    /// The service point where it hung last, by start of the stay; `None` where it never hung anywhere.
+    /// The service point where it hung last, by start of the stay; where it never hung anywhere, the one that an
+    /// install event of no use names.
     #[must_use]
     pub fn last_service_point(&self) -> Option<u32> {
-        self.periods.last().map(|period| period.service_point)
+        let last = self.periods.last().map(|period| period.service_point);
+        last.or(self.doubt.and_then(|doubt| doubt.service_point))
     }
 
     /// The combined multiplier that its measurements should carry during `period`, in 10^-6: component multiplier

@@ -57,6 +57,17 @@ pub(super) struct InstallEventRow<'a> {
     pub(super) constant_micro: Option<i64>,
 }
 
+/// An install event that makes no stay, though it may stand for one: where and when, only the faulty cells know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UnusableEvent<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) device_config_id: Option<&'a str>,
+    pub(super) device_id: Option<&'a str>,
+    pub(super) service_point_id: Option<&'a str>,
+    /// The device may hang there from this moment on: seconds on the measurement clock.
+    pub(super) from: i64,
+}
+
 /// The time is legal, in microseconds. The whole row is the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SwitchRow<'a> {
@@ -190,12 +201,30 @@ pub(super) fn components<'a>(
     Ok(rows)
 }
 
+/// The events, and those of no use. `unreadable`: what can be read of the rows that the reader has kept aside.
 pub(super) fn install_events<'a>(
     batches: &'a [RecordBatch],
+    unreadable: &'a [RecordBatch],
     notes: &mut Notes<'a>,
-) -> Result<Vec<InstallEventRow<'a>>, TransformError> {
+) -> Result<(Vec<InstallEventRow<'a>>, Vec<UnusableEvent<'a>>), TransformError> {
     const TABLE: &str = "install_event";
     let mut rows = Vec::new();
+    let mut unusable = Vec::new();
+    for batch in unreadable {
+        let columns = Columns::new(TABLE, batch);
+        let (id, service_point_id) = (
+            columns.text("install_event_id")?,
+            columns.text("service_point_id")?,
+        );
+        let (device_config_id, device_id) = (columns.text("device_config_id")?, columns.text("device_id")?);
+        unusable.extend((0..batch.num_rows()).map(|row| UnusableEvent {
+            id: id.get(row),
+            device_config_id: device_config_id.get(row),
+            device_id: device_id.get(row),
+            service_point_id: service_point_id.get(row),
+            from: i64::MIN,
+        }));
+    }
     for (batch_index, batch) in batches.iter().enumerate() {
         let columns = Columns::new(TABLE, batch);
         columns.require(&["install_event_id", "service_point_id", "installed_at"])?;
@@ -213,12 +242,21 @@ pub(super) fn install_events<'a>(
                 batch: batch_index,
                 row,
             };
-            let mut reject = |fault, column, value, key| notes.reject(origin, fault, column, value, key);
+            let (device_config_id, device_id) = (device_config_id.get(row), device_id.get(row));
+            let mut reject = |fault, column, value, key| {
+                notes.reject(origin, fault, column, value, key);
+                unusable.push(UnusableEvent {
+                    id: key,
+                    device_config_id,
+                    device_id,
+                    service_point_id: service_point_id.get(row),
+                    from: i64::MIN,
+                });
+            };
             let Some(id) = id.get(row) else {
                 reject(faults::KEY_MISSING, "install_event_id", String::new(), None);
                 continue;
             };
-            let (device_config_id, device_id) = (device_config_id.get(row), device_id.get(row));
             if device_config_id.is_none() && device_id.is_none() {
                 reject(
                     faults::DEVICE_MISSING,
@@ -279,7 +317,7 @@ pub(super) fn install_events<'a>(
         }
     }
     keep_last(&mut rows, TABLE, |row| row.id, notes);
-    Ok(rows)
+    Ok((rows, unusable))
 }
 
 /// Sorted by (install event, time); of on and off at one moment, on is kept.

@@ -1,6 +1,9 @@
 //! `USAGE_NOT_INSTALLED`: usage while no install event covers the interval: the meter was removed, or never installed, and still
 //! counts.
 //!
+//! What an install event that cannot be used may cover is not judged, and no meter without install event is where the table
+//! of them is incomplete.
+//!
 //! A day counts if its actual intervals that no install event covers add up to more than `min_kwh_per_day`; a hit needs `min_days`
 //! such days. The energy at stake is all of that usage: it is real, and billed to nobody.
 
@@ -51,18 +54,28 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         let needed = f64::from(config.min_days);
         return RuleEvidence::not_judged(Rule::UsageNotInstalled, Gap::InstallEventsIncomplete, needed);
     }
-    super::usage::judge(
-        context,
-        Rule::UsageNotInstalled,
-        context.series.uninstalled_kwh,
-        config.min_kwh_per_day,
-        config.min_days,
-    )
+    let over = |rows| {
+        super::usage::judge(
+            context,
+            rows,
+            Rule::UsageNotInstalled,
+            context.series.uninstalled_kwh,
+            config.min_kwh_per_day,
+            config.min_days,
+        )
+    };
+    let sure = over(context.rows_beyond_doubt());
+    if !sure.is_hit() && over(context.rows.clone()).value > sure.value {
+        let needed = f64::from(config.min_days);
+        return RuleEvidence::not_judged(Rule::UsageNotInstalled, Gap::InstallInDoubt, needed);
+    }
+    sure
 }
 
 #[cfg(test)]
 mod tests {
     use crate::model::DAY_SECONDS;
+    use crate::registry::Doubt;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, component, period};
     use crate::rules::{Gap, Rule, Verdict};
     use crate::suppressors::Suppressor;
@@ -124,6 +137,52 @@ mod tests {
         // A meter that was removed has its install event.
         world.registry.components[0] = component(&[period(0, 0, i64::from(FIRST_DAY) * DAY_SECONDS)]);
         assert!(world.rule(&profiles, RULE).0.is_hit());
+    }
+
+    #[test]
+    fn usage_that_a_faulty_install_event_may_cover_is_not_judged() {
+        let day = |day: i32| i64::from(FIRST_DAY + day) * DAY_SECONDS;
+        let judged = |periods: &[(i32, i32)], from: i64, used: std::ops::Range<usize>| {
+            let periods: Vec<_> = periods.iter().map(|&(a, b)| period(0, day(a), day(b))).collect();
+            let mut meter = component(&periods);
+            meter.doubt = Some(Doubt {
+                from,
+                service_point: Some(7),
+            });
+            let world = World::steady(meter, 120);
+            let profiles = Profiles::daily(0, FIRST_DAY, &[3.0; 120]).uninstall(used);
+            let stays = world.judge(&profiles);
+            assert_eq!(stays.len(), 1);
+            let evidence = crate::rules::testing::find(&stays[0], RULE).0;
+            (
+                stays[0].service_point,
+                evidence.verdict,
+                evidence.kwh_micro,
+                stays[0].usage_micro,
+            )
+        };
+        let in_doubt = Verdict::NotJudged(Gap::InstallInDoubt);
+        // Its only event is faulty: nothing to judge by, but the place is known.
+        assert_eq!(judged(&[], i64::MIN, 0..120), (Some(7), in_doubt, 0, 0));
+        // Outside of a good period, from the faulty event's start on.
+        assert_eq!(judged(&[(0, 100)], i64::MIN, 100..120), (Some(0), in_doubt, 0, 0));
+        assert_eq!(judged(&[(0, 100)], day(100), 100..120), (Some(0), in_doubt, 0, 0));
+        // One day before it is too few, ten are not; no more than these are claimed.
+        assert_eq!(judged(&[(0, 100)], day(101), 100..120), (Some(0), in_doubt, 0, 0));
+        let ten = 30_000_000;
+        assert_eq!(
+            judged(&[(0, 100)], day(110), 100..120),
+            (Some(0), Verdict::Hit, ten, ten)
+        );
+        assert_eq!(
+            judged(&[(0, 100)], day(110) + 1, 100..120),
+            (Some(0), Verdict::Hit, ten, ten)
+        );
+        // Nothing was used while in doubt.
+        assert_eq!(
+            judged(&[(0, 120)], i64::MIN, 0..0),
+            (Some(0), Verdict::Miss, 0, 0)
+        );
     }
 
     #[test]
