@@ -354,6 +354,30 @@ fn an_install_event_of_no_use_accuses_nobody() {
     }
 }
 
+/// Daily deliveries of the whole table: a removal date that the later one takes back, and one that it brings.
+#[test]
+fn of_several_deliveries_the_newest_counts() {
+    let cases = |first: &str, second: &str| {
+        let mut files = small();
+        let installs = files.remove(INSTALLS).unwrap();
+        for (delivery, removed) in [("2024-04-01", first), ("2024-05-05", second)] {
+            let text = installs.replacen(
+                "SP-3,2021-05-04 09:30:00,",
+                &format!("SP-3,2021-05-04 09:30:00,{removed}"),
+                1,
+            );
+            files.insert(format!("install_event/run_date={delivery}/part.csv"), text);
+        }
+        let folder = Folder::with_lake(&files);
+        run(&folder).ok();
+        let cases = table(&folder.output(), "theft_cases");
+        cases.lines(&["service_point_id"])
+    };
+    let removed = "2024-03-20 09:00:00";
+    assert_eq!(cases(removed, ""), "");
+    assert_eq!(cases("", removed), "service_point_id=SP-3\n");
+}
+
 #[test]
 fn duplicate_ids() {
     let mut files = small();

@@ -24,7 +24,8 @@ const MAX_REGISTER_DIGITS: i64 = 12;
 /// the extract lacks install events.
 const MAX_UNINSTALLED_SHARE: f64 = 0.2;
 
-/// The dimension tables, in the canonical columns, each as any number of batches in any order.
+/// The dimension tables, in the canonical columns, each as any number of batches in any order. A column `delivered_at`
+/// (a time) may say when the rows were delivered: of rows with one id the newest delivery counts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegistryInput<'a> {
     /// Devices.
@@ -65,8 +66,12 @@ pub fn build(
         None => None,
     };
     let rows = tables::components(input.measuring_component, &mut notes)?;
-    let (mut events, mut unusable) =
-        tables::install_events(input.install_event, input.unreadable_install_event, &mut notes)?;
+    let (mut events, mut unusable) = tables::install_events(
+        input.install_event,
+        input.unreadable_install_event,
+        &rules,
+        &mut notes,
+    )?;
     let history = tables::switches(input.on_off_history.unwrap_or_default(), &rules, &mut notes)?;
     let points = match input.service_point {
         Some(batches) => Some(tables::service_points(batches, &mut notes)?),

@@ -25,7 +25,8 @@ faults! {
     DUPLICATE_ROW: Note "duplicate_row",
         "the row is there more than once with the same content: one is kept";
     CONTRADICTING_DUPLICATE: Warning "contradicting_duplicate",
-        "rows with one id differ: the newest is kept, then the one with the greatest content";
+        "rows with one id differ: the newest delivery counts, then the newest status; of install events as new as each \
+         other the reading that accuses nobody, of other rows the greatest content";
     KEY_MISSING: Rejected "key_missing",
         "a key column is empty: the row is kept aside";
     UNKNOWN_DEVICE: Warning "unknown_device",

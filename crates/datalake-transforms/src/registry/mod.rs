@@ -12,7 +12,8 @@
 //! - a device counts as off only from a moment that the on/off history or the status names;
 //! - an install that is pending, or has no length, covers nothing; one that ends before it begins is kept aside; what
 //!   its device measured outside of other stays is in doubt, see [`Doubt`];
-//! - of rows with one id the newest is kept, then the one with the greatest content;
+//! - of rows with one id the newest delivery and status count; install events as new as each other last from the
+//!   earliest install to the latest removal, and other rows are kept by the greatest content;
 //! - where many components have no install event, or rows of the table cannot be read, having none means nothing;
 //! - a code that the config does not map is no status and no type, never a guess.
 

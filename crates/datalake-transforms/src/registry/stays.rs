@@ -58,6 +58,8 @@ pub(super) fn stays<'a>(
             Ok(stay) => stays.push(stay),
             Err(from) => unusable.push(UnusableEvent {
                 id: Some(event.id),
+                delivered_at: event.delivered_at,
+                status_updated_at: event.status_updated_at,
                 device_config_id: event.device_config_id,
                 device_id: event.device_id,
                 service_point_id: Some(event.service_point_id),

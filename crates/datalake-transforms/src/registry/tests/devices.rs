@@ -354,6 +354,32 @@ fn duplicates_of_ids() {
 }
 
 #[test]
+fn of_several_deliveries_the_newest_counts() {
+    let lake = Lake::default()
+        .device(
+            "device_id | device_type | delivered_at
+             D1 | B | 2024-01-01
+             D1 | A | 2024-02-01",
+        )
+        .component(
+            "measuring_component_id | device_id | component_type | delivered_at
+             M1 | D1 | E-KWH-30-DEL | 2024-01-01
+             M1 | D1 | E-KWH-15-DEL | 2024-02-01",
+        )
+        .install(INSTALL);
+    let (registry, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
+    let component = &registry.components[0];
+    assert_eq!(
+        (component.device_type.as_deref(), component.interval_seconds()),
+        (Some("A"), Some(900))
+    );
+    assert_eq!(
+        show_findings(&findings),
+        "warning device.contradicting_duplicate 1 D1\nwarning measuring_component.contradicting_duplicate 1 M1\n"
+    );
+}
+
+#[test]
 fn a_placeholder_device_does_not_multiply() {
     let crowd = |components: u32, events: u32| {
         let lines = |count: u32, header: &str, row: fn(u32) -> String| {

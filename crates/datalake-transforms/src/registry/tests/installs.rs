@@ -256,6 +256,104 @@ fn of_contradicting_events_the_newest_status_counts() {
     ");
 }
 
+/// The periods of one meter with these rows, in any order of them, as text.
+fn periods_of(rows: &[&str]) -> String {
+    let build = |rows: &[&str]| {
+        let text = rows.join("\n");
+        let lake = one_meter().install(&format!("{COLUMNS} | delivered_at\n{text}"));
+        let (registry, ..) = lake.build(&RegistryConfig::default()).unwrap();
+        let shown = show_registry(&registry);
+        let lines: Vec<&str> = shown.lines().skip(1).map(str::trim).collect();
+        lines.join("; ")
+    };
+    let mut reversed = rows.to_vec();
+    reversed.reverse();
+    assert_eq!(build(rows), build(&reversed), "order decides nothing");
+    build(rows)
+}
+
+#[test]
+fn of_contradicting_deliveries_the_newest_counts() {
+    let there = "E1 | D1 | SP1 | 2020-01-01 |            | ON     |            |";
+    let gone = "E1 | D1 | SP1 | 2020-01-01 | 2020-03-01 | REMOVE | 2020-03-01 |";
+    let stays = "E1 at SP1: 2020-01-01 .. ...: on 2020-01-01";
+    let ends = "E1 at SP1: 2020-01-01 .. 2020-03-01 recorded: on 2020-01-01";
+    let of = |first: (&str, &str), second: (&str, &str)| {
+        periods_of(&[
+            &format!("{} {}", first.0, first.1),
+            &format!("{} {}", second.0, second.1),
+        ])
+    };
+    assert_eq!(
+        of((gone, "2020-04-01"), (there, "2020-05-01")),
+        stays,
+        "a removal taken back"
+    );
+    assert_eq!(of((there, "2020-04-01"), (gone, "2020-05-01")), ends, "a removal");
+    assert_eq!(
+        of((there, ""), (gone, "2020-05-01")),
+        ends,
+        "dated rows are newer than others"
+    );
+    // A delivery that repeats what is known contradicts nothing.
+    let lake = one_meter().install(&format!(
+        "{COLUMNS} | delivered_at\n{there} 2020-04-01\n{there} 2020-05-01"
+    ));
+    let (_, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
+    assert_eq!(
+        show_findings(&findings),
+        "note install_event.duplicate_row 1 E1\n"
+    );
+}
+
+#[test]
+fn of_contradicting_events_as_new_as_each_other_the_reading_that_accuses_nobody() {
+    let rows = [
+        "E1 | D1 | SP1 | 2020-01-05 | 2020-03-01 | REMOVE | |",
+        "E1 | D1 | SP1 | 2020-01-01 | 2020-04-01 | ON     | |",
+        "E1 | D1 | SP1 | 2020-01-09 | 2020-02-01 | OFF    | |",
+    ];
+    let longest = "E1 at SP1: 2020-01-01 .. 2020-04-01: on 2020-01-01";
+    assert_eq!(periods_of(&rows), longest);
+    let open = "E1 | D1 | SP1 | 2020-01-07 | | PENDING | |";
+    assert_eq!(
+        periods_of(&[rows[0], rows[1], open]),
+        "E1 at SP1: 2020-01-01 .. ...: on 2020-01-01"
+    );
+    // A status without a time may be as new as one with it.
+    let timed = "E1 | D1 | SP1 | 2020-01-01 | 2020-02-01 | REMOVE | 2020-02-01 |";
+    assert_eq!(periods_of(&[timed, rows[1]]), longest);
+    // A row that names another device leaves that one in doubt.
+    let other = Lake::default()
+        .device("device_id\nD1\nD2")
+        .component("measuring_component_id | device_id | component_type\nM1 | D1 | E-KWH-30-DEL\nM2 | D2 | E-KWH-30-DEL")
+        .install(&format!("{COLUMNS}\nE1 | D1 | SP1 | 2020-01-01 | | ON |\nE1 | D2 | SP1 | 2020-01-01 | | ON |"));
+    insta::assert_snapshot!(other.show(), @r"
+    M1 of D1, kWh Delivered 1800
+      in doubt at SP1 from ...
+    M2 of D2, kWh Delivered 1800
+      E1 at SP1: 2020-01-01 .. ...: on 2020-01-01
+    warning install_event.contradicting_duplicate 1 E1
+    warning measuring_component.component_without_usable_install_event 1 M1
+    ");
+}
+
+#[test]
+fn a_newer_row_settles_what_a_faulty_one_left_in_doubt() {
+    let good = "E1 | D1 | SP1 | 2020-01-01 | 2020-03-01 | REMOVE | 2020-03-01 |";
+    let faulty = "E1 | D1 | SP1 | 2020-01-01 | 2019-03-01 | REMOVE | 2020-02-01 |";
+    let period = "E1 at SP1: 2020-01-01 .. 2020-03-01 recorded: on 2020-01-01";
+    let doubtful = format!("{period}; in doubt at SP1 from ...");
+    let of = |good_at: &str, faulty_at: &str| {
+        periods_of(&[&format!("{good} {good_at}"), &format!("{faulty} {faulty_at}")])
+    };
+    assert_eq!(of("2020-05-01", "2020-04-01"), period);
+    assert_eq!(of("2020-04-01", "2020-05-01"), doubtful);
+    assert_eq!(of("", ""), period, "its status is the newer one");
+    let untimed = faulty.replace("2020-02-01", "");
+    assert_eq!(periods_of(&[good, &untimed]), doubtful);
+}
+
 #[test]
 fn the_history_of_switches() {
     let lake = installed(

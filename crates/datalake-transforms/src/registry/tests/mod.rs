@@ -115,7 +115,7 @@ fn table(text: &str) -> RecordBatch {
             .iter()
             .map(|row| Some(row[index]).filter(|cell| !cell.is_empty()));
         let array: ArrayRef = match name {
-            "installed_at" | "removed_at" | "status_updated_at" | "at" => Arc::new(
+            "installed_at" | "removed_at" | "status_updated_at" | "at" | "delivered_at" => Arc::new(
                 cells
                     .map(|cell| cell.map(micro))
                     .collect::<TimestampMicrosecondArray>(),
