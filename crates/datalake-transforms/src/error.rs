@@ -12,6 +12,20 @@ pub enum TransformError {
         /// Canonical column name.
         column: String,
     },
+    /// Two tables that are joined have no id in common.
+    #[error(
+        "no id of `{column}` (for example `{id}`) is met by one of `{other_column}` (for example `{other_id}`)"
+    )]
+    NothingJoins {
+        /// Table and column of the one side.
+        column: String,
+        /// The least id there.
+        id: String,
+        /// Table and column of the other side.
+        other_column: String,
+        /// The least id there.
+        other_id: String,
+    },
     /// A column has another type than the canonical one.
     #[error("column `{table}.{column}` is {found}, expected {expected}")]
     ColumnType {

@@ -22,7 +22,7 @@ use crate::suppressors::{Suppression, suppress};
 pub struct StayEvidence {
     /// Dense index of the component.
     pub component: u32,
-    /// Index of the service point; `None` for a component that was never installed anywhere.
+    /// Index of the service point; `None` for a component that was never installed anywhere that is known.
     pub service_point: Option<u32>,
     /// First day that has a row.
     pub first_day: i32,
@@ -201,12 +201,12 @@ fn usage(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) -> i6
     let series = context.series;
     let mut total = 0_i64;
     for rule in rules.iter().filter(|rule| rule.is_hit()) {
-        let kwh = match rule.rule {
-            Rule::UsageNotInstalled => series.uninstalled_kwh,
-            Rule::UsageDisconnected => series.off_kwh,
+        let (kwh, rows) = match rule.rule {
+            Rule::UsageNotInstalled => (series.uninstalled_kwh, context.rows_beyond_doubt()),
+            Rule::UsageDisconnected => (series.off_kwh, context.rows.clone()),
             _ => continue,
         };
-        for row in context.rows.clone() {
+        for row in rows {
             if series.day[row] >= billable {
                 total = total.saturating_add(kwh[row].max(0));
             }

@@ -44,6 +44,14 @@ pub struct ComponentType {
     pub interval_seconds: Option<u32>,
 }
 
+impl ComponentType {
+    /// Whether it counts energy: only kWh takes part in the detections.
+    #[must_use]
+    pub fn is_energy(&self) -> bool {
+        self.uom.eq_ignore_ascii_case("kWh")
+    }
+}
+
 /// What a condition code says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

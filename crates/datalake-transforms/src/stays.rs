@@ -13,7 +13,7 @@ use crate::registry::Component;
 /// One component at one service point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stay {
-    /// Index of the service point; `None` for a component that was never installed anywhere.
+    /// Index of the service point; `None` for a component that was never installed anywhere that is known.
     pub service_point: Option<u32>,
     /// Days whose rows belong to the stay: `i32::MIN` and `i32::MAX` where nothing bounds it.
     pub days: Range<i32>,
@@ -86,7 +86,7 @@ pub fn stays(component: &Component) -> Vec<Stay> {
     }
     if stays.is_empty() {
         stays.push(Stay {
-            service_point: None,
+            service_point: component.last_service_point(),
             days: i32::MIN..i32::MAX,
             installed: None,
             removed: None,

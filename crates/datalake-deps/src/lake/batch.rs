@@ -39,6 +39,9 @@ pub struct TableBatch {
     pub rows: RowNumbers,
     /// What could not be read, by row.
     pub rejected: Vec<RejectedRow>,
+    /// The rejected rows as far as their other columns could be read, in the same schema; `None` where the reader does
+    /// not keep them. Cells that are wrong hold anything.
+    pub unreadable: Option<RecordBatch>,
 }
 
 /// Rows as a decoder yields them: one entry a planned column, `None` where the file has no such column.
@@ -70,6 +73,7 @@ pub(crate) struct Canonicalizer<'a> {
     plan: &'a TablePlan,
     source_file: Arc<str>,
     columns: Vec<ColumnConverter>,
+    keep_unreadable: bool,
 }
 
 /// A column whose type does not hold what it should.
@@ -90,7 +94,14 @@ impl<'a> Canonicalizer<'a> {
             columns: columns.collect(),
             plan,
             source_file,
+            keep_unreadable: false,
         }
+    }
+
+    /// Keeps what can be read of rejected rows.
+    pub(crate) fn keep_unreadable(mut self) -> Self {
+        self.keep_unreadable = true;
+        self
     }
 
     /// Converts a batch; `file` is for errors.
@@ -123,11 +134,20 @@ impl<'a> Canonicalizer<'a> {
                 batch: all,
                 rows: source.rows,
                 rejected,
+                unreadable: None,
             });
         }
         let good: BooleanArray = (0..source.len).map(|row| Some(!bad.contains(row))).collect();
-        let batch =
-            filter_record_batch(&all, &good).map_err(|error| LakeError::corrupt(file, "a table", error))?;
+        let filter = |rows: &BooleanArray| {
+            filter_record_batch(&all, rows).map_err(|error| LakeError::corrupt(file, "a table", error))
+        };
+        let batch = filter(&good)?;
+        let unreadable = if self.keep_unreadable {
+            let bad: BooleanArray = good.values().iter().map(|good| Some(!good)).collect();
+            Some(filter(&bad)?)
+        } else {
+            None
+        };
         let rows = (0..source.len)
             .filter(|row| good.value(*row))
             .map(|row| source.rows.get(row))
@@ -148,6 +168,7 @@ impl<'a> Canonicalizer<'a> {
             batch,
             rows: RowNumbers::List(rows),
             rejected,
+            unreadable,
         })
     }
 

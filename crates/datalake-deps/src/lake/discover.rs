@@ -25,6 +25,23 @@ pub struct DataFile {
     pub partitions: Vec<(String, Option<String>)>,
 }
 
+/// The partition that names a delivery where several partitions are dates.
+const RUN_DATE: &str = "run_date";
+
+impl DataFile {
+    /// When the file was delivered, where a hive partition says so by a date: `run_date`, else the first that is one.
+    #[must_use]
+    pub fn delivered(&self) -> Option<jiff::civil::DateTime> {
+        let dates = || {
+            self.partitions
+                .iter()
+                .filter_map(|(key, value)| Some((key, value.as_deref()?.trim().parse().ok()?)))
+        };
+        let run = dates().find(|(key, _)| key.eq_ignore_ascii_case(RUN_DATE));
+        run.or_else(|| dates().next()).map(|(_, date)| date)
+    }
+}
+
 /// Folders deeper than this are taken for a loop of links.
 const DEPTH_LIMIT: usize = 64;
 
@@ -331,6 +348,24 @@ mod tests {
         );
         assert_eq!(unescape("100%"), "100%");
         assert_eq!(unescape("%ZZ%41"), "%ZZA");
+    }
+
+    #[test]
+    fn a_partition_that_is_a_date_says_when_a_file_was_delivered() {
+        for (folders, expected) in [
+            ("run_date=2024-02-01", Some("2024-02-01T00:00:00")),
+            ("area=7/load_day=20240201", Some("2024-02-01T00:00:00")),
+            ("run=2024-02-01 06%3A30", Some("2024-02-01T06:30:00")),
+            ("from=2020-01-01/RUN_DATE=2024-02-01", Some("2024-02-01T00:00:00")),
+            ("run_date=latest/area=7", None),
+            ("run_date=__HIVE_DEFAULT_PARTITION__", None),
+            ("2024-02-01", None),
+        ] {
+            let root = lake(&[&format!("device/{folders}/p.parquet")]);
+            let files = discover(root.path(), &DEVICE, &TableConfig::default()).unwrap();
+            let delivered = files[0].delivered().map(|date| date.to_string());
+            assert_eq!(delivered.as_deref(), expected, "{folders}");
+        }
     }
 
     #[test]

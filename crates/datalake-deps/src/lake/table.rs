@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
 use super::batch::{Canonicalizer, SourceBatch, TableBatch};
@@ -35,6 +36,9 @@ pub struct TableData {
     pub batches: Vec<FileBatch>,
     /// What could not be read, by file and row.
     pub rejected: Vec<RejectedRow>,
+    /// The rejected rows as far as their other columns could be read, each batch with the position of its file; cells
+    /// that are wrong hold anything. Rows that are in `rejected` only could not be cut into columns.
+    pub unreadable: Vec<(usize, RecordBatch)>,
     /// Rows in the files: those in `batches` and those `rejected`.
     pub rows_read: u64,
     /// The files.
@@ -129,6 +133,7 @@ impl Lake {
         let mut data = TableData {
             batches: Vec::new(),
             rejected: Vec::new(),
+            unreadable: Vec::new(),
             rows_read: 0,
             files,
         };
@@ -136,6 +141,8 @@ impl Lake {
             for mut table in batches {
                 data.rows_read += (table.batch.num_rows() + table.rejected.len()) as u64;
                 data.rejected.append(&mut table.rejected);
+                data.unreadable
+                    .extend(table.unreadable.take().map(|rows| (file, rows)));
                 if table.batch.num_rows() > 0 {
                     data.batches.push(FileBatch { file, table });
                 }
@@ -182,7 +189,7 @@ impl Lake {
 
 fn read_file(plan: &TablePlan, file: &DataFile) -> Result<Vec<TableBatch>, LakeError> {
     let mut batches = Vec::new();
-    let mut canonicalizer = Canonicalizer::new(plan, file.relative.clone());
+    let mut canonicalizer = Canonicalizer::new(plan, file.relative.clone()).keep_unreadable();
     let mut keep = |source: SourceBatch| -> Result<(), LakeError> {
         batches.push(canonicalizer.convert(source, &file.path)?);
         Ok(())

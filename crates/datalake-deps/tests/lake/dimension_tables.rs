@@ -1,6 +1,6 @@
 //! The smaller tables, read whole.
 
-use arrow::array::{Float64Array, StringArray, TimestampMicrosecondArray};
+use arrow::array::{AsArray as _, Float64Array, StringArray, TimestampMicrosecondArray};
 use datalake_deps::lake::model::{
     DEVICE, INSPECTION, INSTALL_EVENT, MEASURING_COMPONENT, SERVICE_POINT, TEMPERATURE,
 };
@@ -26,6 +26,28 @@ fn install_events_come_trimmed_and_on_legal_time() {
         ]
     );
     assert!(read.rejected.is_empty());
+}
+
+#[test]
+fn what_can_be_read_of_a_rejected_row_is_kept() {
+    let lake = TestLake::new("{}").with(
+        "install_event/part.csv",
+        "install_event_id,device_id,service_point_id,installed_at\n\
+         E1,D1,SP1,2024-01-01\nE2,D2,SP2,31-31-2024\n,D3,SP3,2024-01-01\nE4,D4\n",
+    );
+    let data = lake.open().unwrap().read_table(&INSTALL_EVENT).unwrap();
+    assert_eq!((data.rows_read, data.rejected.len()), (4, 3));
+    let [(0, unreadable)] = data.unreadable.as_slice() else {
+        panic!("{:?}", data.unreadable);
+    };
+    let texts = |name: &str| -> Vec<Option<String>> {
+        let column: &StringArray = unreadable.column_by_name(name).unwrap().as_string();
+        column.iter().map(|text| text.map(str::to_owned)).collect()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(texts("install_event_id"), [some("E2"), None]);
+    assert_eq!(texts("device_id"), [some("D2"), some("D3")]);
+    assert_eq!(texts("service_point_id"), [some("SP2"), some("SP3")]);
 }
 
 #[test]

@@ -115,6 +115,11 @@ impl From<RowStoreError> for JobError {
     }
 }
 
+/// The config's path below `tables` of `table.column`.
+fn mapped(column: &str) -> String {
+    column.replacen('.', ".columns.", 1)
+}
+
 impl Diagnostic for JobError {
     fn exit_code(&self) -> ExitCode {
         match self {
@@ -155,6 +160,12 @@ impl Diagnostic for JobError {
             Self::Transform(TransformError::MissingColumn { table, column }) => {
                 Some(format!("map the column with tables.{table}.columns.{column} in the config"))
             }
+            Self::Transform(TransformError::NothingJoins { column, other_column, .. }) => Some(format!(
+                "without install events every meter would seem to hang nowhere; deliver both with the same ids, \
+                 prefixes and leading zeros included, or map other columns with tables.{} or tables.{} in the config",
+                mapped(column),
+                mapped(other_column)
+            )),
             Self::Missing { what } => {
                 Some(format!("give --{what} FOLDER, or the key `{what}` in the config"))
             }

@@ -1,6 +1,9 @@
 //! Reads the dimension tables into the registry and plans the measurements.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{Array as _, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{Field, FieldRef, Schema};
 use datalake_deps::fingerprint::{Fingerprint, combine};
 use datalake_deps::lake::model::{
     DEVICE, DEVICE_CONFIG, INSTALL_EVENT, MEASUREMENTS, MEASURING_COMPONENT, ON_OFF_HISTORY, SERVICE_POINT,
@@ -10,6 +13,7 @@ use datalake_deps::lake::{DataFile, Lake, MeasurementScan, ScanOptions, TableDat
 use datalake_transforms::findings::Findings;
 use datalake_transforms::model::Kind;
 use datalake_transforms::registry::{self, Registry, RegistryInput};
+use jiff::civil::DateTime;
 use rayon::prelude::*;
 
 use super::config::Config;
@@ -112,17 +116,34 @@ pub(super) fn dimensions(lake: &Lake, config: &Config) -> Result<Dimensions, Job
     }
     let batches: Vec<Vec<RecordBatch>> = tables
         .iter()
-        .map(|(_, data)| data.batches.iter().map(|part| part.table.batch.clone()).collect())
-        .collect();
+        .map(|(_, data)| {
+            let parts = data.batches.iter();
+            parts
+                .map(|part| with_delivery(&part.table.batch, &data.files[part.file]))
+                .collect()
+        })
+        .collect::<Result<_, JobError>>()?;
     let table = |name: &str| {
         let position = tables.iter().position(|(table, _)| *table == name);
         position.map_or(&[][..], |position| batches[position].as_slice())
     };
+    let events = tables.iter().find(|(table, _)| *table == INSTALL_EVENT.name);
+    let unreadable: Vec<RecordBatch> = events
+        .iter()
+        .flat_map(|(_, data)| {
+            let rows = data.unreadable.iter();
+            rows.map(|(file, rows)| with_delivery(rows, &data.files[*file]))
+        })
+        .collect::<Result<_, JobError>>()?;
+    let kept: usize = unreadable.iter().map(RecordBatch::num_rows).sum();
+    let lost = events.map_or(0, |(_, data)| data.rejected.len().saturating_sub(kept));
     let optional = |name: &str| Some(table(name)).filter(|batches| !batches.is_empty());
     let input = RegistryInput {
         device: table(DEVICE.name),
         measuring_component: table(MEASURING_COMPONENT.name),
         install_event: table(INSTALL_EVENT.name),
+        unreadable_install_event: &unreadable,
+        lost_install_events: lost as u64,
         device_config: optional(DEVICE_CONFIG.name),
         on_off_history: optional(ON_OFF_HISTORY.name),
         service_point: optional(SERVICE_POINT.name),
@@ -164,6 +185,25 @@ pub(super) fn dimensions(lake: &Lake, config: &Config) -> Result<Dimensions, Job
         rejected,
         rows,
     })
+}
+
+/// The rows with the time of their delivery, where the file's folder tells.
+fn with_delivery(rows: &RecordBatch, file: &DataFile) -> Result<RecordBatch, JobError> {
+    let Some(delivered) = file.delivered() else {
+        return Ok(rows.clone());
+    };
+    let since = delivered.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let micros = since.as_secs() * 1_000_000 + i64::from(since.subsec_micros());
+    let times = TimestampMicrosecondArray::from_value(micros, rows.num_rows());
+    let mut fields: Vec<FieldRef> = rows.schema().fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(
+        "delivered_at",
+        times.data_type().clone(),
+        false,
+    )));
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(times));
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
 /// Plans the measurements; register columns are read only where a component is a register.

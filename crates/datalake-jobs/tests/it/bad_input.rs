@@ -316,6 +316,69 @@ fn removals_before_their_installs_beyond_what_the_whole_lake_may_have() {
 }
 
 #[test]
+fn install_events_of_other_ids() {
+    let mut files = small();
+    let installs = files.get_mut(INSTALLS).unwrap();
+    *installs = installs.replace(",DC-", ",XX-");
+    assert_snapshot!(run(&Folder::with_lake(&files)).verdict(), @r"
+    exit 65
+    error: no id of `install_event.device_config_id` (for example `XX-1`) is met by one of `measuring_component.device_config_id` (for example `DC-1`)
+    hint: without install events every meter would seem to hang nowhere; deliver both with the same ids, prefixes and leading zeros included, or map other columns with tables.install_event.columns.device_config_id or tables.measuring_component.columns.device_config_id in the config
+    ");
+}
+
+/// Whatever is wrong with the only install event of a meter, its customer is not accused, and the place is known.
+#[test]
+fn an_install_event_of_no_use_accuses_nobody() {
+    for event in [
+        "2021-05-04 09:30:00,2020-05-04 09:30:00,REMOVE",
+        "31-31-2021,,ON",
+        "2204-01-01 09:00:00,,ON",
+        ",,ON",
+        "2021-05-04 09:30:00,2021-05-04 09:30:00,ON",
+        "2021-05-04 09:30:00,,PENDING",
+    ] {
+        let good = "2021-05-04 09:30:00,,ON\n";
+        let mut files = small();
+        let installs = files.get_mut(INSTALLS).unwrap();
+        *installs = installs.replacen(
+            &format!("IE-3,DC-3,SP-3,{good}"),
+            &format!("IE-3,DC-3,SP-3,{event}\n"),
+            1,
+        );
+        let folder = Folder::with_lake(&files);
+        run(&folder).ok();
+        assert_eq!(table(&folder.output(), "theft_cases").rows(), 0, "{event}");
+        let scores = table(&folder.output(), "theft_scores");
+        assert!(scores.find("service_point_id", "SP-3").is_some(), "{event}");
+    }
+}
+
+/// Daily deliveries of the whole table: a removal date that the later one takes back, and one that it brings.
+#[test]
+fn of_several_deliveries_the_newest_counts() {
+    let cases = |first: &str, second: &str| {
+        let mut files = small();
+        let installs = files.remove(INSTALLS).unwrap();
+        for (delivery, removed) in [("2024-04-01", first), ("2024-05-05", second)] {
+            let text = installs.replacen(
+                "SP-3,2021-05-04 09:30:00,",
+                &format!("SP-3,2021-05-04 09:30:00,{removed}"),
+                1,
+            );
+            files.insert(format!("install_event/run_date={delivery}/part.csv"), text);
+        }
+        let folder = Folder::with_lake(&files);
+        run(&folder).ok();
+        let cases = table(&folder.output(), "theft_cases");
+        cases.lines(&["service_point_id"])
+    };
+    let removed = "2024-03-20 09:00:00";
+    assert_eq!(cases(removed, ""), "");
+    assert_eq!(cases("", removed), "service_point_id=SP-3\n");
+}
+
+#[test]
 fn duplicate_ids() {
     let mut files = small();
     files.get_mut("device/device.csv").unwrap().push_str("D-1\n");

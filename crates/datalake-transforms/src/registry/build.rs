@@ -10,9 +10,9 @@ use super::notes::{Notes, Rejections};
 use super::overlaps::overlaps;
 use super::places::{Places, service_points};
 use super::stays::{Stay, positive, stays};
-use super::tables::{self, ComponentRow, DeviceRow};
+use super::tables::{self, ComponentRow, DeviceRow, UnusableEvent};
 use super::types::component_type;
-use super::{Component, InstallPeriod, Registry};
+use super::{Component, Doubt, InstallPeriod, Registry};
 use crate::error::TransformError;
 use crate::findings::Findings;
 use crate::model::{ComponentType, MICRO};
@@ -20,7 +20,12 @@ use crate::model::{ComponentType, MICRO};
 /// Registers with more digits would leave the range of 64-bit integers of 10^-6 units.
 const MAX_REGISTER_DIGITS: i64 = 12;
 
-/// The dimension tables, in the canonical columns, each as any number of batches in any order.
+/// Share of the energy components that may lack install events. Where it is more, not that many meters hang nowhere:
+/// the extract lacks install events.
+const MAX_UNINSTALLED_SHARE: f64 = 0.2;
+
+/// The dimension tables, in the canonical columns, each as any number of batches in any order. A column `delivered_at`
+/// (a time) may say when the rows were delivered: of rows with one id the newest delivery counts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegistryInput<'a> {
     /// Devices.
@@ -29,6 +34,10 @@ pub struct RegistryInput<'a> {
     pub measuring_component: &'a [RecordBatch],
     /// Stays of devices at service points, in legal time.
     pub install_event: &'a [RecordBatch],
+    /// The rows of `install_event` that could not be read, as far as they could.
+    pub unreadable_install_event: &'a [RecordBatch],
+    /// Rows of `install_event` of which nothing could be read.
+    pub lost_install_events: u64,
     /// Which device a device configuration belongs to, where the lake has it.
     pub device_config: Option<&'a [RecordBatch]>,
     /// Connects and disconnects in legal time, where the lake has them.
@@ -57,7 +66,12 @@ pub fn build(
         None => None,
     };
     let rows = tables::components(input.measuring_component, &mut notes)?;
-    let mut events = tables::install_events(input.install_event, &mut notes)?;
+    let (mut events, mut unusable) = tables::install_events(
+        input.install_event,
+        input.unreadable_install_event,
+        &rules,
+        &mut notes,
+    )?;
     let history = tables::switches(input.on_off_history.unwrap_or_default(), &rules, &mut notes)?;
     let points = match input.service_point {
         Some(batches) => Some(tables::service_points(batches, &mut notes)?),
@@ -88,10 +102,26 @@ pub fn build(
         );
         (event.device_config_id, event.device_id) = (hub.config, hub.device);
     }
-    let stays = stays(&events, &history, &rules, &mut notes);
+    for event in &mut unusable {
+        // What contradicts in a row that is not used is no news.
+        let hub = hubs.resolve(
+            "install_event",
+            event.id.unwrap_or(""),
+            event.device_config_id,
+            event.device_id,
+            &mut Notes::default(),
+        );
+        (event.device_config_id, event.device_id) = (hub.config, hub.device);
+    }
+    let nowhere = |event: &UnusableEvent<'_>| event.device_config_id.is_none() && event.device_id.is_none();
+    let lost = input.lost_install_events + unusable.iter().filter(|event| nowhere(event)).count() as u64;
+    let stays = stays(&events, &history, &rules, &mut unusable, &mut notes);
+    unusable.sort_unstable();
     let ids: Vec<&str> = rows.iter().map(|row| row.id).collect();
-    let joined = join(&stays, &ids, &component_hubs, &mut notes);
-    let places = Places::gather(&stays, &joined);
+    let joined = join(&stays, &unusable, &ids, &component_hubs, &mut notes)?;
+    let places = Places::gather(&stays, &unusable, &joined);
+    let [joined, in_doubt] = joined;
+    let doubts = doubts(&unusable, &in_doubt, &places, rows.len());
 
     let mut channels = channels(&rows, &component_hubs, &rules, &mut notes);
     note_devices(&devices, &channels, &stays, &joined, &rules, &mut notes);
@@ -107,19 +137,20 @@ pub fn build(
     // Stays are sorted by (start, event id), so this sorts each component's the same way.
     stays_of.par_sort_unstable();
     let ranges = ranges(&stays_of, channels.len());
-    for (channel, range) in channels.iter().zip(ranges.windows(2)) {
-        if range[0] == range[1] {
-            notes.add(
-                "measuring_component",
-                faults::WITHOUT_INSTALL_EVENT,
-                channel.row.id,
-            );
-        }
-    }
+    let installs = ranges.windows(2).map(|range| range[1] - range[0]);
+    let uninstalled: Vec<usize> = installs
+        .enumerate()
+        .filter_map(|(index, installs)| (installs == 0).then_some(index))
+        .collect();
+    let install_events_incomplete = note_uninstalled(&channels, &uninstalled, &doubts, lost, &mut notes);
     let components: Vec<Component> = channels
         .par_iter_mut()
         .zip(ranges.par_windows(2))
-        .map(|(channel, range)| component(channel, &stays_of[range[0]..range[1]], &stays, &places, &devices))
+        .zip(doubts)
+        .map(|((channel, range), doubt)| {
+            let stays_of = &stays_of[range[0]..range[1]];
+            component(channel, stays_of, &stays, doubt, &places, &devices)
+        })
         .collect();
     let service_points = service_points(&places, points.as_deref(), &mut notes);
 
@@ -128,6 +159,7 @@ pub fn build(
     for component in &mut registry.components {
         component.doubt_seconds = rules.clock.doubt_seconds();
     }
+    registry.install_events_incomplete = install_events_incomplete;
     let (findings, rejected) = notes.finish();
     Ok((registry, findings, rejected))
 }
@@ -219,6 +251,68 @@ fn note_devices<'a>(
     }
 }
 
+/// What the events that make no stay leave in doubt of each component. `unusable` is sorted, so of several service
+/// points the one of the greatest event is kept, however the rows came.
+fn doubts(
+    unusable: &[UnusableEvent<'_>],
+    in_doubt: &StayComponents,
+    places: &Places<'_>,
+    components: usize,
+) -> Vec<Option<Doubt>> {
+    let mut doubts: Vec<Option<Doubt>> = vec![None; components];
+    for (index, event) in unusable.iter().enumerate() {
+        for &component in in_doubt.of(index) {
+            let known = &mut doubts[component as usize];
+            *known = Some(Doubt {
+                from: known.map_or(event.from, |doubt| doubt.from.min(event.from)),
+                service_point: places
+                    .of_unusable(index)
+                    .or(known.and_then(|doubt| doubt.service_point)),
+            });
+        }
+    }
+    doubts
+}
+
+/// Notes the components without install event. Whether those of energy are so many, or rows of install events so
+/// unreadable, that having none says nothing of a component.
+fn note_uninstalled<'a>(
+    channels: &[Channel<'a>],
+    uninstalled: &[usize],
+    doubts: &[Option<Doubt>],
+    lost: u64,
+    notes: &mut Notes<'a>,
+) -> bool {
+    const TABLE: &str = "measuring_component";
+    let is_energy = |channel: &Channel<'_>| {
+        channel
+            .component_type
+            .as_ref()
+            .is_some_and(ComponentType::is_energy)
+    };
+    let mut missing = Vec::new();
+    for &index in uninstalled {
+        let channel = &channels[index];
+        if doubts[index].is_some() {
+            notes.add(TABLE, faults::WITHOUT_USABLE_INSTALL_EVENT, channel.row.id);
+            continue;
+        }
+        notes.add(TABLE, faults::WITHOUT_INSTALL_EVENT, channel.row.id);
+        if is_energy(channel) {
+            missing.push(channel.row.id);
+        }
+    }
+    let energy = channels.iter().filter(|channel| is_energy(channel)).count();
+    let many = missing.len() as f64 > MAX_UNINSTALLED_SHARE * energy as f64;
+    if missing.is_empty() || (!many && lost == 0) {
+        return false;
+    }
+    for id in missing {
+        notes.add("install_event", faults::INCOMPLETE, id);
+    }
+    true
+}
+
 /// Where each component's part of the sorted pairs begins; one entry more than there are components.
 fn ranges(stays_of: &[(u32, u32)], components: usize) -> Vec<usize> {
     let mut ranges = vec![0; components + 1];
@@ -235,6 +329,7 @@ fn component(
     channel: &mut Channel<'_>,
     stays_of: &[(u32, u32)],
     stays: &[Stay<'_>],
+    doubt: Option<Doubt>,
     places: &Places<'_>,
     devices: &[DeviceRow<'_>],
 ) -> Component {
@@ -270,5 +365,10 @@ fn component(
         periods: periods.collect(),
         block_ends: Vec::new(),
         doubt_seconds: 0,
+        // When a component was installed at all is what the faulty event does not tell.
+        doubt: doubt.map(|doubt| Doubt {
+            from: if stays_of.is_empty() { i64::MIN } else { doubt.from },
+            ..doubt
+        }),
     }
 }

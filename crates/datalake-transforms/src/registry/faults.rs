@@ -25,7 +25,8 @@ faults! {
     DUPLICATE_ROW: Note "duplicate_row",
         "the row is there more than once with the same content: one is kept";
     CONTRADICTING_DUPLICATE: Warning "contradicting_duplicate",
-        "rows with one id differ: the newest is kept, then the one with the greatest content";
+        "rows with one id differ: the newest delivery counts, then the newest status; of install events as new as each \
+         other the reading that accuses nobody, of other rows the greatest content";
     KEY_MISSING: Rejected "key_missing",
         "a key column is empty: the row is kept aside";
     UNKNOWN_DEVICE: Warning "unknown_device",
@@ -57,11 +58,17 @@ faults! {
     INVALID_REGISTER_DIGITS: Warning "invalid_register_digits",
         "register_digits is not from 1 to 12: a roll-over of the register is not recognised";
     WITHOUT_INSTALL_EVENT: Warning "component_without_install_event",
-        "no install event says where the component hangs: all it measures counts as usage while not installed";
+        "no install event says where the component hangs: all it measures counts as usage while not installed, \
+         unless the table of install events is incomplete";
+    WITHOUT_USABLE_INSTALL_EVENT: Warning "component_without_usable_install_event",
+        "no install event of the component can be used: it is not judged by usage while not installed";
     PLACEHOLDER_DEVICE: Warning "placeholder_device",
         "more components and install events than one device can have: its id is a placeholder, so its install \
          events are not used";
 
+    INCOMPLETE: Warning "install_events_incomplete",
+        "energy components without install event are more than a fifth, or some install events name no device that \
+         could be read: such components are not judged by usage while not installed";
     DEVICE_MISSING: Rejected "device_missing",
         "neither device_config_id nor device_id is given: the row is kept aside";
     SERVICE_POINT_MISSING: Rejected "service_point_missing",

@@ -10,7 +10,7 @@ use super::config::RegistryRules;
 use super::faults;
 use super::notes::Notes;
 use super::stays::Stay;
-use super::tables::{ComponentRow, DeviceConfigRow, DeviceRow, InstallEventRow};
+use super::tables::{ComponentRow, DeviceConfigRow, DeviceRow, InstallEventRow, UnusableEvent};
 use crate::error::TransformError;
 
 /// Components times install events that one device can have. More share a placeholder such as `0` or `UNKNOWN`, which
@@ -213,13 +213,18 @@ impl StayComponents {
     }
 }
 
-/// Joins stays to the components whose hubs are given, in the order of dense indices.
+/// Joins stays, and install events that make none, to the components whose hubs are given, in the order of dense
+/// indices.
+///
+/// An error where there are install events and components and none of either is met: every meter would seem to
+/// hang nowhere.
 pub(super) fn join<'a>(
     stays: &[Stay<'a>],
+    unusable: &[UnusableEvent<'a>],
     ids: &[&'a str],
     hubs: &[Hub<'a>],
     notes: &mut Notes<'a>,
-) -> StayComponents {
+) -> Result<[StayComponents; 2], TransformError> {
     let keyed = |key: fn(&Hub<'a>) -> Option<&'a str>| {
         Groups::new(
             hubs.iter()
@@ -233,23 +238,48 @@ pub(super) fn join<'a>(
         // For events that have a configuration: what they cannot reach by it.
         keyed(|hub| if hub.config.is_none() { hub.device } else { None }),
     ];
-    let found: Vec<[(usize, Option<usize>); 2]> = stays
+    let events = stays
         .iter()
-        .map(|stay| {
-            let device = if stay.device_config_id.is_some() { 2 } else { 1 };
-            [(0, stay.device_config_id), (device, stay.device_id)]
-                .map(|(kind, id)| (kind, groups[kind].count(id)))
+        .map(|stay| (stay.device_config_id, stay.device_id))
+        .chain(
+            unusable
+                .iter()
+                .map(|event| (event.device_config_id, event.device_id)),
+        );
+    let found: Vec<[(usize, Option<usize>); 2]> = events
+        .clone()
+        .map(|(config, device)| {
+            let by_device = if config.is_some() { 2 } else { 1 };
+            [(0, config), (by_device, device)].map(|(kind, id)| (kind, groups[kind].count(id)))
         })
         .collect();
+    if found.iter().flatten().all(|(_, group)| group.is_none()) {
+        let components = hubs.iter().map(|hub| (hub.config, hub.device));
+        if let Some(error) = nothing_joins(events, components) {
+            return Err(error);
+        }
+    }
     note_placeholders(&groups, ids, notes);
 
+    let (of_stays, of_unusable) = found.split_at(stays.len());
+    let joined = components_of(&groups, of_stays);
+    for (index, stay) in stays.iter().enumerate() {
+        if joined.of(index).is_empty() {
+            notes.add("install_event", faults::WITHOUT_COMPONENT, stay.event_id);
+        }
+    }
+    Ok([joined, components_of(&groups, of_unusable)])
+}
+
+/// The components of the groups found for each event, by the kind of id.
+fn components_of(groups: &[Groups<'_>; 3], found: &[[(usize, Option<usize>); 2]]) -> StayComponents {
     let mut joined = StayComponents {
         offsets: vec![0],
-        components: Vec::with_capacity(ids.len()),
+        components: Vec::with_capacity(found.len()),
     };
-    for (stay, found) in stays.iter().zip(found) {
+    for found in found {
         let from = joined.components.len();
-        for (kind, group) in found {
+        for &(kind, group) in found {
             if let Some(group) = group.filter(|&group| !groups[kind].is_placeholder(group)) {
                 joined
                     .components
@@ -257,12 +287,39 @@ pub(super) fn join<'a>(
             }
         }
         joined.components[from..].sort_unstable();
-        if joined.components.len() == from {
-            notes.add("install_event", faults::WITHOUT_COMPONENT, stay.event_id);
-        }
         joined.offsets.push(joined.components.len());
     }
     joined
+}
+
+/// The error with an example of each side, given as pairs of device configuration and device; `None` where one side
+/// has no ids, which other findings tell.
+fn nothing_joins<'a>(
+    events: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
+    components: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
+) -> Option<TransformError> {
+    let event_config = events.clone().filter_map(|ids| ids.0).min();
+    let component_config = components.clone().filter_map(|ids| ids.0).min();
+    let event_device = events.filter_map(|ids| ids.1).min();
+    let component_device = components.filter_map(|ids| ids.1).min();
+    const CONFIG: &str = "device_config_id";
+    const DEVICE: &str = "device_id";
+    let pairs = [
+        (CONFIG, event_config, CONFIG, component_config),
+        (DEVICE, event_device, DEVICE, component_device),
+        (CONFIG, event_config, DEVICE, component_device),
+        (DEVICE, event_device, CONFIG, component_config),
+    ];
+    pairs
+        .into_iter()
+        .find_map(|(column, id, other_column, other_id)| {
+            Some(TransformError::NothingJoins {
+                column: format!("install_event.{column}"),
+                id: id?.to_owned(),
+                other_column: format!("measuring_component.{other_column}"),
+                other_id: other_id?.to_owned(),
+            })
+        })
 }
 
 /// Each component of a placeholder is noted once.

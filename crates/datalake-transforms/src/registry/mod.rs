@@ -10,8 +10,11 @@
 //! - a removal date ends a stay whatever the status; a status that says removed without a date does not, until the
 //!   device's next stay begins;
 //! - a device counts as off only from a moment that the on/off history or the status names;
-//! - an install that is pending, or has no length, covers nothing; one that ends before it begins is kept aside;
-//! - of rows with one id the newest is kept, then the one with the greatest content;
+//! - an install that is pending, or has no length, covers nothing; one that ends before it begins is kept aside; what
+//!   its device measured outside of other stays is in doubt, see [`Doubt`];
+//! - of rows with one id the newest delivery and status count; install events as new as each other last from the
+//!   earliest install to the latest removal, and other rows are kept by the greatest content;
+//! - where many components have no install event, or rows of the table cannot be read, having none means nothing;
 //! - a code that the config does not map is no status and no type, never a guess.
 
 use crate::model::{ComponentType, Direction, Kind, MICRO};
@@ -47,6 +50,8 @@ pub struct Registry {
     pub overlaps: Vec<Overlap>,
     /// Which components ever hung at which service point.
     pub siblings: Siblings,
+    /// Whether rows of install events are lost, or so many components lack install events that having none says nothing of a component.
+    pub install_events_incomplete: bool,
 }
 
 /// A measuring component: one channel of a device.
@@ -66,6 +71,8 @@ pub struct Component {
     pub register_digits: Option<u8>,
     /// Install periods of its device configuration, sorted by (start, event id).
     pub periods: Vec<InstallPeriod>,
+    /// What install events that cannot be used leave open.
+    pub doubt: Option<Doubt>,
     /// Greatest end in each block of `periods`, so that a search among very many can skip; empty is right too,
     /// only slower. See [`Component::index_periods`].
     pub block_ends: Vec<i64>,
@@ -91,6 +98,16 @@ pub struct InstallPeriod {
     pub constant_micro: i64,
     /// Whether a removal was announced by the status as well as the date, so that it was planned.
     pub removal_recorded: bool,
+}
+
+/// An install event that makes no period (pending, of no length, or faulty) may stand for a stay all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// From this moment on the meter may have hung somewhere outside its periods: seconds on the measurement clock,
+    /// `i64::MIN` where even that is not known.
+    pub from: i64,
+    /// The service point that such an event names.
+    pub service_point: Option<u32>,
 }
 
 /// A moment from which an install period is on or off.
@@ -170,6 +187,7 @@ impl Registry {
             service_points,
             overlaps: Vec::new(),
             siblings,
+            install_events_incomplete: false,
         }
     }
 
@@ -196,9 +214,7 @@ impl Component {
     /// Whether the detections look at it: a mapped component of delivered or received kWh.
     #[must_use]
     pub fn is_energy(&self) -> bool {
-        self.component_type
-            .as_ref()
-            .is_some_and(|t| t.uom.eq_ignore_ascii_case("kWh"))
+        self.component_type.as_ref().is_some_and(ComponentType::is_energy)
     }
 
     /// Delivered kWh: what theft takes from.
@@ -226,10 +242,12 @@ impl Component {
             .and_then(|t| t.interval_seconds)
     }
 
-    /// The service point where it hung last, by start of the stay; `None` where it never hung anywhere.
+    /// The service point where it hung last, by start of the stay; where it never hung anywhere, the one that an
+    /// install event of no use names.
     #[must_use]
     pub fn last_service_point(&self) -> Option<u32> {
-        self.periods.last().map(|period| period.service_point)
+        let last = self.periods.last().map(|period| period.service_point);
+        last.or(self.doubt.and_then(|doubt| doubt.service_point))
     }
 
     /// The combined multiplier that its measurements should carry during `period`, in 10^-6: component multiplier

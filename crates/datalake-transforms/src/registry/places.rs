@@ -7,30 +7,44 @@ use super::faults;
 use super::join::StayComponents;
 use super::notes::Notes;
 use super::stays::Stay;
-use super::tables::ServicePointRow;
+use super::tables::{ServicePointRow, UnusableEvent};
 
-/// The service points where components hang or hung.
+/// The service points where components hang or hung, or may.
 pub(super) struct Places<'a> {
     /// Sorted.
     ids: Vec<&'a str>,
     /// For each stay that has components, the position of its service point in `ids`.
     of_stay: Vec<u32>,
+    /// The same for the events that make no stay.
+    of_unusable: Vec<u32>,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn gather(stays: &[Stay<'a>], joined: &StayComponents) -> Self {
-        let mut pairs: Vec<(&str, usize)> = (0..stays.len())
+    pub(super) fn gather(
+        stays: &[Stay<'a>],
+        unusable: &[UnusableEvent<'a>],
+        [joined, in_doubt]: &[StayComponents; 2],
+    ) -> Self {
+        let of_stays = (0..stays.len())
             .filter(|&stay| !joined.of(stay).is_empty())
-            .map(|stay| (stays[stay].service_point_id, stay))
-            .collect();
+            .map(|stay| (stays[stay].service_point_id, stay));
+        let of_unusable = (0..unusable.len())
+            .filter(|&event| !in_doubt.of(event).is_empty())
+            .filter_map(|event| Some((unusable[event].service_point_id?, stays.len() + event)));
+        let mut pairs: Vec<(&str, usize)> = of_stays.chain(of_unusable).collect();
         pairs.par_sort_unstable();
         let mut places = Self {
             ids: Vec::new(),
             of_stay: vec![u32::MAX; stays.len()],
+            of_unusable: vec![u32::MAX; unusable.len()],
         };
         for group in pairs.chunk_by(|a, b| a.0 == b.0) {
-            for &(_, stay) in group {
-                places.of_stay[stay] = places.ids.len() as u32;
+            for &(_, event) in group {
+                let place = places.ids.len() as u32;
+                match event.checked_sub(stays.len()) {
+                    None => places.of_stay[event] = place,
+                    Some(event) => places.of_unusable[event] = place,
+                }
             }
             places.ids.push(group[0].0);
         }
@@ -40,6 +54,12 @@ impl<'a> Places<'a> {
     /// Index of a stay's service point; `u32::MAX` for a stay without components.
     pub(super) fn of(&self, stay: usize) -> u32 {
         self.of_stay[stay]
+    }
+
+    /// Index of the service point that an event without a stay names; `None` where it names none, or has no
+    /// components.
+    pub(super) fn of_unusable(&self, event: usize) -> Option<u32> {
+        Some(self.of_unusable[event]).filter(|&place| place != u32::MAX)
     }
 }
 

@@ -5,7 +5,7 @@ use super::config::RegistryRules;
 use super::faults::{self, Fault};
 use super::notes::Notes;
 use super::switches::{History, StatusSeen, switches};
-use super::tables::{InstallEventRow, SwitchRow};
+use super::tables::{InstallEventRow, SwitchRow, UnusableEvent};
 use crate::clock::Naming;
 use crate::model::{InstallStatus, MICRO};
 
@@ -28,11 +28,12 @@ pub(super) struct Stay<'a> {
     pub(super) removal_recorded: bool,
 }
 
-/// The stays, sorted by (start, event id). Pending events and those of no length make none.
+/// The stays, sorted by (start, event id). Pending events and those of no length make none: they join `unusable`.
 pub(super) fn stays<'a>(
     events: &[InstallEventRow<'a>],
     history: &[SwitchRow<'a>],
     rules: &RegistryRules,
+    unusable: &mut Vec<UnusableEvent<'a>>,
     notes: &mut Notes<'a>,
 ) -> Vec<Stay<'a>> {
     // Both are sorted by the event's id: one walk meets them.
@@ -53,7 +54,18 @@ pub(super) fn stays<'a>(
         let history = histories
             .next_if(|rows| rows[0].event_id == event.id)
             .unwrap_or_default();
-        stays.extend(stay(event, history, rules, notes));
+        match stay(event, history, rules, notes) {
+            Ok(stay) => stays.push(stay),
+            Err(from) => unusable.push(UnusableEvent {
+                id: Some(event.id),
+                delivered_at: event.delivered_at,
+                status_updated_at: event.status_updated_at,
+                device_config_id: event.device_config_id,
+                device_id: event.device_id,
+                service_point_id: Some(event.service_point_id),
+                from,
+            }),
+        }
     }
     for rows in histories {
         orphan(rows, notes);
@@ -62,12 +74,13 @@ pub(super) fn stays<'a>(
     stays
 }
 
+/// The stay of an event; of one that makes none, from when on its device may hang there all the same.
 fn stay<'a>(
     event: &InstallEventRow<'a>,
     history: &[SwitchRow<'a>],
     rules: &RegistryRules,
     notes: &mut Notes<'a>,
-) -> Option<Stay<'a>> {
+) -> Result<Stay<'a>, i64> {
     let status = event.status.and_then(|code| {
         let status = rules.install_status.get(code);
         if status.is_none() {
@@ -77,16 +90,17 @@ fn stay<'a>(
     });
     if status == Some(InstallStatus::Pending) {
         notes.add(TABLE, faults::PENDING_INSTALL, event.id);
-        return None;
+        let start = rules.clock.to_measurement(event.installed_at);
+        return Err(start.map_or(i64::MIN, |moment| moment.seconds));
     }
-    let start = moment(TABLE, event.id, event.installed_at, rules, notes)?;
+    let start = moment(TABLE, event.id, event.installed_at, rules, notes).ok_or(i64::MIN)?;
     let end = match event.removed_at {
-        Some(removed_at) => moment(TABLE, event.id, removed_at, rules, notes)?,
+        Some(removed_at) => moment(TABLE, event.id, removed_at, rules, notes).ok_or(start)?,
         None => i64::MAX,
     };
     if start == end {
         notes.add(TABLE, faults::ZERO_LENGTH_STAY, event.id);
-        return None;
+        return Err(start);
     }
     let has_end = event.removed_at.is_some();
     match status {
@@ -126,7 +140,7 @@ fn stay<'a>(
             notes.add(table, fault, event.id);
         },
     );
-    Some(Stay {
+    Ok(Stay {
         event_id: event.id,
         device_config_id: event.device_config_id,
         device_id: event.device_id,

@@ -1,7 +1,9 @@
 //! The rows of the dimension tables, read, sorted by id and freed of duplicates.
 //!
-//! Each row type orders by its id first, then by what makes a row newer, then by the rest of its content. So the last
-//! of the rows with one id is the one to keep, and neither files nor row order can change which it is.
+//! Of the rows with one id those of the newest delivery count. Among them the rest of the content decides, so neither files
+//! nor row order can change what is kept: of most tables the greatest row, of install events see [`settled`].
+
+use std::cmp::Ordering;
 
 use arrow::array::RecordBatch;
 use rayon::slice::ParallelSliceMut as _;
@@ -11,10 +13,14 @@ use super::config::{OnOff, RegistryRules};
 use super::faults;
 use super::notes::{Notes, Origin};
 use crate::error::TransformError;
+use crate::model::InstallStatus;
 
 /// 0001-01-01 and 2201-01-01 in microseconds: install times lie between.
 const FIRST_MICRO: i64 = -62_135_596_800_000_000;
 const LAST_MICRO: i64 = 7_289_654_400_000_000;
+
+/// When a row was delivered, where the layout of the lake says so: not a column of the tables themselves.
+const DELIVERED_AT: &str = "delivered_at";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DeviceRow<'a> {
@@ -47,6 +53,7 @@ pub(super) struct ComponentRow<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct InstallEventRow<'a> {
     pub(super) id: &'a str,
+    pub(super) delivered_at: Option<i64>,
     pub(super) status_updated_at: Option<i64>,
     pub(super) removed_at: Option<i64>,
     pub(super) installed_at: i64,
@@ -55,6 +62,19 @@ pub(super) struct InstallEventRow<'a> {
     pub(super) device_config_id: Option<&'a str>,
     pub(super) device_id: Option<&'a str>,
     pub(super) constant_micro: Option<i64>,
+}
+
+/// An install event that makes no stay, though it may stand for one: where and when, only the faulty cells know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UnusableEvent<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) delivered_at: Option<i64>,
+    pub(super) status_updated_at: Option<i64>,
+    pub(super) device_config_id: Option<&'a str>,
+    pub(super) device_id: Option<&'a str>,
+    pub(super) service_point_id: Option<&'a str>,
+    /// The device may hang there from this moment on: seconds on the measurement clock.
+    pub(super) from: i64,
 }
 
 /// The time is legal, in microseconds. The whole row is the key.
@@ -82,6 +102,7 @@ pub(super) fn devices<'a>(
     for (batch_index, batch) in batches.iter().enumerate() {
         let columns = Columns::new(TABLE, batch);
         columns.require(&["device_id"])?;
+        let delivered_at = columns.time(DELIVERED_AT)?;
         let id = columns.text("device_id")?;
         let (status, device_type) = (columns.text("status")?, columns.text("device_type")?);
         for row in 0..batch.num_rows() {
@@ -94,15 +115,15 @@ pub(super) fn devices<'a>(
                 notes.reject(origin, faults::KEY_MISSING, "device_id", String::new(), None);
                 continue;
             };
-            rows.push(DeviceRow {
+            let row_read = DeviceRow {
                 id,
                 status: status.get(row),
                 device_type: device_type.get(row),
-            });
+            };
+            rows.push((delivered_at.get(row), row_read));
         }
     }
-    keep_last(&mut rows, TABLE, |row| row.id, notes);
-    Ok(rows)
+    Ok(keep_last(rows, TABLE, |row| row.id, notes))
 }
 
 pub(super) fn device_configs<'a>(
@@ -114,6 +135,7 @@ pub(super) fn device_configs<'a>(
     for (batch_index, batch) in batches.iter().enumerate() {
         let columns = Columns::new(TABLE, batch);
         columns.require(&["device_config_id", "device_id"])?;
+        let delivered_at = columns.time(DELIVERED_AT)?;
         let (id, device_id) = (columns.text("device_config_id")?, columns.text("device_id")?);
         for row in 0..batch.num_rows() {
             let origin = Origin {
@@ -122,7 +144,9 @@ pub(super) fn device_configs<'a>(
                 row,
             };
             match (id.get(row), device_id.get(row)) {
-                (Some(id), Some(device_id)) => rows.push(DeviceConfigRow { id, device_id }),
+                (Some(id), Some(device_id)) => {
+                    rows.push((delivered_at.get(row), DeviceConfigRow { id, device_id }));
+                }
                 (None, _) => {
                     notes.reject(
                         origin,
@@ -136,8 +160,7 @@ pub(super) fn device_configs<'a>(
             }
         }
     }
-    keep_last(&mut rows, TABLE, |row| row.id, notes);
-    Ok(rows)
+    Ok(keep_last(rows, TABLE, |row| row.id, notes))
 }
 
 pub(super) fn components<'a>(
@@ -149,6 +172,7 @@ pub(super) fn components<'a>(
     for (batch_index, batch) in batches.iter().enumerate() {
         let columns = Columns::new(TABLE, batch);
         columns.require(&["measuring_component_id"])?;
+        let delivered_at = columns.time(DELIVERED_AT)?;
         let id = columns.text("measuring_component_id")?;
         let (device_config_id, device_id) = (columns.text("device_config_id")?, columns.text("device_id")?);
         let component_type = columns.text("component_type")?;
@@ -172,7 +196,7 @@ pub(super) fn components<'a>(
                 );
                 continue;
             };
-            rows.push(ComponentRow {
+            let row_read = ComponentRow {
                 id,
                 device_config_id: device_config_id.get(row),
                 device_id: device_id.get(row),
@@ -183,19 +207,41 @@ pub(super) fn components<'a>(
                 interval_seconds: interval_seconds.get(row),
                 multiplier_micro: multiplier_micro.get(row),
                 register_digits: register_digits.get(row),
-            });
+            };
+            rows.push((delivered_at.get(row), row_read));
         }
     }
-    keep_last(&mut rows, TABLE, |row| row.id, notes);
-    Ok(rows)
+    Ok(keep_last(rows, TABLE, |row| row.id, notes))
 }
 
+/// The events, and those of no use. `unreadable`: what can be read of the rows that the reader has kept aside.
 pub(super) fn install_events<'a>(
     batches: &'a [RecordBatch],
+    unreadable: &'a [RecordBatch],
+    rules: &RegistryRules,
     notes: &mut Notes<'a>,
-) -> Result<Vec<InstallEventRow<'a>>, TransformError> {
+) -> Result<(Vec<InstallEventRow<'a>>, Vec<UnusableEvent<'a>>), TransformError> {
     const TABLE: &str = "install_event";
     let mut rows = Vec::new();
+    let mut unusable = Vec::new();
+    for batch in unreadable {
+        let columns = Columns::new(TABLE, batch);
+        let (id, service_point_id) = (
+            columns.text("install_event_id")?,
+            columns.text("service_point_id")?,
+        );
+        let (device_config_id, device_id) = (columns.text("device_config_id")?, columns.text("device_id")?);
+        let delivered_at = columns.time(DELIVERED_AT)?;
+        unusable.extend((0..batch.num_rows()).map(|row| UnusableEvent {
+            id: id.get(row),
+            delivered_at: delivered_at.get(row),
+            status_updated_at: None,
+            device_config_id: device_config_id.get(row),
+            device_id: device_id.get(row),
+            service_point_id: service_point_id.get(row),
+            from: i64::MIN,
+        }));
+    }
     for (batch_index, batch) in batches.iter().enumerate() {
         let columns = Columns::new(TABLE, batch);
         columns.require(&["install_event_id", "service_point_id", "installed_at"])?;
@@ -207,18 +253,30 @@ pub(super) fn install_events<'a>(
         let (installed_at, removed_at) = (columns.time("installed_at")?, columns.time("removed_at")?);
         let (status, status_updated_at) = (columns.text("status")?, columns.time("status_updated_at")?);
         let constant_micro = columns.integer("install_constant_micro")?;
+        let delivered_at = columns.time(DELIVERED_AT)?;
         for row in 0..batch.num_rows() {
             let origin = Origin {
                 table: TABLE,
                 batch: batch_index,
                 row,
             };
-            let mut reject = |fault, column, value, key| notes.reject(origin, fault, column, value, key);
+            let (device_config_id, device_id) = (device_config_id.get(row), device_id.get(row));
+            let mut reject = |fault, column, value, key| {
+                notes.reject(origin, fault, column, value, key);
+                unusable.push(UnusableEvent {
+                    id: key,
+                    delivered_at: delivered_at.get(row),
+                    status_updated_at: status_updated_at.get(row),
+                    device_config_id,
+                    device_id,
+                    service_point_id: service_point_id.get(row),
+                    from: i64::MIN,
+                });
+            };
             let Some(id) = id.get(row) else {
                 reject(faults::KEY_MISSING, "install_event_id", String::new(), None);
                 continue;
             };
-            let (device_config_id, device_id) = (device_config_id.get(row), device_id.get(row));
             if device_config_id.is_none() && device_id.is_none() {
                 reject(
                     faults::DEVICE_MISSING,
@@ -267,6 +325,7 @@ pub(super) fn install_events<'a>(
             }
             rows.push(InstallEventRow {
                 id,
+                delivered_at: delivered_at.get(row),
                 status_updated_at: status_updated_at.get(row),
                 removed_at,
                 installed_at,
@@ -278,8 +337,94 @@ pub(super) fn install_events<'a>(
             });
         }
     }
-    keep_last(&mut rows, TABLE, |row| row.id, notes);
-    Ok(rows)
+    rows.par_sort_unstable();
+    let mut events = Vec::with_capacity(rows.len());
+    for rows in rows.chunk_by(|a, b| a.id == b.id) {
+        for pair in rows.windows(2) {
+            let fault = if pair[0].says_the_same(&pair[1]) {
+                faults::DUPLICATE_ROW
+            } else {
+                faults::CONTRADICTING_DUPLICATE
+            };
+            notes.add(TABLE, fault, pair[0].id);
+        }
+        events.extend(settled(rows, rules, &mut unusable));
+    }
+    // What a newer row of the same event corrects is no longer in doubt.
+    unusable.retain(|event| {
+        let known = event
+            .id
+            .and_then(|id| events.binary_search_by_key(&id, |row| row.id).ok());
+        known.is_none_or(|position| !events[position].is_newer_than(event))
+    });
+    Ok((events, unusable))
+}
+
+impl InstallEventRow<'_> {
+    /// Whether two rows differ in nothing but their delivery.
+    fn says_the_same(&self, other: &Self) -> bool {
+        Self {
+            delivered_at: other.delivered_at,
+            ..*self
+        } == *other
+    }
+
+    fn is_newer_than(&self, event: &UnusableEvent<'_>) -> bool {
+        let status_is_newer = self
+            .status_updated_at
+            .zip(event.status_updated_at)
+            .is_some_and(|(own, other)| own > other);
+        match self.delivered_at.cmp(&event.delivered_at) {
+            Ordering::Less => false,
+            Ordering::Equal => status_is_newer,
+            Ordering::Greater => true,
+        }
+    }
+}
+
+/// What the sorted rows of one event come to. The newest delivery counts, then the newest status. Rows as new as each
+/// other that contradict are read in the way that accuses nobody: installed at the earliest and removed at the latest of
+/// what they say, and on rather than off. A device that only the others name may have hung there as well.
+fn settled<'a>(
+    rows: &[InstallEventRow<'a>],
+    rules: &RegistryRules,
+    unusable: &mut Vec<UnusableEvent<'a>>,
+) -> Option<InstallEventRow<'a>> {
+    let newest = *rows.last()?;
+    let mut settled = newest;
+    let as_new = |row: &&InstallEventRow<'_>| {
+        row.delivered_at == newest.delivered_at
+            && (row.status_updated_at.is_none() || row.status_updated_at == newest.status_updated_at)
+    };
+    let innocence = |code: Option<&str>| match code.and_then(|code| rules.install_status.get(code)) {
+        Some(InstallStatus::On) => 4,
+        None => 3,
+        Some(InstallStatus::Removed) => 2,
+        Some(InstallStatus::Off) => 1,
+        Some(InstallStatus::Pending) => 0,
+    };
+    for row in rows.iter().filter(as_new) {
+        settled.installed_at = settled.installed_at.min(row.installed_at);
+        settled.removed_at = settled
+            .removed_at
+            .zip(row.removed_at)
+            .map(|(one, other)| one.max(other));
+        if innocence(row.status) > innocence(settled.status) {
+            settled.status = row.status;
+        }
+        if (row.device_config_id, row.device_id) != (newest.device_config_id, newest.device_id) {
+            unusable.push(UnusableEvent {
+                id: Some(row.id),
+                delivered_at: row.delivered_at,
+                status_updated_at: row.status_updated_at,
+                device_config_id: row.device_config_id,
+                device_id: row.device_id,
+                service_point_id: Some(row.service_point_id),
+                from: i64::MIN,
+            });
+        }
+    }
+    Some(settled)
 }
 
 /// Sorted by (install event, time); of on and off at one moment, on is kept.
@@ -363,6 +508,7 @@ pub(super) fn service_points<'a>(
     for (batch_index, batch) in batches.iter().enumerate() {
         let columns = Columns::new(TABLE, batch);
         columns.require(&["service_point_id"])?;
+        let delivered_at = columns.time(DELIVERED_AT)?;
         let (id, premise_id) = (columns.text("service_point_id")?, columns.text("premise_id")?);
         let (rate_class, transformer_id) = (columns.text("rate_class")?, columns.text("transformer_id")?);
         for row in 0..batch.num_rows() {
@@ -381,27 +527,29 @@ pub(super) fn service_points<'a>(
                 );
                 continue;
             };
-            rows.push(ServicePointRow {
+            let row_read = ServicePointRow {
                 id,
                 premise_id: premise_id.get(row),
                 rate_class: rate_class.get(row),
                 transformer_id: transformer_id.get(row),
-            });
+            };
+            rows.push((delivered_at.get(row), row_read));
         }
     }
-    keep_last(&mut rows, TABLE, |row| row.id, notes);
-    Ok(rows)
+    Ok(keep_last(rows, TABLE, |row| row.id, notes))
 }
 
-/// Sorts, and keeps the last of the rows with one id.
+/// Sorts by id, and of the rows with one id keeps the greatest of the newest delivery.
 fn keep_last<'a, T: Ord + Copy + Send>(
-    rows: &mut Vec<T>,
+    mut rows: Vec<(Option<i64>, T)>,
     table: &'static str,
-    id: impl Fn(&T) -> &'a str,
+    id: impl Fn(&T) -> &'a str + Sync,
     notes: &mut Notes<'a>,
-) {
-    rows.par_sort_unstable();
-    rows.dedup_by(|row, kept| {
+) -> Vec<T> {
+    rows.par_sort_unstable_by(|(delivered, row), (other_delivered, other)| {
+        (id(row), delivered, row).cmp(&(id(other), other_delivered, other))
+    });
+    rows.dedup_by(|(delivered, row), (kept_delivered, kept)| {
         if id(row) != id(kept) {
             return false;
         }
@@ -411,9 +559,10 @@ fn keep_last<'a, T: Ord + Copy + Send>(
             faults::CONTRADICTING_DUPLICATE
         };
         notes.add(table, fault, id(row));
-        *kept = *row;
+        (*kept_delivered, *kept) = (*delivered, *row);
         true
     });
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// A naive time as text, for the table of rejected rows.

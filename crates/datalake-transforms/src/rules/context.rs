@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::RuleConfig;
 use crate::levels::Levels;
+use crate::model::DAY_SECONDS;
 use crate::peers::{PeerGroup, Peers};
 use crate::registry::{Component, Registry};
 use crate::series::DaySeries;
@@ -32,6 +33,16 @@ impl StayContext<'_> {
     /// Registers are read now and then: their days are shares of a period.
     pub(crate) fn is_register(&self) -> bool {
         self.component.interval_seconds().is_none()
+    }
+
+    /// The rows before what install events of no use leave in doubt.
+    pub(crate) fn rows_beyond_doubt(&self) -> Range<usize> {
+        let Some(doubt) = self.component.doubt else {
+            return self.rows.clone();
+        };
+        let days = &self.series.day[self.rows.clone()];
+        let sure = days.partition_point(|&day| (i64::from(day) + 1) * DAY_SECONDS <= doubt.from);
+        self.rows.start..self.rows.start + sure
     }
 
     /// Last day that has a row; rows are never empty.

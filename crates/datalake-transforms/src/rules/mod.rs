@@ -153,6 +153,10 @@ pub enum Gap {
     ReceivedChannel,
     /// The meter counts in steps so coarse that it repeats values anyway.
     CoarseSteps,
+    /// An install event that cannot be used may cover the usage.
+    InstallInDoubt,
+    /// So many components lack install events that having none means nothing.
+    InstallEventsIncomplete,
     /// Half of the days or more are at zero, which another rule judges.
     MostlyZeros,
 }
@@ -166,6 +170,8 @@ impl Gap {
             Self::TooFewPeers => "too few peers",
             Self::NoPredecessor => "no meter hung there before",
             Self::CoarseSteps => "the meter counts in coarse steps",
+            Self::InstallInDoubt => "an install event of the meter cannot be used",
+            Self::InstallEventsIncomplete => "install events are incomplete",
             Self::MostlyZeros => "mostly zeros, see ZERO_WHILE_ON",
             Self::ReceivedChannel => "the service point has a channel for received energy",
         }

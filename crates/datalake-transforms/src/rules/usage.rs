@@ -1,14 +1,17 @@
 //! What the two rules about usage without a contract share.
 
+use std::ops::Range;
+
 use super::{Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::model::MICRO;
 
 /// Days with usage that make a hit as sure as it gets.
 const SURE_DAYS: f64 = 14.0;
 
-/// Counts the days of the stay whose `kwh` (10^-6) is greater than `min_kwh_per_day`.
+/// Counts the days of `rows` whose `kwh` (10^-6) is greater than `min_kwh_per_day`.
 pub(super) fn judge(
     context: &StayContext<'_>,
+    rows: Range<usize>,
     rule: Rule,
     kwh: &[i64],
     min_kwh_per_day: f64,
@@ -18,7 +21,7 @@ pub(super) fn judge(
     let mut days = 0_u32;
     let mut span = (0, 0);
     let mut total = 0_i64;
-    for row in context.rows.clone() {
+    for row in rows {
         total = total.saturating_add(kwh[row].max(0));
         if kwh[row] > least {
             let day = context.series.day[row];

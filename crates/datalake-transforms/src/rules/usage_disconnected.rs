@@ -48,6 +48,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.usage_disconnected;
     super::usage::judge(
         context,
+        context.rows.clone(),
         Rule::UsageDisconnected,
         context.series.off_kwh,
         config.min_kwh_per_day,

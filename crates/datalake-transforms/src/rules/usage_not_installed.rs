@@ -1,6 +1,9 @@
 //! `USAGE_NOT_INSTALLED`: usage while no install event covers the interval: the meter was removed, or never installed, and still
 //! counts.
 //!
+//! What an install event that cannot be used may cover is not judged, and no meter without install event is where the table
+//! of them is incomplete.
+//!
 //! A day counts if its actual intervals that no install event covers add up to more than `min_kwh_per_day`; a hit needs `min_days`
 //! such days. The energy at stake is all of that usage: it is real, and billed to nobody.
 
@@ -8,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{whole, within};
-use super::{Rule, RuleEvidence, StayContext};
+use super::{Gap, Rule, RuleEvidence, StayContext};
 use crate::error::TransformError;
 
 /// Thresholds of `USAGE_NOT_INSTALLED`.
@@ -47,20 +50,34 @@ impl UsageNotInstalledConfig {
 
 pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.usage_not_installed;
-    super::usage::judge(
-        context,
-        Rule::UsageNotInstalled,
-        context.series.uninstalled_kwh,
-        config.min_kwh_per_day,
-        config.min_days,
-    )
+    if context.component.periods.is_empty() && context.registry.install_events_incomplete {
+        let needed = f64::from(config.min_days);
+        return RuleEvidence::not_judged(Rule::UsageNotInstalled, Gap::InstallEventsIncomplete, needed);
+    }
+    let over = |rows| {
+        super::usage::judge(
+            context,
+            rows,
+            Rule::UsageNotInstalled,
+            context.series.uninstalled_kwh,
+            config.min_kwh_per_day,
+            config.min_days,
+        )
+    };
+    let sure = over(context.rows_beyond_doubt());
+    if !sure.is_hit() && over(context.rows.clone()).value > sure.value {
+        let needed = f64::from(config.min_days);
+        return RuleEvidence::not_judged(Rule::UsageNotInstalled, Gap::InstallInDoubt, needed);
+    }
+    sure
 }
 
 #[cfg(test)]
 mod tests {
     use crate::model::DAY_SECONDS;
+    use crate::registry::Doubt;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, component, period};
-    use crate::rules::{Rule, Verdict};
+    use crate::rules::{Gap, Rule, Verdict};
     use crate::suppressors::Suppressor;
 
     const RULE: Rule = Rule::UsageNotInstalled;
@@ -104,6 +121,68 @@ mod tests {
         // 0.6 at two days, 1 at fourteen.
         assert!((evidence.strength - (0.6 + 0.4 * 8.0 / 12.0)).abs() < 1e-6);
         assert_eq!(against, []);
+    }
+
+    #[test]
+    fn never_installed_is_nothing_where_install_events_are_incomplete() {
+        let mut world = World::steady(component(&[]), 100);
+        let profiles = Profiles::daily(0, FIRST_DAY, &[3.0; 100]).uninstall(0..100);
+        assert!(world.rule(&profiles, RULE).0.is_hit());
+        world.registry.install_events_incomplete = true;
+        assert_eq!(
+            world.rule(&profiles, RULE).0.verdict,
+            Verdict::NotJudged(Gap::InstallEventsIncomplete)
+        );
+        assert_eq!(world.judge(&profiles)[0].usage_micro, 0);
+        // A meter that was removed has its install event.
+        world.registry.components[0] = component(&[period(0, 0, i64::from(FIRST_DAY) * DAY_SECONDS)]);
+        assert!(world.rule(&profiles, RULE).0.is_hit());
+    }
+
+    #[test]
+    fn usage_that_a_faulty_install_event_may_cover_is_not_judged() {
+        let day = |day: i32| i64::from(FIRST_DAY + day) * DAY_SECONDS;
+        let judged = |periods: &[(i32, i32)], from: i64, used: std::ops::Range<usize>| {
+            let periods: Vec<_> = periods.iter().map(|&(a, b)| period(0, day(a), day(b))).collect();
+            let mut meter = component(&periods);
+            meter.doubt = Some(Doubt {
+                from,
+                service_point: Some(7),
+            });
+            let world = World::steady(meter, 120);
+            let profiles = Profiles::daily(0, FIRST_DAY, &[3.0; 120]).uninstall(used);
+            let stays = world.judge(&profiles);
+            assert_eq!(stays.len(), 1);
+            let evidence = crate::rules::testing::find(&stays[0], RULE).0;
+            (
+                stays[0].service_point,
+                evidence.verdict,
+                evidence.kwh_micro,
+                stays[0].usage_micro,
+            )
+        };
+        let in_doubt = Verdict::NotJudged(Gap::InstallInDoubt);
+        // Its only event is faulty: nothing to judge by, but the place is known.
+        assert_eq!(judged(&[], i64::MIN, 0..120), (Some(7), in_doubt, 0, 0));
+        // Outside of a good period, from the faulty event's start on.
+        assert_eq!(judged(&[(0, 100)], i64::MIN, 100..120), (Some(0), in_doubt, 0, 0));
+        assert_eq!(judged(&[(0, 100)], day(100), 100..120), (Some(0), in_doubt, 0, 0));
+        // One day before it is too few, ten are not; no more than these are claimed.
+        assert_eq!(judged(&[(0, 100)], day(101), 100..120), (Some(0), in_doubt, 0, 0));
+        let ten = 30_000_000;
+        assert_eq!(
+            judged(&[(0, 100)], day(110), 100..120),
+            (Some(0), Verdict::Hit, ten, ten)
+        );
+        assert_eq!(
+            judged(&[(0, 100)], day(110) + 1, 100..120),
+            (Some(0), Verdict::Hit, ten, ten)
+        );
+        // Nothing was used while in doubt.
+        assert_eq!(
+            judged(&[(0, 120)], i64::MIN, 0..0),
+            (Some(0), Verdict::Miss, 0, 0)
+        );
     }
 
     #[test]

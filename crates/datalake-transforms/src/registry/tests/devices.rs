@@ -46,6 +46,7 @@ fn the_device_config_table_joins() {
     M4 of -, kWh Delivered 900
     warning device_config.unknown_device 1 C3
     warning install_event.install_event_without_component 1 E9
+    warning install_event.install_events_incomplete 1 M4
     warning install_event.unknown_device_config 1 E9
     warning measuring_component.component_without_device 1 M4
     warning measuring_component.component_without_install_event 1 M4
@@ -57,6 +58,64 @@ fn the_device_config_table_joins() {
     assert_eq!(registry.components_at(0), [0, 1]);
     assert_eq!(registry.components_at(1), [2]);
     assert_eq!(registry.components_at(2), [0_u32; 0]);
+}
+
+#[test]
+fn ids_that_never_meet_are_an_error() {
+    let lake = |component: &str, event: &str| {
+        Lake::default()
+            .device("device_id\nD1\nD2")
+            .component(&format!(
+                "measuring_component_id | device_config_id | device_id | component_type\n{component}"
+            ))
+            .install(&format!(
+                "install_event_id | device_config_id | device_id | service_point_id | installed_at | status\n{event}"
+            ))
+            .show()
+    };
+    let meters = "M1 | DC-2 | D2 | E-KWH-15-DEL\n M2 | DC-1 | D1 | E-KWH-15-DEL";
+    let two = "E1 | XX-2 | | SP1 | 2024-01-01 | ON\n E2 | XX-1 | | SP2 | 2024-01-01 | ON";
+    insta::assert_snapshot!(lake(meters, two), @"error: no id of `install_event.device_config_id` (for example `XX-1`) is met by one of `measuring_component.device_config_id` (for example `DC-1`)");
+    let by_device = "E1 | | X2 | SP1 | 2024-01-01 | ON";
+    insta::assert_snapshot!(lake(meters, by_device), @"error: no id of `install_event.device_id` (for example `X2`) is met by one of `measuring_component.device_id` (for example `D1`)");
+    // One is enough to show that the columns are the right ones, even if it covers nothing.
+    for (status, start) in [("ON", "2024-01-01"), ("PENDING", "2024-01-01"), ("ON", "")] {
+        let one = format!("{two}\n E3 | DC-1 | | SP1 | {start} | {status}");
+        assert!(!lake(meters, &one).starts_with("error"), "{status} {start}");
+    }
+}
+
+#[test]
+fn too_many_components_without_install_events_are_a_fault_of_the_table() {
+    let lake = |installed: u32| {
+        let meters: Vec<String> = (0..10)
+            .map(|n| format!("M{n} | D{n} | E-KWH-15-DEL"))
+            .chain([
+                "G0 | G | G-VOLUME-REGISTER".to_owned(),
+                "G1 | G | LIMBO".to_owned(),
+            ])
+            .collect();
+        let events: Vec<String> = (0..installed)
+            .map(|n| format!("E{n} | D{n} | SP{n} | 2024-01-01"))
+            .collect();
+        let header = "install_event_id | device_id | service_point_id | installed_at";
+        let lake = Lake::default()
+            .component(&format!(
+                "measuring_component_id | device_id | component_type\n{}",
+                meters.join("\n")
+            ))
+            .install(&format!("{header}\n{}", events.join("\n")));
+        let (registry, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
+        let found = findings
+            .iter()
+            .find(|finding| finding.code == "install_events_incomplete");
+        let found = found.map(|finding| (finding.rows, finding.example_key.clone()));
+        assert_eq!(registry.install_events_incomplete, found.is_some());
+        found
+    };
+    assert_eq!(lake(10), None);
+    assert_eq!(lake(8), None, "two of ten; gas and unmapped types do not count");
+    assert_eq!(lake(7), Some((3, "M7".to_owned())));
 }
 
 #[test]
@@ -154,6 +213,7 @@ fn ids_that_contradict_or_lead_nowhere() {
     warning device.retired_device_installed 1 D2
     warning device.unmapped_device_status 1 D3
     rejected device_config.key_missing 2 -
+    warning install_event.install_events_incomplete 1 M3
     warning install_event.unknown_device 1 E2
     warning measuring_component.component_without_device 1 M3
     warning measuring_component.component_without_install_event 1 M3
@@ -191,6 +251,7 @@ fn types_by_code_or_by_columns() {
     M7 of D1, unmapped
     M8 of D1, kWh Delivered 900
     M9 of D1, kWh Delivered 900
+    warning install_event.install_events_incomplete 4 M1
     warning measuring_component.component_without_install_event 9 M1
     warning measuring_component.incomplete_component_type 2 M6
     warning measuring_component.type_contradicts_columns 1 M8
@@ -283,12 +344,39 @@ fn duplicates_of_ids() {
     M2 of D1, kWh Received 900
     warning device.contradicting_duplicate 1 D1
     note device.duplicate_row 1 D1
+    warning install_event.install_events_incomplete 2 M1
     warning measuring_component.component_without_install_event 2 M1
     warning measuring_component.contradicting_duplicate 1 M1
     note measuring_component.duplicate_row 1 M2
     ");
     let (registry, ..) = lake.build(&RegistryConfig::default()).unwrap();
     assert_eq!(registry.components[0].device_type.as_deref(), Some("B"));
+}
+
+#[test]
+fn of_several_deliveries_the_newest_counts() {
+    let lake = Lake::default()
+        .device(
+            "device_id | device_type | delivered_at
+             D1 | B | 2024-01-01
+             D1 | A | 2024-02-01",
+        )
+        .component(
+            "measuring_component_id | device_id | component_type | delivered_at
+             M1 | D1 | E-KWH-30-DEL | 2024-01-01
+             M1 | D1 | E-KWH-15-DEL | 2024-02-01",
+        )
+        .install(INSTALL);
+    let (registry, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
+    let component = &registry.components[0];
+    assert_eq!(
+        (component.device_type.as_deref(), component.interval_seconds()),
+        (Some("A"), Some(900))
+    );
+    assert_eq!(
+        show_findings(&findings),
+        "warning device.contradicting_duplicate 1 D1\nwarning measuring_component.contradicting_duplicate 1 M1\n"
+    );
 }
 
 #[test]
@@ -329,6 +417,7 @@ fn a_placeholder_device_does_not_multiply() {
     assert_eq!(periods, 0);
     insta::assert_snapshot!(findings, @r"
     warning install_event.install_event_without_component 256 E000
+    warning install_event.install_events_incomplete 257 M000
     warning measuring_component.component_without_install_event 257 M000
     warning measuring_component.placeholder_device 257 M000
     ");

@@ -29,6 +29,7 @@ fn statuses_and_dates() {
       E4 at SP4: 2020-10-01 .. 2020-11-01: on 2020-10-01
       E5 at SP5: 2020-12-01 .. 2020-12-31: on 2020-12-01
       E6 at SP6: 2021-01-01 .. ...: on 2021-01-01, off 2021-03-01
+      in doubt at SP7 from 2021-06-01
     note install_event.pending_install 1 E7
     warning install_event.removal_date_without_status 1 E2
     warning install_event.status_removed_without_date 1 E3
@@ -69,6 +70,7 @@ fn rows_that_cannot_be_used() {
     insta::assert_snapshot!(lake.show(), @r"
     M1 of D1, kWh Delivered 1800
       E8 at SP8: 2020-01-02 .. ...: on 2020-01-02
+      in doubt at SP1 from ...
     rejected install_event.device_missing 1 E2
     rejected install_event.install_time_missing 1 E4
     rejected install_event.install_time_out_of_range 1 E6
@@ -84,6 +86,107 @@ fn rows_that_cannot_be_used() {
     aside install_event 0:4 removed_before_installed removed_at=`2020-01-01 00:00:00`
     aside install_event 0:5 install_time_out_of_range installed_at=`2201-01-01 00:00:00`
     ");
+}
+
+#[test]
+fn a_meter_whose_only_event_is_of_no_use_is_in_doubt() {
+    for (event, expected) in [
+        ("2020-01-01 | 2019-06-01 | REMOVE", "SP1 from ..."),
+        ("           |            | ON", "SP1 from ..."),
+        ("2204-01-01 |            | ON", "SP1 from ..."),
+        ("2020-01-01 |            | PENDING", "SP1 from ..."),
+        ("2020-01-01 | 2020-01-01 | REMOVE", "SP1 from ..."),
+    ] {
+        let shown = installed(&format!("E1 | D1 | SP1 | {event} |")).show();
+        assert!(
+            shown.contains(&format!("  in doubt at {expected}\n")),
+            "{event}: {shown}"
+        );
+        let found = "warning measuring_component.component_without_usable_install_event 1 M1\n";
+        assert!(shown.contains(found), "{event}: {shown}");
+        assert!(!shown.contains("incomplete"), "{event}: {shown}");
+    }
+    let homeless = installed("E1 | D1 |  | 2020-01-01 | | ON |").show();
+    assert!(
+        homeless.contains("  in doubt at nowhere from ...\n"),
+        "{homeless}"
+    );
+}
+
+#[test]
+fn beside_good_events_one_of_no_use_counts_from_its_start_where_that_is_known() {
+    let good = "E1 | D1 | SP1 | 2020-01-01 | 2020-06-01 | REMOVED |";
+    let with = |event: &str| {
+        let shown = installed(&format!("{good}\n{event}")).show();
+        let line = shown.lines().find(|line| line.contains("in doubt"));
+        line.map(|line| line.trim().to_owned())
+    };
+    for (event, expected) in [
+        (
+            "E2 | D1 | SP2 | 2020-08-01 |            | PENDING |",
+            "in doubt at SP2 from 2020-08-01",
+        ),
+        (
+            "E2 | D1 | SP2 | 2020-09-01 | 2020-09-01 | ON |",
+            "in doubt at SP2 from 2020-09-01",
+        ),
+        (
+            "E2 | D1 | SP2 | 2020-09-01 | 2020-08-01 | ON |",
+            "in doubt at SP2 from ...",
+        ),
+        (
+            "E2 | D1 | SP2 |            |            | ON |",
+            "in doubt at SP2 from ...",
+        ),
+        (
+            "E2 | D1 | SP2 | 2020-09-01 | | PENDING |\nE3 | D1 | SP3 | 2020-08-01 | | PENDING |",
+            "in doubt at SP3 from 2020-08-01",
+        ),
+    ] {
+        assert_eq!(with(event).as_deref(), Some(expected), "{event}");
+    }
+    assert_eq!(with("E2 | D2 | SP2 | | | ON |"), None, "another device");
+}
+
+#[test]
+fn events_that_the_reader_refused_leave_doubt_too() {
+    let lake = Lake::default()
+        .device("device_id\nD1\nD2\nD3")
+        .component(
+            "measuring_component_id | device_id | component_type
+             M1 | D1 | E-KWH-30-DEL
+             M2 | D2 | E-KWH-30-DEL
+             M3 | D3 | E-KWH-30-DEL",
+        )
+        .install(&format!(
+            "{COLUMNS}\nE1 | D1 | SP1 | 2020-01-01 | | ON |\nE3 | D3 | SP3 | 2020-01-01 | | ON |"
+        ))
+        .unreadable_install("install_event_id | device_id | service_point_id\nE2 | D2 | SP2");
+    insta::assert_snapshot!(lake.show(), @r"
+    M1 of D1, kWh Delivered 1800
+      E1 at SP1: 2020-01-01 .. ...: on 2020-01-01
+    M2 of D2, kWh Delivered 1800
+      in doubt at SP2 from ...
+    M3 of D3, kWh Delivered 1800
+      E3 at SP3: 2020-01-01 .. ...: on 2020-01-01
+    warning measuring_component.component_without_usable_install_event 1 M2
+    ");
+    // A row without a device may have been anybody's: whoever has none is not judged.
+    let none = "install_event_id | device_id | service_point_id\nE2 | | SP2";
+    let mut lost = lake;
+    lost.unreadable_install_event = vec![table(none)];
+    let (registry, ..) = lost.build(&RegistryConfig::default()).unwrap();
+    assert!(registry.install_events_incomplete);
+    lost.unreadable_install_event.clear();
+    lost.lost_install_events = 1;
+    let (registry, ..) = lost.build(&RegistryConfig::default()).unwrap();
+    assert!(registry.install_events_incomplete);
+    // All have one: nothing was lost that matters.
+    let (registry, ..) = lost
+        .install(&format!("{COLUMNS}\nE2 | D2 | SP2 | 2020-01-01 | | ON |"))
+        .build(&RegistryConfig::default())
+        .unwrap();
+    assert!(!registry.install_events_incomplete);
 }
 
 #[test]
@@ -128,6 +231,7 @@ fn times_at_the_ends_of_what_can_be_said() {
     M1 of D1, kWh Delivered 1800
       E3 at SP1: 0001-01-01 .. ...: on 0001-01-01
       E4 at SP1: 2200-12-31 23:59:59Z .. ...: on 2200-12-31 23:59:59Z
+      in doubt at SP1 from ...
     rejected install_event.install_time_out_of_range 4 E1
     warning install_event.off_without_time 2 E3
     note install_event.open_end_date 2 E3
@@ -150,6 +254,104 @@ fn of_contradicting_events_the_newest_status_counts() {
       E1 at SP1: 2020-01-01 .. ...: on 2020-01-01, off 2020-05-01
     warning install_event.contradicting_duplicate 2 E1
     ");
+}
+
+/// The periods of one meter with these rows, in any order of them, as text.
+fn periods_of(rows: &[&str]) -> String {
+    let build = |rows: &[&str]| {
+        let text = rows.join("\n");
+        let lake = one_meter().install(&format!("{COLUMNS} | delivered_at\n{text}"));
+        let (registry, ..) = lake.build(&RegistryConfig::default()).unwrap();
+        let shown = show_registry(&registry);
+        let lines: Vec<&str> = shown.lines().skip(1).map(str::trim).collect();
+        lines.join("; ")
+    };
+    let mut reversed = rows.to_vec();
+    reversed.reverse();
+    assert_eq!(build(rows), build(&reversed), "order decides nothing");
+    build(rows)
+}
+
+#[test]
+fn of_contradicting_deliveries_the_newest_counts() {
+    let there = "E1 | D1 | SP1 | 2020-01-01 |            | ON     |            |";
+    let gone = "E1 | D1 | SP1 | 2020-01-01 | 2020-03-01 | REMOVE | 2020-03-01 |";
+    let stays = "E1 at SP1: 2020-01-01 .. ...: on 2020-01-01";
+    let ends = "E1 at SP1: 2020-01-01 .. 2020-03-01 recorded: on 2020-01-01";
+    let of = |first: (&str, &str), second: (&str, &str)| {
+        periods_of(&[
+            &format!("{} {}", first.0, first.1),
+            &format!("{} {}", second.0, second.1),
+        ])
+    };
+    assert_eq!(
+        of((gone, "2020-04-01"), (there, "2020-05-01")),
+        stays,
+        "a removal taken back"
+    );
+    assert_eq!(of((there, "2020-04-01"), (gone, "2020-05-01")), ends, "a removal");
+    assert_eq!(
+        of((there, ""), (gone, "2020-05-01")),
+        ends,
+        "dated rows are newer than others"
+    );
+    // A delivery that repeats what is known contradicts nothing.
+    let lake = one_meter().install(&format!(
+        "{COLUMNS} | delivered_at\n{there} 2020-04-01\n{there} 2020-05-01"
+    ));
+    let (_, findings, _) = lake.build(&RegistryConfig::default()).unwrap();
+    assert_eq!(
+        show_findings(&findings),
+        "note install_event.duplicate_row 1 E1\n"
+    );
+}
+
+#[test]
+fn of_contradicting_events_as_new_as_each_other_the_reading_that_accuses_nobody() {
+    let rows = [
+        "E1 | D1 | SP1 | 2020-01-05 | 2020-03-01 | REMOVE | |",
+        "E1 | D1 | SP1 | 2020-01-01 | 2020-04-01 | ON     | |",
+        "E1 | D1 | SP1 | 2020-01-09 | 2020-02-01 | OFF    | |",
+    ];
+    let longest = "E1 at SP1: 2020-01-01 .. 2020-04-01: on 2020-01-01";
+    assert_eq!(periods_of(&rows), longest);
+    let open = "E1 | D1 | SP1 | 2020-01-07 | | PENDING | |";
+    assert_eq!(
+        periods_of(&[rows[0], rows[1], open]),
+        "E1 at SP1: 2020-01-01 .. ...: on 2020-01-01"
+    );
+    // A status without a time may be as new as one with it.
+    let timed = "E1 | D1 | SP1 | 2020-01-01 | 2020-02-01 | REMOVE | 2020-02-01 |";
+    assert_eq!(periods_of(&[timed, rows[1]]), longest);
+    // A row that names another device leaves that one in doubt.
+    let other = Lake::default()
+        .device("device_id\nD1\nD2")
+        .component("measuring_component_id | device_id | component_type\nM1 | D1 | E-KWH-30-DEL\nM2 | D2 | E-KWH-30-DEL")
+        .install(&format!("{COLUMNS}\nE1 | D1 | SP1 | 2020-01-01 | | ON |\nE1 | D2 | SP1 | 2020-01-01 | | ON |"));
+    insta::assert_snapshot!(other.show(), @r"
+    M1 of D1, kWh Delivered 1800
+      in doubt at SP1 from ...
+    M2 of D2, kWh Delivered 1800
+      E1 at SP1: 2020-01-01 .. ...: on 2020-01-01
+    warning install_event.contradicting_duplicate 1 E1
+    warning measuring_component.component_without_usable_install_event 1 M1
+    ");
+}
+
+#[test]
+fn a_newer_row_settles_what_a_faulty_one_left_in_doubt() {
+    let good = "E1 | D1 | SP1 | 2020-01-01 | 2020-03-01 | REMOVE | 2020-03-01 |";
+    let faulty = "E1 | D1 | SP1 | 2020-01-01 | 2019-03-01 | REMOVE | 2020-02-01 |";
+    let period = "E1 at SP1: 2020-01-01 .. 2020-03-01 recorded: on 2020-01-01";
+    let doubtful = format!("{period}; in doubt at SP1 from ...");
+    let of = |good_at: &str, faulty_at: &str| {
+        periods_of(&[&format!("{good} {good_at}"), &format!("{faulty} {faulty_at}")])
+    };
+    assert_eq!(of("2020-05-01", "2020-04-01"), period);
+    assert_eq!(of("2020-04-01", "2020-05-01"), doubtful);
+    assert_eq!(of("", ""), period, "its status is the newer one");
+    let untimed = faulty.replace("2020-02-01", "");
+    assert_eq!(periods_of(&[good, &untimed]), doubtful);
 }
 
 #[test]

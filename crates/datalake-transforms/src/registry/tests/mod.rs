@@ -21,6 +21,8 @@ struct Lake {
     device: Vec<RecordBatch>,
     measuring_component: Vec<RecordBatch>,
     install_event: Vec<RecordBatch>,
+    unreadable_install_event: Vec<RecordBatch>,
+    lost_install_events: u64,
     device_config: Option<Vec<RecordBatch>>,
     on_off_history: Option<Vec<RecordBatch>>,
     service_point: Option<Vec<RecordBatch>>,
@@ -39,6 +41,11 @@ impl Lake {
 
     fn install(mut self, text: &str) -> Self {
         self.install_event.push(table(text));
+        self
+    }
+
+    fn unreadable_install(mut self, text: &str) -> Self {
+        self.unreadable_install_event.push(table(text));
         self
     }
 
@@ -62,6 +69,8 @@ impl Lake {
             device: &self.device,
             measuring_component: &self.measuring_component,
             install_event: &self.install_event,
+            unreadable_install_event: &self.unreadable_install_event,
+            lost_install_events: self.lost_install_events,
             device_config: self.device_config.as_deref(),
             on_off_history: self.on_off_history.as_deref(),
             service_point: self.service_point.as_deref(),
@@ -106,7 +115,7 @@ fn table(text: &str) -> RecordBatch {
             .iter()
             .map(|row| Some(row[index]).filter(|cell| !cell.is_empty()));
         let array: ArrayRef = match name {
-            "installed_at" | "removed_at" | "status_updated_at" | "at" => Arc::new(
+            "installed_at" | "removed_at" | "status_updated_at" | "at" | "delivered_at" => Arc::new(
                 cells
                     .map(|cell| cell.map(micro))
                     .collect::<TimestampMicrosecondArray>(),
@@ -135,7 +144,7 @@ fn micro(text: &str) -> i64 {
 }
 
 fn show_time(seconds: i64) -> String {
-    if seconds == i64::MAX {
+    if seconds == i64::MAX || seconds == i64::MIN {
         return "...".to_owned();
     }
     let text = Timestamp::from_second(seconds).unwrap().to_string();
@@ -181,6 +190,10 @@ fn show_registry(registry: &Registry) -> String {
                 if period.removal_recorded { " recorded" } else { "" },
                 switches.join(", "),
             ));
+        }
+        if let Some(doubt) = component.doubt {
+            let at = doubt.service_point.map_or("nowhere", place);
+            lines.push(format!("  in doubt at {at} from {}", show_time(doubt.from)));
         }
     }
     let id = |index: u32| registry.components[index as usize].id.as_str();
