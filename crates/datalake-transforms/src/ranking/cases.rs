@@ -52,7 +52,7 @@ fn reason_fields() -> Fields {
 /// | service_point_id | null for a meter that was never installed anywhere |
 /// | device_id, measuring_component_id | the meter with the strongest evidence |
 /// | score | 0..1 |
-/// | onset_date, last_date | first onset of a reason; last day with data |
+/// | onset_date, last_date | first onset of a reason; last day with an actual value |
 /// | reasons | hits, strongest first; `kwh` is the energy at stake by that rule alone |
 /// | suppressors | what speaks against theft, `rule: name: why` |
 /// | expected_kwh, actual_kwh | over the whole days from the onset, within the billable time |
@@ -203,7 +203,7 @@ impl Tables<'_> {
                     subject_id(self.stay(subject), self.registry),
                 )?;
                 onset = onset.min(rule.onset_day);
-                last = last.max(self.evidence[reason.stay].last_day);
+                last = last.max(self.evidence[reason.stay].last_actual_day);
             }
             reasons.append(true);
             for text in self.suppressors(subject) {

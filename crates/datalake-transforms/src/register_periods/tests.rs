@@ -365,7 +365,7 @@ fn by_month(profiles: &[DayProfile]) -> Vec<(i64, u32)> {
 
 fn a_digit_register(digits: u8) -> Registry {
     let mut component = register("A");
-    component.register_digits = Some(digits.into());
+    component.register_digits = Some(digits);
     test_lake::registry(vec![component])
 }
 
