@@ -37,7 +37,7 @@ use crate::resolve::{RegisterRow, ResolveConfig, reason};
 
 use chain::Chain;
 use energy::Energy;
-use notes::Notes;
+use notes::{Note, Notes};
 use spread::spread;
 
 /// What [`register_periods`] yields.
@@ -99,16 +99,23 @@ pub fn register_periods(
                 "register row of component {index}, which the registry lacks"
             ))
         })?;
-        let mut chain = Chain::new(component, config, &mut notes);
+        let mut newest = Vec::new();
         for of_moment in of_component.chunk_by(|a, b| a.measured_at == b.measured_at) {
             counts.superseded += of_moment.len() as u64 - 1;
             // Sorted: the newest is the last one.
             let row = &of_moment[of_moment.len() - 1];
+            if of_moment.iter().any(|other| contradicts(row, other)) {
+                notes.add(Note::ContradictingDuplicate, row);
+            }
             if !row.measured.is_allowed() {
                 counts.add_out_of_scope(reason::DO_NOT_USE, 1);
                 continue;
             }
             counts.used += 1;
+            newest.push(row);
+        }
+        let mut chain = Chain::new(component, config, &mut notes);
+        for row in newest {
             chain.add(row);
         }
         let mut days = Days {
@@ -128,6 +135,15 @@ pub fn register_periods(
         counts,
         findings: notes.into_findings(registry),
     })
+}
+
+/// Whether nothing but what they measured decides between two rows of one moment.
+fn contradicts(newest: &RegisterRow, other: &RegisterRow) -> bool {
+    let read = |row: &RegisterRow| row.measured.is_allowed().then_some(row.reading_micro).flatten();
+    let other_reading = read(newest).zip(read(other)).is_some_and(|(a, b)| a != b);
+    (newest.updated, newest.version) == (other.updated, other.version)
+        && newest.measured.condition() == other.measured.condition()
+        && (newest.measured.contradicts(other.measured) || other_reading)
 }
 
 /// How far a period of so many seconds may reach into the one before: a day, or a tenth of its length.

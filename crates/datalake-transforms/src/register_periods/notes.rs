@@ -1,6 +1,7 @@
 //! What is noticed about register rows, counted by kind.
 
 use crate::findings::{Finding, Findings, Severity};
+use crate::measured::{CONTRADICTING_DUPLICATE, CONTRADICTING_DUPLICATE_MESSAGE};
 use crate::model::MICRO;
 use crate::registry::Registry;
 use crate::resolve::{RegisterRow, time_text};
@@ -17,10 +18,11 @@ pub(super) enum Note {
     Contradicting,
     EstimateReplaced,
     OutOfRange,
+    ContradictingDuplicate,
 }
 
 /// Code, severity and message of each [`Note`], in its order.
-const NOTES: [(&str, Severity, &str); 9] = [
+const NOTES: [(&str, Severity, &str); 10] = [
     (
         "register_without_start",
         Severity::Note,
@@ -65,6 +67,11 @@ const NOTES: [(&str, Severity, &str); 9] = [
         "register_delta_out_of_range",
         Severity::Warning,
         "the difference of the readings needs more than 16 digits: the period has no energy",
+    ),
+    (
+        CONTRADICTING_DUPLICATE,
+        Severity::Warning,
+        CONTRADICTING_DUPLICATE_MESSAGE,
     ),
 ];
 

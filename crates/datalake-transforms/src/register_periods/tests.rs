@@ -515,6 +515,31 @@ fn a_roll_over_must_be_plausible_and_between_actual_readings() {
 }
 
 #[test]
+fn rows_of_one_moment_that_contradict_each_other_are_counted() {
+    let mut estimate = shows(60 * DAY, 1700);
+    estimate.condition = Some(test_lake::ESTIMATED.to_owned());
+    let newer = Row {
+        updated: Some(1),
+        ..shows(90 * DAY, 1900)
+    };
+    let rows = [
+        shows(30 * DAY, 1000),
+        shows(30 * DAY, 1000),
+        shows(60 * DAY, 1300),
+        estimate,
+        shows(90 * DAY, 1600),
+        newer,
+        shows(120 * DAY, 2200),
+        shows(120 * DAY, 2100),
+        row("A", 150 * DAY, 1),
+        row("A", 150 * DAY, 2),
+    ];
+    let (_, counts, findings) = periods(&registers(), &rows);
+    assert_eq!((counts.used, counts.superseded), (5, 5));
+    assert_eq!(findings[0], "contradicting_duplicate 2 A at 1970-05-01 00:00:00");
+}
+
+#[test]
 fn unsorted_rows_and_strange_components_are_bugs() {
     let registry = registers();
     let mut rows = resolved(&registry, &[row("A", DAY, 1), row("B", DAY, 1)]).register_rows;
