@@ -2,10 +2,13 @@
 //!
 //! Of the rows of one cell the one with the greatest (`updated_at`, `version`) wins, nulls lowest; a tie is
 //! decided by the content ([`Measured`]), never by which row came first. So any order, any split into batches
-//! and any repetition of the input yields the same profiles.
+//! and any repetition of the input yields the same profiles. Where nothing but the value decided, a finding counts
+//! the key.
 
+mod contests;
 mod profile;
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
@@ -13,11 +16,13 @@ use arrow::array::RecordBatch;
 use crate::accounting::RowCounts;
 use crate::day_profile::DayProfileBuilder;
 use crate::error::TransformError;
+use crate::findings::Findings;
 use crate::measured::Measured;
 use crate::model::DAY_SECONDS;
 use crate::registry::{Component, Registry};
 use crate::resolve::{ResolveConfig, ResolvedRow, reason};
 
+use contests::Contests;
 use profile::{Summary, summarize};
 
 /// Bytes of a cell where rows carry a version; 8 less where they don't.
@@ -40,6 +45,7 @@ pub struct DayGrid<'r> {
     cells: Vec<Cell>,
     /// Order of the version of each cell; empty until a row has one. Means nothing where the cell is absent.
     versions: Vec<u64>,
+    contests: Contests,
     inserted: u64,
 }
 
@@ -65,6 +71,8 @@ pub struct GridOutput {
     pub batches: Vec<(i32, RecordBatch)>,
     /// The rows inserted: used, superseded, or out of scope. Nothing of it is counted as read here.
     pub counts: RowCounts,
+    /// What was noticed.
+    pub findings: Findings,
 }
 
 impl<'r> DayGrid<'r> {
@@ -94,6 +102,7 @@ impl<'r> DayGrid<'r> {
             offsets,
             cells: Vec::new(),
             versions: Vec::new(),
+            contests: Contests::default(),
             inserted: 0,
         };
         grid.restart(days)?;
@@ -110,7 +119,7 @@ impl<'r> DayGrid<'r> {
             .iter()
             .map(|c| slots(c) as usize)
             .sum::<usize>();
-        let per_day = cells * CELL_BYTES + components.len() * PROFILE_BYTES;
+        let per_day = cells * CELL_BYTES + cells.div_ceil(8) + components.len() * PROFILE_BYTES;
         Ok(per_day.saturating_mul(days) + (components.len() + 1) * size_of::<u32>())
     }
 
@@ -126,6 +135,7 @@ impl<'r> DayGrid<'r> {
         if !self.versions.is_empty() {
             self.versions.resize(cells, 0);
         }
+        self.contests.clear();
         self.inserted = 0;
         Ok(())
     }
@@ -145,6 +155,7 @@ impl<'r> DayGrid<'r> {
 
     fn insert_rows<const VERSIONED: bool>(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
         let cells_per_day = self.cells_per_day();
+        let cells = self.cells.len();
         let days = self.days.len();
         let mut outside = 0_u64;
         for row in rows {
@@ -166,7 +177,12 @@ impl<'r> DayGrid<'r> {
             let kept = &mut self.cells[position];
             let wins = !kept.measured.is_present() || {
                 let kept_version = if VERSIONED { self.versions[position] } else { 0 };
-                (row.updated, row.version, row.measured) > (kept.updated, kept_version, kept.measured)
+                let challenger = (row.updated, row.version, row.measured);
+                let holder = (kept.updated, kept_version, kept.measured);
+                if challenger != holder {
+                    self.contests.between(position, challenger, holder, cells);
+                }
+                challenger > holder
             };
             if wins {
                 *kept = Cell {
@@ -219,9 +235,43 @@ impl<'r> DayGrid<'r> {
             ..RowCounts::default()
         };
         counts.add_out_of_scope(reason::DO_NOT_USE, unusable);
+        let findings = self.contradictions();
         self.cells.fill(Cell::ABSENT);
+        self.contests.clear();
         self.inserted = 0;
-        Ok(GridOutput { batches, counts })
+        Ok(GridOutput {
+            batches,
+            counts,
+            findings,
+        })
+    }
+
+    /// A finding that counts the slots whose newest rows contradict each other.
+    fn contradictions(&self) -> Findings {
+        let mut keys = 0;
+        let mut least: Option<(&Component, i64)> = None;
+        let cells_per_day = self.cells_per_day().max(1);
+        for position in self.contests.contradicting() {
+            let (day, in_day) = (position / cells_per_day, (position % cells_per_day) as u32);
+            let offset = self.offsets.partition_point(|&first| first <= in_day) - 1;
+            let component = &self.registry.components[self.components.start as usize + offset];
+            let seconds = i64::from(component.interval_seconds().unwrap_or(0));
+            let start = (i64::from(self.days.start) + day as i64) * DAY_SECONDS;
+            let at = start + i64::from(in_day - self.offsets[offset] + 1) * seconds;
+            keys += 1;
+            if least.is_none_or(|(other, then)| match contests::by_key(&component.id, &other.id) {
+                Ordering::Less => true,
+                Ordering::Equal => at < then,
+                Ordering::Greater => false,
+            }) {
+                least = Some((component, at));
+            }
+        }
+        let mut findings = Findings::default();
+        if let Some((component, at)) = least {
+            findings.merge_one(contests::finding(keys, &component.id, at));
+        }
+        findings
     }
 
     fn cells_per_day(&self) -> usize {

@@ -45,6 +45,7 @@
 
 mod core;
 mod days;
+mod ends;
 mod further;
 mod statistics;
 mod table;
@@ -60,6 +61,7 @@ use days::Days;
 use further::Further;
 
 pub use self::core::CoreInstall;
+pub use ends::ahead_of_the_lake;
 
 /// Name of the table.
 pub const TABLE: &str = "meter_features";

@@ -28,6 +28,8 @@ pub struct StayEvidence {
     pub first_day: i32,
     /// Last day that has a row.
     pub last_day: i32,
+    /// Last day that has an actual value; `last_day` where none has.
+    pub last_actual_day: i32,
     /// Days that have a row.
     pub days_observed: u32,
     /// Usable intervals / all intervals.
@@ -142,13 +144,14 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
     let rows = context.rows.clone();
     let sum = |column: &[u16]| column[rows.clone()].iter().map(|&n| u64::from(n)).sum::<u64>();
     let (usable, present) = (sum(series.usable), sum(series.intervals));
-    let last_day = context.last_day();
-    let billable = first_billable_day(last_day, context.config.back_billing_months);
+    let last_actual_day = context.last_actual_day();
+    let billable = first_billable_day(last_actual_day, context.config.back_billing_months);
     StayEvidence {
         component: series.component,
         service_point: context.stay.service_point,
         first_day: series.day[rows.start],
-        last_day,
+        last_day: series.day[rows.end - 1],
+        last_actual_day,
         days_observed: rows.len() as u32,
         actual_share: if present == 0 {
             0.0
@@ -331,6 +334,34 @@ mod tests {
             world.judge(&Profiles::daily(0, FIRST_DAY, &home(1, 100, 5.0))),
             []
         );
+    }
+
+    #[test]
+    fn a_row_without_an_actual_value_moves_neither_the_end_nor_the_billable_time() {
+        let world = World::steady(installed(), 240);
+        let kwh = scaled(home(1, 240, 8.0), 150..240, 0.3);
+        let expected = world.judge(&Profiles::daily(0, FIRST_DAY, &kwh)).remove(0);
+        assert!(expected.loss.is_some());
+        let mut ahead = kwh;
+        ahead.resize(2000, f64::NAN);
+        ahead.push(4.0);
+        let found = world
+            .judge(&Profiles::daily(0, FIRST_DAY, &ahead).estimate(240..241))
+            .remove(0);
+        assert_eq!(found.last_day, FIRST_DAY + 2000);
+        assert_eq!(found.last_actual_day, FIRST_DAY + 239);
+        assert_eq!(found.loss, expected.loss);
+        // The row counts as a day of estimation, and as nothing else.
+        for (found, expected) in found.rules.iter().zip(&expected.rules) {
+            if found.rule != Rule::ProlongedEstimation {
+                assert_eq!(found, expected);
+            }
+        }
+        // Usage without a contract is actual too.
+        let usage = world
+            .judge(&Profiles::daily(0, FIRST_DAY, &[2.0; 40]).switch_off(30..40))
+            .remove(0);
+        assert_eq!(usage.last_actual_day, FIRST_DAY + 39);
     }
 
     #[test]

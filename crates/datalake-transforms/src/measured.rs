@@ -137,6 +137,18 @@ impl Measured {
         }
     }
 
+    /// Whether two rows of one key and age give different values, and nothing but the values decides between them.
+    ///
+    /// Rows that may not be used, and rows without a value, contradict nothing; of two conditions the better one wins.
+    #[must_use]
+    pub const fn contradicts(self, other: Self) -> bool {
+        self.0 != other.0
+            && self.0 & !VALUE_MASK == other.0 & !VALUE_MASK
+            && self.is_allowed()
+            && self.0 & VALUE_MASK != 0
+            && other.0 & VALUE_MASK != 0
+    }
+
     /// The bits, to be written to a spill file.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
@@ -156,6 +168,12 @@ impl Measured {
         if sound { Some(measured) } else { None }
     }
 }
+
+/// Code of the finding that counts keys whose newest rows contradict each other.
+pub(crate) const CONTRADICTING_DUPLICATE: &str = "contradicting_duplicate";
+
+/// Its message.
+pub(crate) const CONTRADICTING_DUPLICATE_MESSAGE: &str = "rows of one component and time differ in their value, and neither updated_at nor version nor the condition says which one holds: the greatest was used";
 
 /// Order of a nullable moment or version: null is least.
 #[must_use]
@@ -207,6 +225,26 @@ mod tests {
                 assert_eq!(mark.may_lack_value(), !allowed || condition == Condition::Missing);
             }
         }
+    }
+
+    #[test]
+    fn values_of_equal_rank_contradict_each_other() {
+        let actual = Mark::new(Condition::Actual, true);
+        let estimated = Mark::new(Condition::Estimated, true);
+        let missing = Mark::new(Condition::Missing, true);
+        let five = Measured::new(actual, 5);
+        assert!(five.contradicts(Measured::new(actual, -5)) && Measured::new(actual, -5).contradicts(five));
+        assert!(!five.contradicts(five));
+        assert!(
+            !five.contradicts(Measured::new(estimated, 7)),
+            "the condition decides"
+        );
+        assert!(!Measured::without_value(missing).contradicts(Measured::new(missing, 7)));
+        let (a, b) = (
+            Measured::new(actual.forbidden(), 5),
+            Measured::new(actual.forbidden(), 7),
+        );
+        assert!(!a.contradicts(b), "neither is used");
     }
 
     #[test]

@@ -9,6 +9,9 @@ pub const MICRO: i64 = 1_000_000;
 /// Seconds of a day of the measurement clock, which knows no daylight saving.
 pub const DAY_SECONDS: i64 = 86_400;
 
+/// A meter whose rows go on for so many days after all others is not believed to be ahead of them.
+pub(crate) const DAYS_AHEAD: i32 = 62;
+
 /// Which way energy flows through a measuring component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

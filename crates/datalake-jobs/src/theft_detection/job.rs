@@ -369,14 +369,16 @@ impl Job<'_> {
             judge_all(profiles, &config.rules, &|done| bar.inc(done))
         });
         bar.finish_and_clear();
+        let outcome = outcome?;
         let mut findings = dimensions.findings;
         findings.merge(measured.findings);
+        findings.merge(outcome.findings.clone());
         Ok(Assessed {
             counts,
             findings,
             rejected,
             rows: tables,
-            outcome: outcome?,
+            outcome,
             registry,
         })
     }

@@ -383,6 +383,7 @@ impl<'r, 'a> Task<'r, 'a> {
         if let Some((_, grid)) = &mut self.grid {
             let output = grid.finish()?;
             self.gathered.counts.merge(&output.counts);
+            self.gathered.findings.merge(output.findings);
             for (_, batch) in output.batches {
                 self.run.measure.store.add(batch)?;
             }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use datalake_transforms::error::TransformError;
-use datalake_transforms::features::meter_features;
+use datalake_transforms::features::{ahead_of_the_lake, meter_features};
+use datalake_transforms::findings::Findings;
 use datalake_transforms::judge::{StayEvidence, judge};
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::peers::{PeerBuilder, Peers};
@@ -26,6 +27,8 @@ pub(super) struct Outcome {
     pub features: RecordBatch,
     /// Peer groups and their indices.
     pub peers: Peers,
+    /// What was noticed.
+    pub findings: Findings,
     /// Cases, scores and what led to them.
     pub assessment: Assessment,
 }
@@ -157,6 +160,7 @@ pub(super) fn judge_all(
         .collect::<Result<_, _>>()?;
     let assessment = assemble(evidence.into_iter().flatten().collect(), registry, &peers, rules)?;
     Ok(Outcome {
+        findings: ahead_of_the_lake(&features)?,
         features,
         peers,
         assessment,

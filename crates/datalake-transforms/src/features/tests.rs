@@ -562,3 +562,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn meters_ahead_of_the_lake_are_counted() {
+    let findings = |ends: &[i32]| -> Vec<String> {
+        let meters = (0..ends.len())
+            .map(|n| interval(&format!("M{n:03}"), 86_400))
+            .collect();
+        let profiles: Vec<DayProfile> = (0..)
+            .zip(ends)
+            .map(|(component, &day)| DayProfile {
+                component,
+                day,
+                intervals: 1,
+                ..DayProfile::default()
+            })
+            .collect();
+        let features = features(&test_lake::registry(meters), &profiles);
+        let found = ahead_of_the_lake(&features).unwrap();
+        found
+            .iter()
+            .map(|f| format!("{} {} {}", f.code, f.rows, f.example_key))
+            .collect()
+    };
+    // Of 20 meters 19 have ended by day 100, of 200 meters 198.
+    let mut ends = vec![100; 19];
+    ends[3] = 7;
+    ends.insert(5, 163);
+    assert_eq!(findings(&ends), ["ahead_of_the_lake 1 M005"]);
+    ends[5] = 162;
+    assert!(findings(&ends).is_empty());
+    let mut ends = vec![100; 200];
+    (ends[17], ends[150]) = (2000, 30_000);
+    assert_eq!(findings(&ends), ["ahead_of_the_lake 2 M017"]);
+    // Three of 200 are no longer a few, and two meters do not say where a lake ends.
+    (ends[20], ends[150]) = (2000, 2000);
+    assert!(findings(&ends).is_empty());
+    assert!(findings(&[1, 1000]).is_empty());
+}

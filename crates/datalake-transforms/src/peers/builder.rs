@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::histogram::Scale;
 use super::{DayIndex, PeerGroup, Peers, YEAR_DAYS};
 use crate::levels::{intervals_of_a_day, median, whole_day_kwh};
+use crate::model::DAYS_AHEAD;
 use crate::registry::{Component, Registry};
 use crate::series::{DaySeries, SeriesBlock};
 use crate::stays::{Stay, rows_of, stays};
@@ -194,10 +195,11 @@ impl PeerBuilder {
 
     fn observe_stay(&mut self, series: &DaySeries<'_>, stay: &Stay, intervals: u16, group: u32) {
         let whole = stay.first_whole_day()..stay.removal_day();
-        let days: Vec<(i32, f64)> = rows_of(stay, series.day)
+        let mut days: Vec<(i32, f64)> = rows_of(stay, series.day)
             .filter(|&row| whole.contains(&series.day[row]))
             .filter_map(|row| Some((series.day[row], whole_day_kwh(series, row, intervals)?)))
             .collect();
+        drop_strays(&mut days);
         let (Some(&(first, _)), Some(&(last, _))) = (days.first(), days.last()) else {
             return;
         };
@@ -296,6 +298,19 @@ impl PeerBuilder {
             transformer_of: self.transformer_of,
             transformer_members: self.transformer_members,
             transformer_silent: self.transformer_silent,
+        }
+    }
+}
+
+/// Takes away the last days where they are few and far from all others: a wrong clock would bend the home's usual level
+/// and count it as silent all the while.
+fn drop_strays(days: &mut Vec<(i32, f64)>) {
+    loop {
+        let late = days.len().saturating_sub(MIN_DAYS - 1).max(1);
+        let stray = (late..days.len()).find(|&at| days[at].0 - days[at - 1].0 > DAYS_AHEAD);
+        match stray {
+            Some(at) => days.truncate(at),
+            None => return,
         }
     }
 }
@@ -418,6 +433,23 @@ mod tests {
         assert!(index.silent_share(FIRST_DAY + 6).unwrap().abs() < 1e-6);
         assert_eq!(peers.transformer_silent_share(0, FIRST_DAY + 5), Some(0.5));
         assert_eq!(peers.transformer_silent_share(1, FIRST_DAY + 5), Some(0.0));
+    }
+
+    #[test]
+    fn a_day_far_ahead_changes_nothing_for_the_others() {
+        let (registry, mut profiles) = lake(&[("A", 25)], &|_| 1.0);
+        let groups = |profiles: &[Profiles]| format!("{:?}", count(&registry, profiles).finish(20).groups());
+        let expected = groups(&profiles);
+        let with = |day: usize| {
+            let mut kwh = vec![1.0; 60];
+            kwh.resize(day, f64::NAN);
+            kwh.push(77.0);
+            Profiles::daily(0, FIRST_DAY, &kwh)
+        };
+        profiles[0] = with(60 + 62);
+        assert_eq!(groups(&profiles), expected);
+        profiles[0] = with(60 + 61);
+        assert_ne!(groups(&profiles), expected, "that near it may be so");
     }
 
     proptest! {

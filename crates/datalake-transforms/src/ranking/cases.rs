@@ -52,7 +52,7 @@ fn reason_fields() -> Fields {
 /// | service_point_id | null for a meter that was never installed anywhere |
 /// | device_id, measuring_component_id | the meter with the strongest evidence |
 /// | score | 0..1 |
-/// | onset_date, last_date | first onset of a reason other than `PEER_LOW`; last day with data |
+/// | onset_date, last_date | first onset of a reason other than `PEER_LOW`; last day with an actual value |
 /// | reasons | hits, strongest first; `kwh` is the energy at stake by that rule alone |
 /// | suppressors | what speaks against theft, `rule: name: why` |
 /// | expected_kwh, actual_kwh | over the days that the energy lost is counted on, within the billable time; what was counted without a contract is expected and not part of the actual |
@@ -208,7 +208,7 @@ impl Tables<'_> {
                 if dates(reason.rule) || !dated {
                     onset = onset.min(rule.onset_day);
                 }
-                last = last.max(self.evidence[reason.stay].last_day);
+                last = last.max(self.evidence[reason.stay].last_actual_day);
             }
             reasons.append(true);
             for text in self.suppressors(subject) {

@@ -60,11 +60,12 @@ fn rate(stay: &StayEvidence, weeks: &Range<i32>) -> Option<f64> {
     if days > 0.0 {
         // A meter that came or went in between was there for a part of the weeks.
         let held = (stay.first_day.div_euclid(WEEK)).max(weeks.start)
-            ..(stay.last_day.div_euclid(WEEK) + 1).min(weeks.end);
+            ..(stay.last_actual_day.div_euclid(WEEK) + 1).min(weeks.end);
         let share = f64::from(held.end - held.start) / f64::from(weeks.end - weeks.start);
         return Some(kwh / days * share);
     }
-    let there = stay.first_day.div_euclid(WEEK) < weeks.end && stay.last_day.div_euclid(WEEK) >= weeks.start;
+    let there =
+        stay.first_day.div_euclid(WEEK) < weeks.end && stay.last_actual_day.div_euclid(WEEK) >= weeks.start;
     (!there).then_some(0.0)
 }
 
@@ -138,6 +139,7 @@ mod tests {
             service_point: Some(0),
             first_day: first * WEEK,
             last_day: last * WEEK - 1,
+            last_actual_day: last * WEEK - 1,
             days_observed: ((last - first) * WEEK) as u32,
             actual_share: 1.0,
             rules: Vec::new(),

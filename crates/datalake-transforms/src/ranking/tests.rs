@@ -48,6 +48,7 @@ fn stay(component: u32, rules: &[RuleEvidence]) -> StayEvidence {
         service_point: Some(component),
         first_day: FIRST_DAY,
         last_day: FIRST_DAY + 99,
+        last_actual_day: FIRST_DAY + 99,
         days_observed: 100,
         actual_share: 1.0,
         rules: rules.to_vec(),
@@ -122,6 +123,7 @@ fn the_threshold_is_met_at_the_threshold() {
 
 #[test]
 fn energy_too_large_for_a_column_is_an_error_and_not_a_wrong_number() {
+    const MOST: i64 = 999_999_999_999_999_999;
     let hit = [evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0)];
     let assembled = |lost_micro, at_stake| {
         let mut found = stay(0, &hit);
@@ -137,7 +139,6 @@ fn energy_too_large_for_a_column_is_an_error_and_not_a_wrong_number() {
             &RuleConfig::default(),
         )
     };
-    const MOST: i64 = 999_999_999_999_999_999;
     assert!(assembled(MOST, MOST).is_ok());
     let error = |lost, at_stake| assembled(lost, at_stake).unwrap_err().to_string();
     assert_eq!(

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::MICRO;
 use crate::registry::Switch;
 use crate::resolve::{ResolvedRows, Resolver, component_chunks, sort_register_rows};
 use crate::test_lake::{self, Row, batch, config, interval, register, row, stay};
@@ -323,6 +324,221 @@ fn estimated_and_missing_periods_are_not_usable() {
     );
 }
 
+fn with(condition: &str, row: Row) -> Row {
+    Row {
+        condition: Some(condition.to_owned()),
+        ..row
+    }
+}
+
+/// A row that shows a reading in kWh, without a value.
+fn shows(at: i64, kwh: i64) -> Row {
+    Row {
+        value: None,
+        reading: Some(kwh * MICRO),
+        ..row("A", at, 0)
+    }
+}
+
+/// Register readings on every thirtieth day, from day 30 on.
+fn monthly(kwh: &[i64]) -> Vec<Row> {
+    (1..)
+        .zip(kwh)
+        .map(|(month, kwh)| shows(month * 30 * DAY, *kwh))
+        .collect()
+}
+
+/// The energy in kWh and the usable days of each stretch of 30 days, from day 30 on.
+fn by_month(profiles: &[DayProfile]) -> Vec<(i64, u32)> {
+    let mut months = Vec::new();
+    for profile in profiles {
+        let month = (profile.day / 30 - 1) as usize;
+        months.resize(months.len().max(month + 1), (0, 0));
+        months[month].0 += profile.kwh;
+        months[month].1 += u32::from(profile.usable);
+    }
+    months
+        .into_iter()
+        .map(|(micro, days)| (micro / MICRO, days))
+        .collect()
+}
+
+fn a_digit_register(digits: u8) -> Registry {
+    let mut component = register("A");
+    component.register_digits = Some(digits);
+    test_lake::registry(vec![component])
+}
+
+#[test]
+fn an_estimate_and_the_reading_after_it_are_one_period() {
+    // Truly 300 a month; the reading of month 3 is estimated 600 too high.
+    let mut rows = monthly(&[1000, 1300, 2200, 1900, 2200]);
+    rows[2] = with(test_lake::ESTIMATED, rows[2].clone());
+    let (profiles, counts, findings) = periods(&registers(), &rows);
+    assert_eq!(by_month(&profiles), [(300, 30), (300, 30), (300, 30), (300, 30)]);
+    assert!(
+        profiles
+            .iter()
+            .all(|p| (p.actual, p.estimated, p.negative) == (1, 0, 0))
+    );
+    assert_eq!(counts.used, 5);
+    assert_eq!(findings, ["register_without_start 1 A at 1970-01-31 00:00:00"]);
+
+    // The same where the row gives its consumption: 900 and -300 are 600 in two months.
+    let rows = [
+        row("A", 30 * DAY, 5 * MICRO),
+        row("A", 60 * DAY, 300 * MICRO),
+        with(test_lake::ESTIMATED, row("A", 90 * DAY, 900 * MICRO)),
+        since(90 * DAY, row("A", 120 * DAY, -300 * MICRO)),
+    ];
+    let (profiles, ..) = periods(&registers(), &rows);
+    assert_eq!(by_month(&profiles), [(300, 30), (300, 30), (300, 30)]);
+}
+
+#[test]
+fn without_an_actual_reading_at_both_ends_all_is_estimated() {
+    let estimated = |mut rows: Vec<Row>, which: &[usize]| {
+        for &month in which {
+            rows[month] = with(test_lake::ESTIMATED, rows[month].clone());
+        }
+        periods(&registers(), &rows).0
+    };
+    let last = estimated(monthly(&[1000, 1300, 1600, 1900]), &[2, 3]);
+    assert_eq!(by_month(&last), [(300, 30), (300, 0), (300, 0)]);
+    assert!(last[30..].iter().all(|p| (p.actual, p.estimated) == (0, 1)));
+    // The second period ends with an actual reading, but starts from an estimate.
+    let first = estimated(monthly(&[1000, 1300, 1600]), &[0]);
+    assert_eq!(by_month(&first), [(300, 0), (300, 30)]);
+    // More than 400 days are no period: 13 estimates of 30 days and the reading that follows.
+    let kwh: Vec<i64> = (0..16).map(|month| 1000 + 300 * month).collect();
+    let long = estimated(monthly(&kwh), &(1..14).collect::<Vec<_>>());
+    let months = by_month(&long);
+    assert!(months[..14].iter().all(|month| *month == (300, 0)));
+    assert_eq!(months[14], (300, 30));
+}
+
+#[test]
+fn an_estimate_that_an_actual_period_covers_gives_no_energy() {
+    let estimate = with(test_lake::ESTIMATED, row("A", 60 * DAY, 900 * MICRO));
+    let actual = row("A", 90 * DAY, 600 * MICRO);
+    let rows = [row("A", 30 * DAY, 0), estimate, since(30 * DAY, actual)];
+    let (profiles, counts, findings) = periods(&registers(), &rows);
+    assert_eq!(by_month(&profiles), [(300, 30), (300, 30)]);
+    assert_eq!(counts.used, 3);
+    assert_eq!(
+        findings,
+        [
+            "register_estimate_replaced 1 A at 1970-03-02 00:00:00",
+            "register_without_start 1 A at 1970-01-31 00:00:00",
+        ]
+    );
+    // The same where the row names the actual reading that it starts from.
+    let mut rows = monthly(&[1000, 1900, 1600]);
+    rows[1] = with(test_lake::ESTIMATED, rows[1].clone());
+    rows[2].previous_reading = Some(1000 * MICRO);
+    let (profiles, ..) = periods(&registers(), &rows);
+    assert_eq!(by_month(&profiles), [(300, 30), (300, 30)]);
+}
+
+#[test]
+fn a_missing_row_is_no_reading() {
+    let mut rows = monthly(&[1000, 1300, 0, 1900, 2200]);
+    rows[2] = with(test_lake::MISSING, rows[2].clone());
+    let (profiles, counts, findings) = periods(&a_digit_register(4), &rows);
+    assert_eq!(by_month(&profiles), [(300, 30), (300, 30), (300, 30), (300, 30)]);
+    assert!(profiles.iter().all(|p| (p.intervals, p.missing) == (1, 0)));
+    assert_eq!(counts.used, 5);
+    assert_eq!(findings, ["register_without_start 1 A at 1970-01-31 00:00:00"]);
+
+    // A consumption that starts at the missing row rests on what nobody read.
+    let rows = [
+        row("A", 30 * DAY, 0),
+        with(test_lake::MISSING, row("A", 60 * DAY, 0)),
+        since(60 * DAY, row("A", 90 * DAY, 300 * MICRO)),
+        row("A", 120 * DAY, 300 * MICRO),
+    ];
+    let (profiles, ..) = periods(&registers(), &rows);
+    assert_eq!(by_month(&profiles), [(0, 0), (300, 0), (300, 30)]);
+    assert!(profiles[..30].iter().all(|p| (p.missing, p.valued) == (1, 0)));
+}
+
+#[test]
+fn a_misread_is_no_energy_that_ran_backwards() {
+    for (kwh, wrong) in [
+        (vec![1000, 1300, 1600, 1900, 12_200, 2500, 2800, 3100], 3..5),
+        (vec![1000, 1300, 1600, 1900, 1800, 2500, 2800, 3100], 3..5),
+    ] {
+        let (profiles, _, findings) = periods(&registers(), &monthly(&kwh));
+        let months = by_month(&profiles);
+        for (month, (micro, days)) in months.iter().enumerate() {
+            assert_eq!(*days, if wrong.contains(&month) { 0 } else { 30 }, "{month}");
+            assert_eq!(*micro, kwh[month + 1] - kwh[month]);
+        }
+        assert_eq!(findings[0].split(' ').next(), Some("register_contradicting"));
+    }
+    // A meter that was turned round: nothing beside the fall makes up for it.
+    let (profiles, ..) = periods(
+        &registers(),
+        &monthly(&[1000, 1300, 1600, 1900, 1700, 2000, 2300]),
+    );
+    assert_eq!(by_month(&profiles)[3], (-200, 30));
+}
+
+#[test]
+fn a_roll_over_must_be_plausible_and_between_actual_readings() {
+    let registry = a_digit_register(4);
+    let months = |kwh: &[i64]| {
+        let (profiles, _, findings) = periods(&registry, &monthly(kwh));
+        let noted = findings.iter().filter(|text| text.contains("roll"));
+        (
+            by_month(&profiles),
+            noted.map(|text| text[..27].trim().to_owned()).collect::<Vec<_>>(),
+        )
+    };
+    // 9,700 to 200 is 500: less than ten times the usual 300.
+    let (kwh, notes) = months(&[8500, 8800, 9100, 9400, 9700, 200, 500]);
+    assert_eq!(kwh[4], (500, 30));
+    assert_eq!(notes, ["register_rolled_over 1 A at"]);
+    // 8,700 to 2,700 would be 4,000.
+    let (kwh, notes) = months(&[7500, 7800, 8100, 8400, 8700, 2700, 3000]);
+    assert_eq!(kwh[4], (-6000, 30));
+    assert_eq!(notes, ["register_roll_over_doubted "].map(str::trim));
+    // Too few other periods to tell.
+    assert_eq!(months(&[8400, 8700, 2700]).0[1], (4000, 30));
+    // An estimate does not roll over; the actual reading after it does.
+    let mut rows = monthly(&[9400, 9700, 50, 300]);
+    rows[2] = with(test_lake::ESTIMATED, rows[2].clone());
+    let (profiles, ..) = periods(&registry, &rows);
+    assert_eq!(by_month(&profiles), [(300, 30), (300, 30), (300, 30)]);
+    let (profiles, ..) = periods(&registry, &rows[..3]);
+    assert_eq!(by_month(&profiles), [(300, 30), (-9650, 0)]);
+}
+
+#[test]
+fn rows_of_one_moment_that_contradict_each_other_are_counted() {
+    let mut estimate = shows(60 * DAY, 1700);
+    estimate.condition = Some(test_lake::ESTIMATED.to_owned());
+    let newer = Row {
+        updated: Some(1),
+        ..shows(90 * DAY, 1900)
+    };
+    let rows = [
+        shows(30 * DAY, 1000),
+        shows(30 * DAY, 1000),
+        shows(60 * DAY, 1300),
+        estimate,
+        shows(90 * DAY, 1600),
+        newer,
+        shows(120 * DAY, 2200),
+        shows(120 * DAY, 2100),
+        row("A", 150 * DAY, 1),
+        row("A", 150 * DAY, 2),
+    ];
+    let (_, counts, findings) = periods(&registers(), &rows);
+    assert_eq!((counts.used, counts.superseded), (5, 5));
+    assert_eq!(findings[0], "contradicting_duplicate 2 A at 1970-05-01 00:00:00");
+}
+
 #[test]
 fn unsorted_rows_and_strange_components_are_bugs() {
     let registry = registers();
@@ -377,6 +593,48 @@ proptest! {
         }
         prop_assert_eq!(profiles.iter().map(|p| p.kwh).sum::<i64>(), expected);
         prop_assert_eq!(counts.used, sorted.len() as u64);
+    }
+
+    /// Where each row goes on from the one before, no energy is lost or made up, whatever is estimated; and what is
+    /// usable lies between two actual rows.
+    #[test]
+    fn settled_periods_add_up(months in prop::collection::vec((0_i64..1000, 0_u8..3), 1..40)) {
+        let mut reads = 0;
+        let mut rows = Vec::new();
+        let mut actual = Vec::new();
+        for (month, (kwh, kind)) in (1..).zip(&months) {
+            reads += kwh;
+            let shown = shows(month * 30 * DAY, reads);
+            rows.push(match kind {
+                0 => with(test_lake::ESTIMATED, shown),
+                1 => with(test_lake::MISSING, Row { reading: Some(0), ..shown }),
+                _ => {
+                    actual.push((month * 30, reads));
+                    shown
+                }
+            });
+        }
+        let (profiles, ..) = periods(&registers(), &rows);
+        let readings: Vec<i64> = rows
+            .iter()
+            .filter(|row| row.condition.as_deref() != Some(test_lake::MISSING))
+            .filter_map(|row| row.reading)
+            .collect();
+        // More than 13 months without a reading are a gap.
+        let bridged = rows.len() < 14;
+        let all = readings.last().unwrap_or(&0) - readings.first().unwrap_or(&0);
+        prop_assert!(!bridged || profiles.iter().map(|p| p.kwh).sum::<i64>() == all);
+        for profile in &profiles {
+            let day = i64::from(profile.day);
+            let between = actual.iter().any(|(at, _)| *at <= day) && actual.iter().any(|(at, _)| *at > day);
+            prop_assert!(profile.usable == 0 || between);
+            prop_assert!(!bridged || profile.intervals == 1);
+            prop_assert!(!bridged || profile.usable == u16::from(between));
+        }
+        if let (true, Some((first, from)), Some((last, to))) = (bridged, actual.first(), actual.last()) {
+            let usable: i64 = profiles.iter().map(|p| p.usable_kwh).sum();
+            prop_assert_eq!(usable, (to - from) * MICRO, "from day {} to {}", first, last);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct RuleConfig {
     pub min_peers: u32,
     /// Whole days before a change that a rule needs to trust the level before; fewer make it a new install.
     pub baseline_days: u32,
-    /// Energy lost is counted for at most so many months back from the last day.
+    /// Energy lost is counted for at most so many months back from the last day with an actual value.
     pub back_billing_months: u32,
     /// Price of a kWh, for `lost_amount`; absent: no amount.
     #[serde(skip_serializing_if = "Option::is_none")]

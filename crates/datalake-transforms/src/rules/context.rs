@@ -45,8 +45,14 @@ impl StayContext<'_> {
         self.rows.start..self.rows.start + sure
     }
 
-    /// Last day that has a row; rows are never empty.
-    pub(crate) fn last_day(&self) -> i32 {
-        self.series.day[self.rows.end - 1]
+    /// Last day that has an actual value, or else a row; rows are never empty.
+    ///
+    /// What is counted back from the end counts from here: a row without an actual value says nothing of its time.
+    pub(crate) fn last_actual_day(&self) -> i32 {
+        let series = self.series;
+        let is_actual =
+            |row: &usize| series.usable[*row] > 0 || series.off[*row] > 0 || series.uninstalled[*row] > 0;
+        let last = self.rows.clone().rev().find(is_actual);
+        series.day[last.unwrap_or(self.rows.end - 1)]
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let component = context.series.component;
     let overlaps = &context.registry.overlaps;
     let first = overlaps.partition_point(|overlap| overlap.component < component);
-    let last_day = context.last_day();
+    let last_day = context.last_actual_day();
     let mut days = 0_i64;
     let mut span = (i32::MAX, i32::MIN);
     let mut strength = 0.0_f32;

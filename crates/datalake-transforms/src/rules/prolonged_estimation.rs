@@ -1,8 +1,8 @@
 //! `PROLONGED_ESTIMATION`: nothing actual for long, while estimates keep coming.
 //!
 //! A stretch runs from one usable day to the next and counts in calendar days; half of its days must have an estimated or missing row, so
-//! that a mere gap in the delivery is not taken for estimation. No case rests on it alone: it says what is
-//! not known.
+//! that a mere gap in the delivery is not taken for estimation. A register must be silent for more than twice its usual
+//! period besides: one reading that was skipped is nothing. No case rests on it alone: it says what is not known.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ const SURE_DAYS: f64 = 180.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProlongedEstimationConfig {
-    /// A hit needs more days without an actual value.
+    /// A hit needs more days without an actual value; a register more than twice its usual period besides.
     pub min_days: u32,
     /// Weight in the score, 0..1; from `case_threshold` on it opens cases alone.
     pub weight: f64,
@@ -42,7 +42,12 @@ impl ProlongedEstimationConfig {
 pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.prolonged_estimation;
     let series = context.series;
-    let threshold = f64::from(config.min_days);
+    let least = if context.is_register() {
+        config.min_days.max(2 * usual_period(context))
+    } else {
+        config.min_days
+    };
+    let threshold = f64::from(least);
     let mut longest = (0_i32, 0_i32, 0_i32);
     let mut open: Option<(i32, i32, i32)> = None;
     for row in context.rows.clone() {
@@ -79,10 +84,44 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     }
 }
 
+/// Days of the period that the median usable day of a register lies in; 0 where none has energy.
+///
+/// The days of a period have one share each, give or take 10^-6 kWh; days that two periods meet in are periods of a day
+/// here, too few to bear on the median.
+fn usual_period(context: &StayContext<'_>) -> u32 {
+    let series = context.series;
+    let mut lengths: Vec<u32> = Vec::new();
+    let mut before: Option<(i32, i64)> = None;
+    for row in context.rows.clone() {
+        let (day, kwh) = (series.day[row], series.usable_kwh[row]);
+        // Zeros tell nothing: the periods of an empty home cannot be told apart.
+        if series.usable[row] == 0 || kwh == 0 {
+            before = None;
+            continue;
+        }
+        let goes_on = before.is_some_and(|(last, share)| last + 1 == day && share.abs_diff(kwh) <= 1);
+        match lengths.last_mut().filter(|_| goes_on) {
+            Some(length) => *length += 1,
+            None => lengths.push(1),
+        }
+        before = Some((day, kwh));
+    }
+    lengths.sort_unstable();
+    let half = lengths.iter().sum::<u32>().div_ceil(2);
+    let mut days = 0;
+    for length in lengths {
+        days += length;
+        if days >= half {
+            return length;
+        }
+    }
+    0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed};
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, typed};
 
     fn judged(kwh: &[f64], rows: std::ops::Range<usize>) -> RuleEvidence {
         let world = World::steady(installed(), 200);
@@ -106,6 +145,23 @@ mod tests {
         let evidence = judged(&home(1, 200, 8.0), 100..130);
         assert_eq!(evidence.verdict, Verdict::Miss);
         assert!((evidence.strength - 0.3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_register_is_silent_for_more_than_two_of_its_periods() {
+        // Twelve periods of 30 days with a level of their own.
+        let kwh: Vec<f64> = (0..360).map(|day| 5.0 + f64::from(day / 30)).collect();
+        let mut world = World::steady(typed("MC-0", None, &[period(0, 0, i64::MAX)]), 360);
+        world.config.prolonged_estimation.min_days = 45;
+        let verdict = |days: std::ops::Range<usize>| {
+            let profiles = Profiles::daily(0, FIRST_DAY, &kwh).estimate(days);
+            let evidence = world.rule(&profiles, Rule::ProlongedEstimation).0;
+            (evidence.verdict, evidence.value, evidence.threshold)
+        };
+        assert_eq!(verdict(120..180), (Verdict::Miss, 60.0, 60.0));
+        assert_eq!(verdict(120..181), (Verdict::Hit, 61.0, 60.0));
+        // Without a usual period the days of the config count.
+        assert_eq!(verdict(0..360), (Verdict::Hit, 360.0, 45.0));
     }
 
     #[test]
