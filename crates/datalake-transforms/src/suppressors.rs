@@ -8,7 +8,7 @@ use crate::rules::Rule;
 
 mod find;
 
-pub(crate) use find::suppress;
+pub(crate) use find::{PAPERWORK_DAYS, suppress};
 
 /// Factors of the suppressors: what is left of a rule's strength, 0 (nothing) to 1 (all of it).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

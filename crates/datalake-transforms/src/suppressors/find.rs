@@ -41,7 +41,7 @@ const EVEN: f64 = 1.5;
 
 /// Days from a removal to the next install within which usage is an error of paperwork, and days of usage at most that
 /// may be a test of the meter.
-const PAPERWORK_DAYS: i32 = 14;
+pub(crate) const PAPERWORK_DAYS: i32 = 14;
 
 /// A test lies fewer days than these from the removal before or the install after it.
 const TEST_DAYS: i32 = 30;
