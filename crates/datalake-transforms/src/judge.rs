@@ -107,7 +107,7 @@ pub fn judge_series(
 }
 
 /// Components of one service point; what has more is a placeholder for places unknown.
-const COMPONENTS_OF_A_PLACE: usize = 200;
+pub(crate) const COMPONENTS_OF_A_PLACE: usize = 200;
 
 fn has_received_channel(registry: &Registry, stay: &Stay) -> bool {
     stay.service_point.is_some_and(|place| {

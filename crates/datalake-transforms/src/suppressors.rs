@@ -8,7 +8,7 @@ use crate::rules::Rule;
 
 mod find;
 
-pub(crate) use find::suppress;
+pub(crate) use find::{PAPERWORK_DAYS, suppress};
 
 /// Factors of the suppressors: what is left of a rule's strength, 0 (nothing) to 1 (all of it).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,8 @@ pub struct SuppressorConfig {
     pub data_gap: f64,
     /// The removal of the meter was recorded soon after.
     pub planned_removal: f64,
-    /// Usage before the first install event, up to it: the paperwork came later than the meter.
+    /// Usage before the first install event, up to it, or between a removal and an install soon after: the paperwork is
+    /// late, or was early. The same of a few days between two places: a test of the meter.
     pub late_paperwork: f64,
     /// A register: months between its readings hide when and how a level fell, so levels of registers open no case alone.
     pub billing_register: f64,
@@ -134,7 +135,7 @@ pub enum Suppressor {
     DataGap,
     /// Removed soon after.
     PlannedRemoval,
-    /// Usage up to the first install event.
+    /// Usage up to the first install event, or between two.
     LatePaperwork,
     /// Totals of months only.
     BillingRegister,
@@ -234,6 +235,12 @@ impl Suppression {
             Suppressor::DataGap => format!("no whole day was seen for {x:.0} days around the onset"),
             Suppressor::PlannedRemoval => {
                 format!("the meter was removed as planned {x:.0} days after the onset")
+            }
+            Suppressor::LatePaperwork if x < 0.0 => {
+                format!(
+                    "the usage fills {:.0} days between a removal and the next install: paperwork, or a test",
+                    -x
+                )
             }
             Suppressor::LatePaperwork => {
                 format!("the usage runs up to the first install event, {x:.0} days: it was recorded late")

@@ -48,8 +48,9 @@ pub enum JobError {
     Fingerprint(#[source] std::io::Error),
     /// Too much of a table is unusable to trust what the rest says.
     #[error(
-        "{rejected} of {read} rows of `{table}`{} cannot be used: more than the allowed share of {allowed}{reasons}",
-        if *stopped_early { " read so far" } else { "" }
+        "{rejected} of {read} rows of `{table}`{} cannot be used: more than the allowed share of {allowed}{reasons}{}",
+        if *stopped_early { " read so far" } else { "" },
+        if *components > 0 { format!("; rejected rows of `measuring_component`: {components}") } else { String::new() }
     )]
     TooManyRejected {
         /// The table.
@@ -64,6 +65,8 @@ pub enum JobError {
         stopped_early: bool,
         /// The reasons with their counts, led in by a colon; empty where not known.
         reasons: String,
+        /// Of `measurements`: rows of `measuring_component` kept aside, which make unknown components of theirs.
+        components: u64,
     },
     /// `explain` was asked for something that has no data.
     #[error(

@@ -9,7 +9,7 @@ use datalake_deps::config::{ConfigLayers, JobConfig, Resolved, schema_text};
 use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
-use datalake_deps::lake::model::MEASUREMENTS;
+use datalake_deps::lake::model::{MEASUREMENTS, MEASURING_COMPONENT};
 use datalake_deps::lake::{Lake, LakeError};
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
@@ -108,6 +108,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             log,
             config: &config,
             lake: lake_folder(&resolved)?,
+            dry_run: args.dry_run && args.command.is_none(),
         };
         return match &args.command {
             Some(Command::Explain { id }) => job.explain(id),
@@ -138,6 +139,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             log,
             config: &config,
             lake: lake_folder(&resolved)?,
+            dry_run: false,
         };
         job.run(&output, &mut lock, &mut record, &resolved, args.force)
     });
@@ -202,12 +204,16 @@ struct Job<'a> {
     log: &'a Logger,
     config: &'a Config,
     lake: &'a str,
+    /// Reads on where too many rows are rejected, to list them.
+    dry_run: bool,
 }
 
 /// What a run found, ready to be published.
 struct Found {
     tables: Tables,
     summary: String,
+    /// In a dry run, what would have ended another one.
+    too_many_rejected: Option<JobError>,
 }
 
 impl Job<'_> {
@@ -248,7 +254,8 @@ impl Job<'_> {
     fn dry_run(self) -> Result<(), JobError> {
         let lake = Lake::open(self.lake, self.config.lake.clone())?;
         let found = self.compute(&lake, &mut RunRecord::start(self.session, VERSION))?;
-        print(&format!("{}\ndry run: nothing was written\n", found.summary))
+        print(&format!("{}\ndry run: nothing was written\n", found.summary))?;
+        found.too_many_rejected.map_or(Ok(()), Err)
     }
 
     fn compute(self, lake: &Lake, record: &mut RunRecord) -> Result<Found, JobError> {
@@ -259,6 +266,7 @@ impl Job<'_> {
             mut rejected,
             rows,
             outcome,
+            too_many_rejected,
             ..
         } = assessed;
         if counts.used == 0 {
@@ -285,6 +293,7 @@ impl Job<'_> {
                 findings: findings_batch(&findings)?,
                 rejected_rows: rejected::to_batch(&rejected)?,
             },
+            too_many_rejected,
         })
     }
 
@@ -313,8 +322,19 @@ impl Job<'_> {
         }
         let dimensions = record.time("read the registry", || extract::dimensions(lake, config))?;
         let registry = dimensions.registry;
+        let mut too_many_rejected = None;
+        let mut check =
+            |table: &TableRows, lake_rows: Option<u64>, rejected: &[RejectedRow]| match check_share(
+                table, lake_rows, rejected, config,
+            ) {
+                Err(error) if self.dry_run => {
+                    too_many_rejected.get_or_insert(error);
+                    Ok(())
+                }
+                checked => checked,
+            };
         for table in &dimensions.rows {
-            check_share(table, None, &dimensions.rejected, config)?;
+            check(table, None, &dimensions.rejected)?;
         }
         session.check_stop()?;
         let scan = record.time("plan", || {
@@ -328,7 +348,8 @@ impl Job<'_> {
             registry: &registry,
             conditions: &config.conditions,
             store: &store,
-            max_rejected_share: config.max_rejected_share,
+            max_rejected_share: (!self.dry_run).then_some(config.max_rejected_share),
+            rejected_components: rejected_components(&dimensions.rejected),
         };
         let bar = log.progress_bar(
             scan.pieces().iter().map(|piece| piece.bytes).sum(),
@@ -354,7 +375,7 @@ impl Job<'_> {
         });
         let lake_rows = tables.iter().map(|table| table.read).sum();
         for table in &tables {
-            check_share(table, Some(lake_rows), &rejected, config)?;
+            check(table, Some(lake_rows), &rejected)?;
         }
         tables.pop();
         session.check_stop()?;
@@ -380,6 +401,7 @@ impl Job<'_> {
             rows: tables,
             outcome,
             registry,
+            too_many_rejected,
         })
     }
 }
@@ -392,6 +414,7 @@ struct Assessed {
     rejected: Vec<RejectedRow>,
     rows: Vec<TableRows>,
     outcome: Outcome,
+    too_many_rejected: Option<JobError>,
 }
 
 fn rows_of(counts: &RowCounts) -> Rows {
@@ -462,5 +485,16 @@ fn check_share(
         allowed: config.max_rejected_share,
         stopped_early: false,
         reasons: format!(": {}", reasons.join(", ")),
+        components: if table == MEASUREMENTS.name {
+            rejected_components(rows)
+        } else {
+            0
+        },
     })
+}
+
+fn rejected_components(rows: &[RejectedRow]) -> u64 {
+    rows.iter()
+        .filter(|row| row.table == MEASURING_COMPONENT.name)
+        .count() as u64
 }

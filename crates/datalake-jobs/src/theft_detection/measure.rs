@@ -49,8 +49,10 @@ pub(super) struct Measure<'a> {
     pub conditions: &'a ResolveConfig,
     /// Where the profiles go.
     pub store: &'a ProfileStore,
-    /// Highest share of rejected rows.
-    pub max_rejected_share: f64,
+    /// Highest share of rejected rows; `None` reads on whatever is rejected, and keeps the first of them only.
+    pub max_rejected_share: Option<f64>,
+    /// Rows of `measuring_component` that were kept aside.
+    pub rejected_components: u64,
 }
 
 /// What came of the measurements, besides the profiles.
@@ -240,6 +242,12 @@ impl Run<'_> {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Whether so many rows were kept aside that the next ones are only counted.
+    fn has_examples_enough(&self) -> bool {
+        self.measure.max_rejected_share.is_none()
+            && self.rejected.load(Ordering::Relaxed) > REJECTED_BEFORE_CHECK
+    }
+
     /// Stops a run that keeps aside far more than it may, before the memory is full of rejected rows.
     fn check_rejected(&self, read: u64, rejected: u64) -> Result<(), JobError> {
         let read = self.read.fetch_add(read, Ordering::Relaxed) + read;
@@ -252,14 +260,18 @@ impl Run<'_> {
             .filter_map(|piece| piece.rows)
             .sum();
         let share = rejected as f64 / read.max(known) as f64;
-        if rejected > REJECTED_BEFORE_CHECK && share > self.measure.max_rejected_share {
+        if let Some(allowed) = self.measure.max_rejected_share
+            && rejected > REJECTED_BEFORE_CHECK
+            && share > allowed
+        {
             return Err(JobError::TooManyRejected {
                 table: TABLE,
                 rejected,
                 read,
-                allowed: self.measure.max_rejected_share,
+                allowed,
                 stopped_early: true,
                 reasons: String::new(),
+                components: self.measure.rejected_components,
             });
         }
         Ok(())
@@ -364,14 +376,19 @@ impl<'r, 'a> Task<'r, 'a> {
         let mut counts = std::mem::take(&mut self.rows.counts);
         let kept_aside = (batch.rejected.len() + self.rows.rejections.len()) as u64;
         counts.read += batch.rejected.len() as u64;
+        let keep = !self.run.has_examples_enough();
         for row in batch.rejected {
             counts.add_rejected(row.reason.code(), 1);
-            gathered.rejected.push(row.into());
+            if keep {
+                gathered.rejected.push(row.into());
+            }
         }
         for rejection in self.rows.rejections.drain(..) {
             let row_number = batch.rows.get(rejection.row);
             let row = RejectedRow::refused(TABLE, source_file, row_number, rejection);
-            gathered.rejected.push(row);
+            if keep {
+                gathered.rejected.push(row);
+            }
         }
         gathered.register_rows.append(&mut self.rows.register_rows);
         gathered.counts.merge(&counts);

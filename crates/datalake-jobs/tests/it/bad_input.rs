@@ -261,6 +261,51 @@ fn too_many_rejected_rows() {
     ");
 }
 
+/// The measurements of a component that could not be read are rejected with it, and the message says where to look.
+#[test]
+fn a_broken_row_of_measuring_component() {
+    let text = "measuring_component_id,device_config_id,device_id,uom,direction,kind,interval_seconds\n\
+         MC-1,DC-1,D-1,kWh,delivered,interval,86400\nMC-2,DC-2,D-2,kWh,delivered,interval,86400\n\
+         MC-3,DC-3,D-3,kWh,delivered,interval,1d\n";
+    let folder = small_with(COMPONENTS, text);
+    assert_snapshot!(run(&folder).verdict(), @r"
+    exit 65
+    error: 120 of 360 rows of `measurements` cannot be used: more than the allowed share of 0.01: 120 unknown_component; rejected rows of `measuring_component`: 1
+    hint: a wrong preset, column map or clock shows as many rejected rows; `--dry-run` lists them by reason, max_rejected_share allows more
+    ");
+}
+
+#[test]
+fn a_dry_run_lists_what_is_rejected_and_ends_as_the_run_would() {
+    let folder = small_and(
+        MEASUREMENTS,
+        &("MC-1,2024-06-01 00:00:00,abc,501000\n".repeat(4) + "MC-9,2024-06-01 00:00:00,1,501000\n"),
+    );
+    let whole = run(&folder);
+    let dry = job(&folder.lake(), &folder.output())
+        .hide(folder.path(), "[folder]")
+        .arg("--dry-run")
+        .run();
+    assert_eq!(dry.verdict(), whole.verdict());
+    assert_snapshot!(dry.stdout, @r"
+    measurements: 365 rows read = 360 used + 0 superseded + 0 out of scope + 5 rejected
+      rejected: 4 invalid_number
+      rejected: 1 unknown_component
+    device: 3 rows read
+    measuring_component: 3 rows read
+    install_event: 3 rows read
+
+    findings (all of them in the table `findings`):
+      severity  table         code               rows  example
+      rejected  measurements  invalid_number     4     value=abc
+      rejected  measurements  unknown_component  1     measuring_component_id=MC-9
+
+    0 suspected of 3 service points
+
+    dry run: nothing was written
+    ");
+}
+
 #[test]
 fn an_unmapped_component_type() {
     // 120 of 360 rows hang on it: more than may be rejected.

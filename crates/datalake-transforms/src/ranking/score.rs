@@ -6,7 +6,7 @@ use crate::loss::Loss;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange;
 use crate::rules::{Rule, RuleConfig, RuleEvidence, Verdict};
-use crate::suppressors::{Suppression, Suppressor};
+use crate::suppressors::{PAPERWORK_DAYS, Suppression, Suppressor};
 
 /// How far below the threshold the scores of those that are no case end.
 const BELOW_THRESHOLD: f64 = 0.01;
@@ -118,10 +118,51 @@ fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &Rule
             continue_as_before(stays, old, new, config);
         }
     }
+    for position in 0..stays.len() {
+        removed_early(stays, position, registry, config);
+    }
     for stay in stays.iter_mut() {
         stay.rules.sort_by_key(|rule| rule.rule);
     }
     siblings::suppress(stays, config);
+}
+
+/// Usage after a removal that ends where another meter's data begin, soon after and with no other meter counting
+/// meanwhile: the exchange took place then, whatever day was recorded.
+fn removed_early(stays: &mut [StayEvidence], position: usize, registry: &Registry, config: &RuleConfig) {
+    let device = |stay: &StayEvidence| registry.components[stay.component as usize].device_id.as_deref();
+    let old = &stays[position];
+    let usage = old
+        .rules
+        .iter()
+        .find(|rule| rule.rule == Rule::UsageNotInstalled && rule.is_hit());
+    let known = |found: &Suppression| found.suppressor == Suppressor::LatePaperwork;
+    let Some(usage) =
+        usage.filter(|_| stays.len() <= METERS_OF_A_PLACE && !old.suppressions.iter().any(known))
+    else {
+        return;
+    };
+    let others = || {
+        stays
+            .iter()
+            .filter(|other| device(other).is_none() || device(other) != device(old))
+            .filter(|other| other.component != old.component)
+    };
+    let meanwhile =
+        |other: &StayEvidence| other.first_day <= usage.end_day && other.last_day >= usage.onset_day;
+    let follows = |other: &StayEvidence| {
+        other.first_day > usage.end_day && other.first_day - usage.onset_day <= PAPERWORK_DAYS
+    };
+    if !others().any(follows) || others().any(meanwhile) {
+        return;
+    }
+    let found = Suppression {
+        suppressor: Suppressor::LatePaperwork,
+        rule: usage.rule,
+        factor: config.suppressors.factor(Suppressor::LatePaperwork) as f32,
+        measured: -usage.value,
+    };
+    stays[position].suppressions.push(found);
 }
 
 /// A fault of the old meter that the new one mended speaks against theft.

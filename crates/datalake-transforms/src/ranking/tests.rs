@@ -337,6 +337,38 @@ fn a_dead_meter_that_was_exchanged_is_a_fault_that_was_mended() {
     );
 }
 
+/// The removal and the install of the next meter were recorded together and too early: the old meter counted on until
+/// the new one did.
+#[test]
+fn usage_up_to_the_first_data_of_the_next_meter_is_paperwork() {
+    // Days of the old meter's usage, and of the data of the meters beside it.
+    let judged = |used: (i32, i32), others: &[(i32, i32)]| {
+        let mut old = stay(0, &[evidence(Rule::UsageNotInstalled, Verdict::Hit, 1.0)]);
+        old.rules[0].value = (used.1 - used.0 + 1) as f32;
+        (old.rules[0].onset_day, old.rules[0].end_day) = (FIRST_DAY + used.0, FIRST_DAY + used.1);
+        let mut stays = vec![old];
+        for (&(first, last), component) in others.iter().zip(1..) {
+            let mut other = stay(component, &[]);
+            other.service_point = Some(0);
+            (other.first_day, other.last_day) = (FIRST_DAY + first, FIRST_DAY + last);
+            stays.push(other);
+        }
+        assembled(stays).cases.num_rows()
+    };
+    assert_eq!(judged((10, 18), &[]), 1, "no other meter");
+    assert_eq!(judged((10, 18), &[(19, 99)]), 0);
+    assert_eq!(judged((10, 18), &[(18, 99)]), 1, "both counted on one day");
+    assert_eq!(judged((10, 18), &[(24, 99)]), 0);
+    assert_eq!(judged((10, 18), &[(25, 99)]), 1, "15 days after the removal");
+    assert_eq!(
+        judged((10, 18), &[(19, 99), (0, 99)]),
+        1,
+        "a meter was there all along"
+    );
+    assert_eq!(judged((10, 18), &[(19, 99), (0, 9)]), 0);
+    assert_eq!(judged((10, 18), &[(0, 9)]), 1, "none followed");
+}
+
 #[test]
 fn replaced_by_needs_another_device() {
     // Two channels of one device, the second begins where the first ends.

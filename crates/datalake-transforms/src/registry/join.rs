@@ -298,12 +298,12 @@ fn nothing_joins<'a>(
     events: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
     components: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
 ) -> Option<TransformError> {
+    const CONFIG: &str = "device_config_id";
+    const DEVICE: &str = "device_id";
     let event_config = events.clone().filter_map(|ids| ids.0).min();
     let component_config = components.clone().filter_map(|ids| ids.0).min();
     let event_device = events.filter_map(|ids| ids.1).min();
     let component_device = components.filter_map(|ids| ids.1).min();
-    const CONFIG: &str = "device_config_id";
-    const DEVICE: &str = "device_id";
     let pairs = [
         (CONFIG, event_config, CONFIG, component_config),
         (DEVICE, event_device, DEVICE, component_device),

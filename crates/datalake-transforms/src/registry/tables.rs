@@ -222,10 +222,35 @@ pub(super) fn install_events<'a>(
     notes: &mut Notes<'a>,
 ) -> Result<(Vec<InstallEventRow<'a>>, Vec<UnusableEvent<'a>>), TransformError> {
     const TABLE: &str = "install_event";
-    let mut rows = Vec::new();
+    let mut unusable = unreadable_events(unreadable)?;
+    let mut rows = readable_events(batches, &mut unusable, notes)?;
+    rows.par_sort_unstable();
+    let mut events = Vec::with_capacity(rows.len());
+    for rows in rows.chunk_by(|a, b| a.id == b.id) {
+        for pair in rows.windows(2) {
+            let fault = if pair[0].says_the_same(&pair[1]) {
+                faults::DUPLICATE_ROW
+            } else {
+                faults::CONTRADICTING_DUPLICATE
+            };
+            notes.add(TABLE, fault, pair[0].id);
+        }
+        events.extend(settled(rows, rules, &mut unusable));
+    }
+    // What a newer row of the same event corrects is no longer in doubt.
+    unusable.retain(|event| {
+        let known = event
+            .id
+            .and_then(|id| events.binary_search_by_key(&id, |row| row.id).ok());
+        known.is_none_or(|position| !events[position].is_newer_than(event))
+    });
+    Ok((events, unusable))
+}
+
+fn unreadable_events(batches: &[RecordBatch]) -> Result<Vec<UnusableEvent<'_>>, TransformError> {
     let mut unusable = Vec::new();
-    for batch in unreadable {
-        let columns = Columns::new(TABLE, batch);
+    for batch in batches {
+        let columns = Columns::new("install_event", batch);
         let (id, service_point_id) = (
             columns.text("install_event_id")?,
             columns.text("service_point_id")?,
@@ -242,6 +267,16 @@ pub(super) fn install_events<'a>(
             from: i64::MIN,
         }));
     }
+    Ok(unusable)
+}
+
+fn readable_events<'a>(
+    batches: &'a [RecordBatch],
+    unusable: &mut Vec<UnusableEvent<'a>>,
+    notes: &mut Notes<'a>,
+) -> Result<Vec<InstallEventRow<'a>>, TransformError> {
+    const TABLE: &str = "install_event";
+    let mut rows = Vec::new();
     for (batch_index, batch) in batches.iter().enumerate() {
         let columns = Columns::new(TABLE, batch);
         columns.require(&["install_event_id", "service_point_id", "installed_at"])?;
@@ -261,8 +296,9 @@ pub(super) fn install_events<'a>(
                 row,
             };
             let (device_config_id, device_id) = (device_config_id.get(row), device_id.get(row));
-            let mut reject = |fault, column, value, key| {
-                notes.reject(origin, fault, column, value, key);
+            let mut reject = |fault, column, time: Option<i64>, key| {
+                let shown = time.map(show_time).unwrap_or_default();
+                notes.reject(origin, fault, column, shown, key);
                 unusable.push(UnusableEvent {
                     id: key,
                     delivered_at: delivered_at.get(row),
@@ -274,47 +310,32 @@ pub(super) fn install_events<'a>(
                 });
             };
             let Some(id) = id.get(row) else {
-                reject(faults::KEY_MISSING, "install_event_id", String::new(), None);
+                reject(faults::KEY_MISSING, "install_event_id", None, None);
                 continue;
             };
             if device_config_id.is_none() && device_id.is_none() {
-                reject(
-                    faults::DEVICE_MISSING,
-                    "device_config_id",
-                    String::new(),
-                    Some(id),
-                );
+                reject(faults::DEVICE_MISSING, "device_config_id", None, Some(id));
                 continue;
             }
             let Some(service_point_id) = service_point_id.get(row) else {
-                reject(
-                    faults::SERVICE_POINT_MISSING,
-                    "service_point_id",
-                    String::new(),
-                    Some(id),
-                );
+                reject(faults::SERVICE_POINT_MISSING, "service_point_id", None, Some(id));
                 continue;
             };
             let Some(installed_at) = installed_at.get(row) else {
-                reject(
-                    faults::INSTALL_TIME_MISSING,
-                    "installed_at",
-                    String::new(),
-                    Some(id),
-                );
+                reject(faults::INSTALL_TIME_MISSING, "installed_at", None, Some(id));
                 continue;
             };
             if !(FIRST_MICRO..LAST_MICRO).contains(&installed_at) {
-                let shown = show_time(installed_at);
-                reject(faults::INSTALL_TIME_OUT_OF_RANGE, "installed_at", shown, Some(id));
+                let fault = faults::INSTALL_TIME_OUT_OF_RANGE;
+                reject(fault, "installed_at", Some(installed_at), Some(id));
                 continue;
             }
             let mut removed_at = removed_at.get(row);
-            if let Some(removed) = removed_at.filter(|&removed| removed < installed_at) {
+            if removed_at.is_some_and(|removed| removed < installed_at) {
                 reject(
                     faults::REMOVED_BEFORE_INSTALLED,
                     "removed_at",
-                    show_time(removed),
+                    removed_at,
                     Some(id),
                 );
                 continue;
@@ -337,27 +358,7 @@ pub(super) fn install_events<'a>(
             });
         }
     }
-    rows.par_sort_unstable();
-    let mut events = Vec::with_capacity(rows.len());
-    for rows in rows.chunk_by(|a, b| a.id == b.id) {
-        for pair in rows.windows(2) {
-            let fault = if pair[0].says_the_same(&pair[1]) {
-                faults::DUPLICATE_ROW
-            } else {
-                faults::CONTRADICTING_DUPLICATE
-            };
-            notes.add(TABLE, fault, pair[0].id);
-        }
-        events.extend(settled(rows, rules, &mut unusable));
-    }
-    // What a newer row of the same event corrects is no longer in doubt.
-    unusable.retain(|event| {
-        let known = event
-            .id
-            .and_then(|id| events.binary_search_by_key(&id, |row| row.id).ok());
-        known.is_none_or(|position| !events[position].is_newer_than(event))
-    });
-    Ok((events, unusable))
+    Ok(rows)
 }
 
 impl InstallEventRow<'_> {

@@ -8,6 +8,11 @@ use crate::model::MICRO;
 /// Days with usage that make a hit as sure as it gets.
 const SURE_DAYS: f64 = 14.0;
 
+/// Energy in 10^-6 kWh that a day must be above to count.
+pub(super) fn least(min_kwh_per_day: f64) -> i64 {
+    (min_kwh_per_day * MICRO as f64).round() as i64
+}
+
 /// Counts the days of `rows` whose `kwh` (10^-6) is greater than `min_kwh_per_day`.
 pub(super) fn judge(
     context: &StayContext<'_>,
@@ -17,7 +22,7 @@ pub(super) fn judge(
     min_kwh_per_day: f64,
     min_days: u32,
 ) -> RuleEvidence {
-    let least = (min_kwh_per_day * MICRO as f64).round() as i64;
+    let least = least(min_kwh_per_day);
     let mut days = 0_u32;
     let mut span = (0, 0);
     let mut total = 0_i64;

@@ -48,6 +48,16 @@ impl UsageNotInstalledConfig {
     }
 }
 
+/// The days that count.
+pub(crate) fn days(context: &StayContext<'_>) -> impl Iterator<Item = i32> {
+    let series = context.series;
+    let least = super::usage::least(context.config.usage_not_installed.min_kwh_per_day);
+    context
+        .rows_beyond_doubt()
+        .filter(move |&row| series.uninstalled_kwh[row] > least)
+        .map(move |row| series.day[row])
+}
+
 pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.usage_not_installed;
     if context.component.periods.is_empty() && context.registry.install_events_incomplete {
@@ -75,7 +85,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
 #[cfg(test)]
 mod tests {
     use crate::model::DAY_SECONDS;
-    use crate::registry::Doubt;
+    use crate::registry::{Doubt, Registry};
     use crate::rules::testing::{FIRST_DAY, Profiles, World, component, period};
     use crate::rules::{Gap, Rule, Verdict};
     use crate::suppressors::Suppressor;
@@ -190,6 +200,106 @@ mod tests {
         let (evidence, _) = judged(101, (0, 100), 100..101);
         assert_eq!(evidence.verdict, Verdict::Miss);
         assert!((evidence.strength - 0.15).abs() < 1e-6);
+    }
+
+    /// What speaks against 3 kWh on each of the days `used`, of a meter with these periods (place, days), where another
+    /// meter has those.
+    fn against(
+        own: &[(u32, i32, i32)],
+        other: &[(u32, i32, i32)],
+        used: std::ops::Range<usize>,
+    ) -> Vec<Suppressor> {
+        let at = |day: i32| {
+            if day == i32::MAX {
+                i64::MAX
+            } else {
+                i64::from(FIRST_DAY + day) * DAY_SECONDS
+            }
+        };
+        let periods = |stays: &[(u32, i32, i32)]| -> Vec<_> {
+            stays
+                .iter()
+                .map(|&(place, from, to)| period(place, at(from), at(to)))
+                .collect()
+        };
+        let mut world = World::steady(component(&periods(own)), 300);
+        world.registry.components[1].periods = periods(other);
+        let places = world.registry.service_points.clone();
+        world.registry = Registry::new(world.registry.components, places);
+        let mut kwh = vec![3.0; 300];
+        let hangs = |day: i32| own.iter().any(|&(_, from, to)| (from..to).contains(&day));
+        for (day, kwh) in kwh.iter_mut().enumerate() {
+            if !hangs(day as i32) && !used.contains(&day) {
+                *kwh = f64::NAN;
+            }
+        }
+        let mut profiles = Profiles::daily(0, FIRST_DAY, &kwh);
+        for row in 0..profiles.day.len() {
+            if !hangs(profiles.day[row] - FIRST_DAY) {
+                profiles = profiles.uninstall(row..row + 1);
+            }
+        }
+        let stays = world.judge(&profiles);
+        let (evidence, against) = crate::rules::testing::find(&stays[0], RULE);
+        assert!(evidence.is_hit());
+        against
+    }
+
+    const EVER: i32 = i32::MAX;
+    const LATE: [Suppressor; 1] = [Suppressor::LatePaperwork];
+
+    #[test]
+    fn a_removal_recorded_days_before_the_next_install_is_paperwork() {
+        let removed = (0, 0, 100);
+        // Of the meter itself, at its place or another, or of its successor.
+        assert_eq!(against(&[removed, (0, 105, EVER)], &[], 100..105), LATE);
+        assert_eq!(against(&[removed, (4, 105, EVER)], &[], 100..105), LATE);
+        assert_eq!(against(&[removed], &[(0, 105, EVER)], 100..105), LATE);
+        assert_eq!(against(&[removed], &[(0, 114, EVER)], 100..114), LATE);
+        // Nothing follows, or too late, or somewhere else.
+        assert_eq!(against(&[removed], &[], 100..105), []);
+        assert_eq!(against(&[removed], &[(0, 115, EVER)], 100..105), []);
+        assert_eq!(against(&[removed, (0, 115, EVER)], &[], 100..105), []);
+        assert_eq!(against(&[removed], &[(5, 105, EVER)], 100..105), []);
+        // The old meter counts on beside the new one.
+        assert_eq!(against(&[removed], &[(0, 105, EVER)], 100..107), []);
+        // Another meter hung there all along, or on some of the days.
+        assert_eq!(against(&[removed, (0, 105, EVER)], &[(0, 0, EVER)], 100..105), []);
+        assert_eq!(against(&[removed], &[(0, 50, 102), (0, 105, EVER)], 100..105), []);
+        assert_eq!(
+            against(&[removed, (0, 105, EVER)], &[(0, 0, 100)], 100..105),
+            LATE
+        );
+    }
+
+    #[test]
+    fn every_gap_with_usage_needs_its_explanation() {
+        let early = [(0, 10, 100), (0, 105, 200)];
+        assert_eq!(against(&early, &[], 100..105), LATE);
+        // After the second removal nothing follows.
+        assert_eq!(against(&early, &[], 100..210), []);
+        assert_eq!(against(&[], &[(0, 105, EVER)], 100..105), [], "it hung nowhere");
+        // Days before the first install and a removal recorded early are both paperwork.
+        assert_eq!(against(&[(0, 10, 100), (0, 105, EVER)], &[], 0..105), LATE);
+    }
+
+    #[test]
+    fn a_few_days_between_two_places_are_a_test() {
+        let moved = [(3, 0, 100), (4, 200, EVER)];
+        assert_eq!(against(&moved, &[], 129..143), LATE, "29 days after the removal");
+        assert_eq!(
+            against(&moved, &[], 130..144),
+            [],
+            "30 days from it, 57 to the install"
+        );
+        assert_eq!(against(&moved, &[], 158..172), LATE, "29 days before the install");
+        assert_eq!(against(&moved, &[], 157..171), []);
+        assert_eq!(against(&moved, &[], 110..125), [], "15 days are no test");
+        assert_eq!(
+            against(&[(3, 0, 100), (3, 200, EVER)], &[], 110..120),
+            [],
+            "back where it hung"
+        );
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! Looks for what speaks against the evidence of one stay.
 
+use std::ops::Range;
+
 use super::{Suppression, Suppressor};
 use crate::change_point::Step;
 use crate::day_profile::HOURS;
+use crate::judge::COMPONENTS_OF_A_PLACE;
 use crate::levels::{Levels, WEEK, median};
 use crate::model::DAY_SECONDS;
 use crate::peers::YEAR_DAYS;
+use crate::registry::InstallPeriod;
 use crate::rules::zero_while_on::ZeroRun;
-use crate::rules::{Rule, RuleEvidence, StayContext, ramp};
+use crate::rules::{Rule, RuleEvidence, StayContext, ramp, usage_not_installed};
 
 /// Days before the onset below which a new install counts wholly; from there to the baseline needed, in part.
 const NO_BASELINE_DAYS: f64 = 14.0;
@@ -34,6 +38,17 @@ const VISITED: (f64, f64) = (1.2, 2.5);
 /// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
 /// is enough for a drop of all parts alike.
 const EVEN: f64 = 1.5;
+
+/// Days from a removal to the next install within which usage is an error of paperwork, and days of usage at most that
+/// may be a test of the meter.
+pub(crate) const PAPERWORK_DAYS: i32 = 14;
+
+/// A test lies fewer days than these from the removal before or the install after it.
+const TEST_DAYS: i32 = 30;
+
+fn day_of(seconds: i64) -> i32 {
+    seconds.div_euclid(DAY_SECONDS) as i32
+}
 
 /// Gathers what speaks against the rules of one stay.
 pub(crate) struct Suppressing<'a, 'b> {
@@ -106,6 +121,104 @@ impl<'a> Suppressing<'a, '_> {
         if !self.context.is_register() && rows > 0 && 2 * actual < rows {
             self.add(Suppressor::MostlyEstimated, rule, actual as f64 / rows as f64);
         }
+    }
+
+    /// Usage while not installed that paperwork explains, or a test of the meter.
+    fn late_paperwork(&mut self, evidence: &RuleEvidence) {
+        let context = self.context;
+        if let Some(installed) = context.stay.installed
+            && evidence.end_day <= day_of(installed)
+        {
+            let days = f64::from(day_of(installed) - evidence.onset_day);
+            self.add(Suppressor::LatePaperwork, evidence.rule, days);
+            return;
+        }
+        let mut ends: Vec<(i64, u32)> = context
+            .component
+            .periods
+            .iter()
+            .map(|period| (period.end, period.service_point))
+            .collect();
+        ends.sort_unstable();
+        let days = usage_not_installed::days(context);
+        let used: Vec<(Option<usize>, i32)> = days
+            .map(|day| {
+                let midnight = (i64::from(day) + 1) * DAY_SECONDS;
+                let past = ends.partition_point(|&(end, _)| end < midnight);
+                (past.checked_sub(1), day)
+            })
+            .collect();
+        // Days after one removal are one group, those before the first install another.
+        let explained = used.chunk_by(|a, b| a.0 == b.0).all(|group| {
+            let (first, last) = (group[0].1, group[group.len() - 1].1);
+            match group[0].0.map(|removal| ends[removal]) {
+                None => self
+                    .own_install(i64::MIN)
+                    .is_some_and(|first_ever| last <= day_of(first_ever.start)),
+                Some((removed, from)) => {
+                    self.recorded_early(removed, last) || self.tested(removed, from, first..last + 1)
+                }
+            }
+        });
+        if explained {
+            self.add(Suppressor::LatePaperwork, evidence.rule, -(used.len() as f64));
+        }
+    }
+
+    /// Whether usage from a removal to the day `last` ends with the next install of the meter, or of another one where it
+    /// hung, and that follows so soon that the removal must have been recorded too early. Not where another meter
+    /// hung there meanwhile: then the place was supplied without this one.
+    fn recorded_early(&self, removed: i64, last: i32) -> bool {
+        let Some(installed) = self
+            .own_install(removed)
+            .map(|period| period.start)
+            .into_iter()
+            .chain(
+                self.other_meters()
+                    .map(|period| period.start)
+                    .filter(|&start| start >= removed),
+            )
+            .min()
+        else {
+            return false;
+        };
+        day_of(installed) - day_of(removed) <= PAPERWORK_DAYS
+            && last <= day_of(installed)
+            && !self
+                .other_meters()
+                .any(|period| period.start < installed && period.end > removed)
+    }
+
+    /// Whether a few days of usage between a place and another one, near one of them, look like a test in the workshop.
+    fn tested(&self, removed: i64, from: u32, days: Range<i32>) -> bool {
+        self.own_install(removed).is_some_and(|next| {
+            let (after, before) = (days.start - day_of(removed), day_of(next.start) - (days.end - 1));
+            next.service_point != from
+                && days.end - days.start <= PAPERWORK_DAYS
+                && after.min(before) < TEST_DAYS
+        })
+    }
+
+    /// The meter's next period after a removal.
+    fn own_install(&self, removed: i64) -> Option<&'a InstallPeriod> {
+        let periods = &self.context.component.periods;
+        periods.get(periods.partition_point(|period| period.start < removed))
+    }
+
+    /// Periods of other meters of delivered energy at the service point.
+    fn other_meters(&self) -> impl Iterator<Item = &'a InstallPeriod> {
+        let context = self.context;
+        let place = context.stay.service_point;
+        let components = place.map_or(&[][..], |place| context.registry.components_at(place));
+        let few = components.len() <= COMPONENTS_OF_A_PLACE;
+        let own = context.component.device_id.as_deref();
+        components
+            .iter()
+            .filter(move |&&index| few && index != context.series.component)
+            .map(|&index| &context.registry.components[index as usize])
+            .filter(move |other| other.is_delivered() && (own.is_none() || other.device_id.as_deref() != own))
+            .flat_map(|other| &other.periods)
+            .filter(move |period| Some(period.service_point) == place)
     }
 
     fn zero(&mut self, run: &ZeroRun) {
@@ -259,16 +372,7 @@ pub(crate) fn suppress(
                 }
             }
             Rule::UsageNotInstalled if rule.is_hit() => {
-                if let Some(installed) = context.stay.installed {
-                    let day = installed.div_euclid(DAY_SECONDS) as i32;
-                    if rule.end_day <= day {
-                        suppressing.add(
-                            Suppressor::LatePaperwork,
-                            rule.rule,
-                            f64::from(day - rule.onset_day),
-                        );
-                    }
-                }
+                suppressing.late_paperwork(rule);
             }
             Rule::PeerLow if context.received => suppressing.add(Suppressor::Solar, rule.rule, -1.0),
             _ => {}
