@@ -631,7 +631,20 @@ proptest! {
 fn the_greatest_values_of_the_shortest_intervals_add_up() {
     let registry = test_lake::registry(vec![interval("A", 300)]);
     let limit = crate::measured::VALUE_LIMIT_MICRO - 1;
-    let (profiles, _) = profile(&registry, &day_rows("A", 0, &[limit; 288]), 0..1);
+    // Whatever the config believes, a day holds it.
+    let config = ResolveConfig {
+        limit_micro: limit,
+        ..config()
+    };
+    let mut rows = ResolvedRows::default();
+    let batch = batch(&day_rows("A", 0, &[limit; 288]));
+    Resolver::new(&registry, config.clone())
+        .unwrap()
+        .resolve(&batch, &mut rows)
+        .unwrap();
+    let mut grid = DayGrid::new(&registry, &config, 0..1, 0..1).unwrap();
+    grid.insert(&rows.rows).unwrap();
+    let profiles = read(&grid.finish().unwrap().batches);
     assert_eq!(profiles[0].kwh, limit * 288);
     assert_eq!(profiles[0].hourly_kwh.unwrap()[23], limit * 12);
 }
