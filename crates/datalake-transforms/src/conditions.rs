@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::TransformError;
 use crate::model::{Condition, ConditionRange};
 
-/// Meaning of condition codes and use flags.
+/// Meaning of condition codes and use flags, and which values cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConditionConfig {
@@ -16,6 +16,10 @@ pub struct ConditionConfig {
     pub unknown_is_actual: bool,
     /// Use flags that mark a measurement as not to be used.
     pub unusable_use_flags: Vec<String>,
+    /// Greatest value of an interval that is believed, kWh, of either sign; rows beyond it are rejected. The period of
+    /// a register may last 400 days, and have 400 times as much. The default is a day of a line of 40 MW.
+    #[schemars(range(min = 1))]
+    pub max_kwh_per_interval: u32,
 }
 
 impl Default for ConditionConfig {
@@ -30,6 +34,7 @@ impl Default for ConditionConfig {
             ],
             unknown_is_actual: true,
             unusable_use_flags: vec!["D101".to_owned()],
+            max_kwh_per_interval: 1_000_000,
         }
     }
 }
@@ -139,6 +144,7 @@ mod tests {
         assert_eq!(config, ConditionConfig::default());
         assert_eq!(config.unusable_use_flags, ["D101"]);
         assert!(config.unknown_is_actual);
+        assert_eq!(config.max_kwh_per_interval, 1_000_000);
         assert!(serde_json::from_str::<ConditionConfig>(r#"{"range": []}"#).is_err());
     }
 }

@@ -4,7 +4,8 @@ use crate::model::Condition;
 
 /// Values stay below this: 16 decimal digits, six of them after the point, as the data model has it.
 ///
-/// It is also what makes sums safe: a day has at most 288 intervals, and 288 x 10^16 fits into an `i64`.
+/// It is what makes a day's sum safe: a day has at most 288 intervals, and 288 x 10^16 fits into an `i64`. What is
+/// believed of a meter is far less, see [`crate::resolve::ResolveConfig::limit_micro`].
 pub const VALUE_LIMIT_MICRO: i64 = 10_000_000_000_000_000;
 
 /// Value, condition and use of a row; the greater of two wins where neither was updated later.

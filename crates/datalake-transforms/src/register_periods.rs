@@ -30,7 +30,6 @@ use crate::accounting::RowCounts;
 use crate::day_profile::{DayProfile, DayProfileBuilder};
 use crate::error::TransformError;
 use crate::findings::Findings;
-use crate::measured::VALUE_LIMIT_MICRO;
 use crate::model::{Condition, DAY_SECONDS};
 use crate::registry::{Coverage, Registry};
 use crate::resolve::{RegisterRow, ResolveConfig, reason};
@@ -123,7 +122,7 @@ pub fn register_periods(
             profiles: Vec::new(),
         };
         let periods = chain.finish();
-        for period in judge::judge(periods, VALUE_LIMIT_MICRO, &mut notes) {
+        for period in judge::judge(periods, config.register_limit_micro(), &mut notes) {
             days.add(&period)?;
         }
         for day in &days.profiles {

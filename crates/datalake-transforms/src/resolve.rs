@@ -22,7 +22,7 @@ use self::dictionary::PerEntry;
 use self::index::{Entry, Expected, Index, class};
 use crate::error::{Rejection, TransformError};
 use crate::findings::{Finding, Findings, Severity};
-use crate::measured::{Mark, Measured, VALUE_LIMIT_MICRO, order_key};
+use crate::measured::{Mark, Measured, order_key};
 use crate::model::{Condition, DAY_SECONDS};
 use crate::registry::{Coverage, Registry};
 
@@ -109,6 +109,7 @@ impl<'r> Resolver<'r> {
         let keys_null = component_keys.null_count() > 0 || columns.measured_at.null_count() > 0;
         let values_null = columns.value.null_count() > 0;
         let updated_null = columns.updated_at.is_some_and(|c| c.null_count() > 0);
+        let limit = self.config.limit_micro.unsigned_abs();
         let mut not_energy = 0_u64;
 
         for (row, (key, mark)) in component_keys.values().iter().zip(&self.marks).enumerate() {
@@ -133,7 +134,8 @@ impl<'r> Resolver<'r> {
                 if entry.class == class::NOT_ENERGY {
                     not_energy += 1;
                 } else if entry.class == class::SCALAR {
-                    push_register_row(&columns, row, entry.component, *mark, out);
+                    let limit = self.config.register_limit_micro();
+                    push_register_row(&columns, row, entry.component, *mark, limit, out);
                 } else {
                     reject_component(&columns, row, entry.class, out);
                 }
@@ -154,7 +156,7 @@ impl<'r> Resolver<'r> {
                 Measured::without_value(*mark)
             } else {
                 let value = values[row];
-                if value.unsigned_abs() >= VALUE_LIMIT_MICRO as u64 {
+                if value.unsigned_abs() > limit {
                     reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
                     continue;
                 }
@@ -334,7 +336,14 @@ fn multiplier_at(index: &Index<'_>, entry: Entry, at_micros: i64) -> Option<i64>
     }
 }
 
-fn push_register_row(columns: &Columns<'_>, row: usize, component: u32, mark: Mark, out: &mut ResolvedRows) {
+fn push_register_row(
+    columns: &Columns<'_>,
+    row: usize,
+    component: u32,
+    mark: Mark,
+    limit_micro: i64,
+    out: &mut ResolvedRows,
+) {
     let at = columns.measured_at.value(row);
     if at <= 0 || at as u64 > slot::LAST_MEASURED_AT_MICROS {
         return reject(
@@ -362,7 +371,7 @@ fn push_register_row(columns: &Columns<'_>, row: usize, component: u32, mark: Ma
     }
     let reading_micro = item(columns.reading, row);
     let measured = match item(Some(columns.value), row) {
-        Some(value) if value.unsigned_abs() >= VALUE_LIMIT_MICRO as u64 => {
+        Some(value) if value.unsigned_abs() > limit_micro.unsigned_abs() => {
             return reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
         }
         Some(value) => Measured::new(mark, value),

@@ -155,7 +155,10 @@ impl Diagnostic for JobError {
                 "free space, or name a folder on a larger disk with --conf spill_folder=FOLDER".to_owned(),
             ),
             Self::Transform(TransformError::Overflow { .. }) => {
-                Some("look for values in a wrong unit: single values are limited to 10^10 kWh".to_owned())
+                Some(
+                    "look for values in a wrong unit, or lower conditions.max_kwh_per_interval to reject them"
+                        .to_owned(),
+                )
             }
             Self::Transform(TransformError::Parameter { .. }) => {
                 Some("see configs/datalake_config.schema.json for what every key allows".to_owned())

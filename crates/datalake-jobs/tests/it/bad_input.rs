@@ -227,13 +227,13 @@ fn a_sum_beyond_64_bits_is_exact() {
     let mut files = small();
     let components = files.get_mut(COMPONENTS).unwrap();
     *components = components.replacen("MC-1,DC-1,D-1,E-KWH-DAILY-DEL", "MC-1,DC-1,D-1,E-KWH-60-DEL", 1);
-    // 960 hours of 9,999,999,999 kWh, each just believable: more than 9.2 x 10^18 millionths in all.
+    // 2,400 hours of 4,294,967,295 kWh, the most that a config can allow: more than 9.2 x 10^18 millionths in all.
     let text = files.get_mut(MEASUREMENTS).unwrap();
-    for hour in 1..=960 {
+    for hour in 1..=2400 {
         let end = jiff::civil::date(2024, 6, 1).at(0, 0, 0, 0) + jiff::Span::new().hours(hour);
         let _ = writeln!(
             text,
-            "MC-1,{},9999999999,501000",
+            "MC-1,{},4294967295,501000",
             end.strftime("%Y-%m-%d %H:%M:%S")
         );
     }
@@ -244,7 +244,11 @@ fn a_sum_beyond_64_bits_is_exact() {
         .sum();
     assert!(micro > i128::from(i64::MAX));
     let folder = Folder::with_lake(&files);
-    run(&folder).ok();
+    let config = folder.write(
+        "site_config.json",
+        br#"{"conditions": {"max_kwh_per_interval": 4294967295}}"#,
+    );
+    job(&folder.lake(), &folder.output()).config(&config).run().ok();
     let features = table(&folder.output(), "meter_features");
     let row = features.find("measuring_component_id", "MC-1").unwrap();
     let expected = micro as f64 / 1e6;

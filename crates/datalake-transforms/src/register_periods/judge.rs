@@ -65,7 +65,7 @@ fn count<'a>(period: Period<'a>, rates: &Rates, limit_micro: i64, notes: &mut No
     }
     let micro = believed.or(period.energy.map(|energy| energy.micro));
     let value_micro = micro
-        .filter(|micro| micro.unsigned_abs() < limit_micro.unsigned_abs().into())
+        .filter(|micro| micro.unsigned_abs() <= limit_micro.unsigned_abs().into())
         .map(|micro| micro as i64);
     if micro.is_some() && value_micro.is_none() {
         notes.add(Note::OutOfRange, period.row);

@@ -66,7 +66,7 @@ const NOTES: [(&str, Severity, &str); 10] = [
     (
         "register_delta_out_of_range",
         Severity::Warning,
-        "the difference of the readings needs more than 16 digits: the period has no energy",
+        "the difference of the readings is more than 400 times conditions.max_kwh_per_interval: the period has no energy",
     ),
     (
         CONTRADICTING_DUPLICATE,

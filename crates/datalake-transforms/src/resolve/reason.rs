@@ -10,7 +10,7 @@ pub const OFF_GRID: &str = "off_grid";
 pub const MEASURED_AT_OUT_OF_RANGE: &str = "measured_at_out_of_range";
 /// There is no value, and the condition does not say that it is missing.
 pub const VALUE_MISSING: &str = "value_missing";
-/// The value has more than 16 digits.
+/// The value is greater than the config allows.
 pub const VALUE_OUT_OF_RANGE: &str = "value_out_of_range";
 /// A key column is null.
 pub const KEY_MISSING: &str = "key_missing";
@@ -40,7 +40,8 @@ pub fn describe(reason: &str) -> Option<&'static str> {
             "there is no value although the condition is not `missing`: check the value column's mapping"
         }
         VALUE_OUT_OF_RANGE => {
-            "the value needs more than 16 digits, 6 of them after the point: check its unit"
+            "the value is greater than the config's conditions.max_kwh_per_interval (400 times as much for a \
+             register): check its unit"
         }
         KEY_MISSING => "a key column is null",
         PERIOD_NOT_POSITIVE => "the period ends before it starts: check period_start and measured_at",

@@ -69,6 +69,7 @@ fn rows_find_their_component_day_and_slot() {
 
 #[test]
 fn rows_that_mean_nothing_are_kept_aside_with_what_was_wrong() {
+    let limit = config().limit_micro;
     let at = DAY + 1800;
     let no_value = Row {
         value: None,
@@ -92,9 +93,10 @@ fn rows_that_mean_nothing_are_kept_aside_with_what_was_wrong() {
         no_value,
         missing,
         unused,
-        row("A", at, VALUE_LIMIT_MICRO),
-        row("A", at, -VALUE_LIMIT_MICRO),
-        row("A", at, VALUE_LIMIT_MICRO - 1),
+        row("A", at, limit + 1),
+        row("A", at, -limit - 1),
+        row("A", at, limit),
+        row("A", at + 1800, -limit),
     ]);
     let seen: Vec<String> = out
         .rejections
@@ -109,8 +111,8 @@ fn rows_that_mean_nothing_are_kept_aside_with_what_was_wrong() {
     4 measured_at_out_of_range measured_at "1969-12-31 23:30:00"
     5 measured_at_out_of_range measured_at "2223-07-06 14:13:20"
     6 value_missing value ""
-    9 value_out_of_range value "10000000000.000000"
-    10 value_out_of_range value "-10000000000.000000"
+    9 value_out_of_range value "1000000.000001"
+    10 value_out_of_range value "-1000000.000001"
     "#);
     let kept: Vec<_> = out
         .rows
@@ -119,7 +121,12 @@ fn rows_that_mean_nothing_are_kept_aside_with_what_was_wrong() {
         .collect();
     assert_eq!(
         kept,
-        [(None, true), (None, false), (Some(VALUE_LIMIT_MICRO - 1), true)]
+        [
+            (None, true),
+            (None, false),
+            (Some(limit), true),
+            (Some(-limit), true)
+        ]
     );
     assert_eq!(out.counts.rejected.values().sum::<u64>(), 9);
     assert!(
@@ -317,7 +324,8 @@ fn register_rows_go_aside() {
             ..no_value.clone()
         },
         row("R", 0, 1),
-        row("R", DAY, VALUE_LIMIT_MICRO),
+        row("R", DAY, config().register_limit_micro() + 1),
+        row("R", DAY + 9, config().register_limit_micro()),
     ]);
     let reasons: Vec<_> = out
         .rejections
@@ -343,7 +351,7 @@ fn register_rows_go_aside() {
         (kept.reading_micro, kept.previous_reading_micro),
         (Some(3), Some(2))
     );
-    assert_eq!((out.register_rows.len(), out.rows.len()), (2, 0));
+    assert_eq!((out.register_rows.len(), out.rows.len()), (3, 0));
 }
 
 #[test]
