@@ -135,9 +135,10 @@ impl Diagnostic for JobError {
                 ExitCode::NoInput
             }
             Self::Store(_) | Self::Fingerprint(_) | Self::Stdout(_) => ExitCode::Io,
-            Self::OutputInTable { .. } => ExitCode::Config,
             Self::Record(_) => ExitCode::CannotCreate,
-            Self::Transform(TransformError::Parameter { .. }) => ExitCode::Config,
+            Self::OutputInTable { .. } | Self::Transform(TransformError::Parameter { .. }) => {
+                ExitCode::Config
+            }
             Self::Transform(TransformError::Bug(_)) | Self::Arrow(_) | Self::Schema(_) => ExitCode::Bug,
             Self::Transform(_) | Self::TooManyRejected { .. } => ExitCode::BadData,
             Self::Missing { .. } => ExitCode::Usage,

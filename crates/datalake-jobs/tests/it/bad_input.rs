@@ -656,7 +656,7 @@ fn folders_that_are_urls_keep_their_secrets() {
     error: the config's `lake` is wrong: `s3://` is no local folder
     hint: this build reads local folders: mount or copy the lake first
     ");
-    let record = std::fs::read_to_string(folder.output().join("run.json")).unwrap();
+    let record = fs_err::read_to_string(folder.output().join("run.json")).unwrap();
     assert!(!record.contains("word") && !record.contains("abc"), "{record}");
     assert_snapshot!(job(&folder.lake(), url).run().verdict(), @r"
     exit 78

@@ -1,7 +1,7 @@
 //! `REVERSE_FLOW`: negative energy, or a register that fell without rolling over, where no channel receives energy.
 //!
 //! A meter turned round counts backwards. A hit needs `min_days` days whose negative intervals add up to `min_kwh_per_day` or more,
-//! none of them more than [`APART_DAYS`] from the next. How sure it is depends on how many there are, and on how much of the
+//! none of them more than 60 days from the next. How sure it is depends on how many there are, and on how much of the
 //! home's usual day they are: corrections that were booked as negative values are few or small.
 
 use schemars::JsonSchema;
