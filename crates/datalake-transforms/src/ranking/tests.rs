@@ -122,6 +122,20 @@ fn the_threshold_is_met_at_the_threshold() {
 }
 
 #[test]
+fn the_moving_window_of_peer_low_dates_no_case() {
+    let mut low = evidence(Rule::PeerLow, Verdict::Hit, 1.0);
+    low.onset_day = FIRST_DAY + 2;
+    let assessment = assembled(vec![stay(
+        0,
+        &[evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0), low],
+    )]);
+    let onsets = assessment.cases["onset_date"].as_primitive::<arrow::datatypes::Date32Type>();
+    assert_eq!(onsets.value(0), FIRST_DAY + 10);
+    let ids = assessment.cases["case_id"].as_string::<i32>();
+    assert_eq!(ids.value(0), case_id("SP-000", FIRST_DAY + 10));
+}
+
+#[test]
 fn energy_too_large_for_a_column_is_an_error_and_not_a_wrong_number() {
     const MOST: i64 = 999_999_999_999_999_999;
     let hit = [evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0)];
