@@ -2,10 +2,9 @@
 
 use rayon::prelude::*;
 
-use crate::levels::{Block, Levels, intervals_of_a_day};
+use crate::levels::{Block, Levels, Week, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
-use crate::ranking::Week;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
 use crate::rules::{
@@ -160,7 +159,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         },
         edges: Edges::new(levels),
         weeks: if has_siblings(context) {
-            Week::all(levels)
+            levels.weeks()
         } else {
             Vec::new()
         },
@@ -262,6 +261,24 @@ mod tests {
     }
 
     type RecordBatches = (arrow::array::RecordBatch, arrow::array::RecordBatch);
+
+    #[test]
+    fn of_a_meter_that_ran_backwards_now_and_then_only_those_days_are_lost() {
+        // 8 kWh a day; -2 on days 100 and 130. The days between wobble, which is no loss.
+        let mut kwh = home(1, 160, 8.0);
+        kwh[..100].fill(8.0);
+        (kwh[100], kwh[130]) = (-2.0, -2.0);
+        let stays = World::steady(installed(), 160).judge(&Profiles::daily(0, FIRST_DAY, &kwh));
+        let hit = stays[0]
+            .rules
+            .iter()
+            .find(|rule| rule.rule == Rule::ReverseFlow)
+            .unwrap();
+        assert!(hit.is_hit(), "{hit:?}");
+        let loss = stays[0].loss.unwrap();
+        assert_eq!(loss.actual_micro, -4_000_000);
+        assert!((loss.lost_micro - 20_000_000).abs() < 100_000, "{loss:?}");
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(8))]

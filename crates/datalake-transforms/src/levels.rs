@@ -50,6 +50,17 @@ pub struct Block {
     pub index: f64,
 }
 
+/// Energy of the whole days of one week, from Thursday to Wednesday.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Week {
+    /// Weeks since 1970-01-01.
+    pub number: i32,
+    /// Whole days.
+    pub days: u8,
+    /// Their energy, kWh.
+    pub kwh: f32,
+}
+
 /// Intervals that a whole day has; 1 for registers, whose days are shares of a period.
 #[must_use]
 pub fn intervals_of_a_day(component: &Component) -> u16 {
@@ -118,6 +129,26 @@ impl Levels {
         }
         levels.median_kwh = median(&mut levels.kwh.clone()).unwrap_or(0.0);
         levels
+    }
+
+    /// The days by weeks, ascending; weeks without a whole day are left out.
+    pub(crate) fn weeks(&self) -> Vec<Week> {
+        let mut weeks: Vec<Week> = Vec::new();
+        for (&day, &kwh) in self.day.iter().zip(&self.kwh) {
+            let number = day.div_euclid(WEEK);
+            match weeks.last_mut() {
+                Some(week) if week.number == number => {
+                    week.days += 1;
+                    week.kwh += kwh as f32;
+                }
+                _ => weeks.push(Week {
+                    number,
+                    days: 1,
+                    kwh: kwh as f32,
+                }),
+            }
+        }
+        weeks
     }
 
     /// Number of whole days.

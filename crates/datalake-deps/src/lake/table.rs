@@ -54,17 +54,11 @@ pub struct FileBatch {
     pub table: TableBatch,
 }
 
-/// `s3` of `s3://bucket/path`.
-fn url_scheme(path: &str) -> Option<&str> {
-    let (scheme, _) = path.split_once("://")?;
-    (!scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric())).then_some(scheme)
-}
-
 impl Lake {
     /// A lake in the folder `root`; an error if the folder is not there or the config names unknown tables or zones.
     pub fn open(root: impl Into<PathBuf>, config: LakeConfig) -> Result<Self, LakeError> {
         let root = root.into();
-        if let Some(scheme) = root.to_str().and_then(url_scheme) {
+        if let Some((scheme, _)) = root.to_str().and_then(|root| root.split_once("://")) {
             return Err(LakeError::Config {
                 key: "lake".to_owned(),
                 problem: format!("`{scheme}://` is no local folder"),

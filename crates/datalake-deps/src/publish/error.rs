@@ -18,6 +18,12 @@ pub enum PublishError {
         /// Why.
         source: io::Error,
     },
+    /// The output is a URL.
+    #[error("the output `{folder}` is no local folder")]
+    NotLocal {
+        /// The output as it was given.
+        folder: String,
+    },
     /// Another run holds the output.
     #[error("another run is writing to `{}` ({holder})", folder.display())]
     Locked {
@@ -59,6 +65,7 @@ impl Diagnostic for PublishError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Folder { .. } | Self::Foreign { .. } => ExitCode::CannotCreate,
+            Self::NotLocal { .. } => ExitCode::Config,
             Self::Locked { .. } => ExitCode::TryAgain,
             Self::Step { .. } => ExitCode::Io,
             Self::NotParquet { .. } | Self::Bug(_) => ExitCode::Bug,
@@ -68,6 +75,7 @@ impl Diagnostic for PublishError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Folder { .. } => Some("name a folder that this user may write to".to_owned()),
+            Self::NotLocal { .. } => Some("this build writes to local folders".to_owned()),
             Self::Locked { .. } => {
                 Some("wait until that run has ended, or write to another folder".to_owned())
             }

@@ -25,9 +25,14 @@ impl Output {
     /// The output at `folder`, which need not be there yet.
     ///
     /// # Errors
-    /// [`PublishError::Folder`] where the path is something else than a folder.
+    /// [`PublishError::NotLocal`] for a URL, [`PublishError::Folder`] where the path is something else than a folder.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, PublishError> {
         let folder = folder.into();
+        if let Some(url) = folder.to_str().filter(|folder| folder.contains("://")) {
+            return Err(PublishError::NotLocal {
+                folder: url.to_owned(),
+            });
+        }
         match fs::metadata(&folder) {
             Ok(metadata) if !metadata.is_dir() => {
                 let source = io::Error::from(io::ErrorKind::NotADirectory);

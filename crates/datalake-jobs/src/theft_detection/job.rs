@@ -9,8 +9,8 @@ use datalake_deps::config::{ConfigLayers, JobConfig, Resolved, schema_text};
 use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
+use datalake_deps::lake::Lake;
 use datalake_deps::lake::model::{MEASUREMENTS, MEASURING_COMPONENT};
-use datalake_deps::lake::{Lake, LakeError};
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
 use datalake_deps::run_record::{Rows, RunRecord, Status};
@@ -125,10 +125,10 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
         resolved?;
         return Err(JobError::Missing { what: "output" });
     };
+    let output = Output::open(&folder)?;
     if let Ok(resolved) = &resolved {
         refuse_output_in_a_table(resolved, &folder)?;
     }
-    let output = Output::open(folder)?;
     let mut lock = output.lock(session.run_id())?;
     let mut record = RunRecord::start(session, VERSION);
     let outcome = resolved.and_then(|resolved| {
@@ -157,13 +157,6 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
 
 /// What is published into a table's folder would be read as that table by the next run.
 fn refuse_output_in_a_table(resolved: &Resolved<RawConfig>, output: &str) -> Result<(), JobError> {
-    if output.contains("://") {
-        return Err(JobError::Lake(LakeError::Config {
-            key: "output".to_owned(),
-            problem: "it is no local folder".to_owned(),
-            hint: "this build writes to local folders".to_owned(),
-        }));
-    }
     let Some(lake) = &resolved.value.lake else {
         return Ok(());
     };

@@ -4,14 +4,16 @@
 //! |---|---|
 //! | `fixture` | `test_data/` is what its generator writes, and the job accounts for every row of it |
 //! | `cases` | every home of `test_data/` gets the verdict that its README works out |
-//! | `bad_input` | each kind of bad input ends with its exit code and message |
+//! | `bad_input`, `bad_config`, `bad_output` | each kind of bad input, config and output ends with its exit code and message |
 //! | `invariants` | the promises that hold for every input |
 //! | `kills` | a run killed at any instant leaves whole tables |
 //! | `seed_parity` | the command line, the config and the session behave as users know them |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bad_config;
 mod bad_input;
+mod bad_output;
 mod cases;
 mod fixture;
 mod invariants;

@@ -14,7 +14,6 @@ mod tests;
 
 pub use cases::{CASES_SCHEMA, CASES_TABLE, SCORES_SCHEMA, SCORES_TABLE, case_id};
 pub use explain::{Explanation, RuleExplanation, StayExplanation};
-pub use siblings::Week;
 
 use std::ops::Range;
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::judge::StayEvidence;
-use crate::levels::{Levels, WEEK};
+use crate::levels::WEEK;
 use crate::rules::{Rule, RuleConfig, RuleEvidence};
 use crate::suppressors::{Suppression, Suppressor};
 
@@ -16,39 +16,6 @@ const WEEKS: i32 = 12;
 
 /// Share of the fall that the siblings must make up for.
 const MADE_UP: f64 = 0.5;
-
-/// Energy of the whole days of one week, from Thursday to Wednesday.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Week {
-    /// Weeks since 1970-01-01.
-    pub number: i32,
-    /// Whole days.
-    pub days: u8,
-    /// Their energy, kWh.
-    pub kwh: f32,
-}
-
-impl Week {
-    /// The weeks of a stay, ascending.
-    pub(crate) fn all(levels: &Levels) -> Vec<Self> {
-        let mut weeks: Vec<Self> = Vec::new();
-        for (&day, &kwh) in levels.day.iter().zip(&levels.kwh) {
-            let number = day.div_euclid(WEEK);
-            match weeks.last_mut() {
-                Some(week) if week.number == number => {
-                    week.days += 1;
-                    week.kwh += kwh as f32;
-                }
-                _ => weeks.push(Self {
-                    number,
-                    days: 1,
-                    kwh: kwh as f32,
-                }),
-            }
-        }
-        weeks
-    }
-}
 
 /// Mean kWh a day of a stay over some weeks; 0 where it was not there, `None` where it was and nothing is known of it.
 fn rate(stay: &StayEvidence, weeks: &Range<i32>) -> Option<f64> {
@@ -129,6 +96,7 @@ pub(super) fn suppress(stays: &mut [StayEvidence], config: &RuleConfig) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::levels::Week;
     use crate::rules::Verdict;
 
     /// A stay at 1970-01-01 + 7 x weeks, at so many kWh a day.

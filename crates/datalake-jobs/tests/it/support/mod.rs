@@ -2,6 +2,7 @@
 
 pub(crate) mod job;
 pub(crate) mod rewrite;
+pub(crate) mod small;
 pub(crate) mod table;
 
 pub(crate) use job::{Folder, Outcome, job};
