@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Files up to this many bytes are read whole, and their time of change does not count.
-const WHOLE_UP_TO_BYTES: u64 = 1024 * 1024;
+const WHOLE_UP_TO_BYTES: u64 = 256 * 1024;
 
 /// Of larger files this many bytes at the end are read: in Parquet the footer, which changes with every rewrite.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -22,7 +22,7 @@ pub struct Fingerprint {
     pub bytes: u64,
     /// Last change in nanoseconds since 1970 UTC; none where the whole content was digested.
     pub modified_ns: Option<i64>,
-    /// SHA-256, lower-case hex: of the whole content up to 1 MiB, else of the last 64 KiB.
+    /// SHA-256, lower-case hex: of the whole content up to 256 KiB, else of the last 64 KiB.
     pub sha256: String,
 }
 
@@ -140,25 +140,25 @@ mod tests {
     fn small_files_are_known_by_content_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        fs::write(&path, vec![7; 1024 * 1024]).unwrap();
+        fs::write(&path, vec![7; 256 * 1024]).unwrap();
         set_time(&path, 1000);
         let first = Fingerprint::of_file(&path).unwrap();
         set_time(&path, 2000);
         assert_eq!(Fingerprint::of_file(&path).unwrap(), first);
         assert_eq!(first.modified_ns, None);
-        assert_eq!(first.sha256, sha256_hex(&vec![7; 1024 * 1024]));
-        assert_eq!(sha256_of_file(&path).unwrap(), (1024 * 1024, first.sha256));
+        assert_eq!(first.sha256, sha256_hex(&vec![7; 256 * 1024]));
+        assert_eq!(sha256_of_file(&path).unwrap(), (256 * 1024, first.sha256));
     }
 
     #[test]
     fn large_files_are_known_by_size_time_and_tail() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let mut content = vec![7; 1024 * 1024 + 1];
+        let mut content = vec![7; 256 * 1024 + 1];
         fs::write(&path, &content).unwrap();
         set_time(&path, 1000);
         let first = Fingerprint::of_file(&path).unwrap();
-        assert_eq!(first.bytes, 1024 * 1024 + 1);
+        assert_eq!(first.bytes, 256 * 1024 + 1);
         assert_eq!(first.modified_ns, Some(1_000_000_000_005));
         assert_eq!(first.sha256, sha256_hex(&vec![7; 64 * 1024]));
         // The first byte of the tail counts, the one before does not.

@@ -20,7 +20,7 @@ use crate::findings::Findings;
 use crate::measured::Measured;
 use crate::model::DAY_SECONDS;
 use crate::registry::{Component, Registry};
-use crate::resolve::{ResolveConfig, ResolvedRow, reason};
+use crate::resolve::{ResolveConfig, ResolvedRow, RowSink, reason};
 
 use contests::Contests;
 use profile::{Summary, summarize};
@@ -30,23 +30,34 @@ const CELL_BYTES: usize = size_of::<Cell>() + size_of::<u64>();
 /// Bytes of a row of the day profile while it is built and handed over.
 const PROFILE_BYTES: usize = 2 * 330;
 
-/// Cells of a window of days and a range of components, filled by [`DayGrid::insert`].
+/// Cells of a window of days and a range of components, filled by [`DayGrid::insert`] or as a [`RowSink`].
 ///
-/// One grid serves one thread. Memory is taken once and kept from window to window ([`DayGrid::restart`]).
+/// One grid serves one thread. Memory is taken once and kept: the window moves on over days that are complete
+/// ([`DayGrid::advance`]), or to wholly other days ([`DayGrid::restart`]).
 #[derive(Debug)]
 pub struct DayGrid<'r> {
     registry: &'r Registry,
     config: ResolveConfig,
-    days: Range<i32>,
+    /// First open day.
+    first_day: i32,
+    /// Days that are open at once; their cells are a ring.
+    open: usize,
+    /// Position of the first open day in the ring.
+    head: usize,
     components: Range<u32>,
     /// Cells of one day before each component of the range, and of all of them at the end.
     offsets: Vec<u32>,
-    /// By day, component and slot.
+    /// By position in the ring, component and slot.
     cells: Vec<Cell>,
     /// Order of the version of each cell; empty until a row has one. Means nothing where the cell is absent.
     versions: Vec<u64>,
-    contests: Contests,
-    inserted: u64,
+    /// By position in the ring.
+    contests: Vec<Contests>,
+    /// Rows put into each day of the ring.
+    inserted: Vec<u64>,
+    outside: u64,
+    /// A row that no resolver makes.
+    misplaced: Option<ResolvedRow>,
 }
 
 /// The row that a slot holds; both halves in one cache line, because rows come in any order.
@@ -97,13 +108,17 @@ impl<'r> DayGrid<'r> {
         let mut grid = Self {
             registry,
             config: config.clone(),
-            days: 0..0,
+            first_day: 0,
+            open: 0,
+            head: 0,
             components,
             offsets,
             cells: Vec::new(),
             versions: Vec::new(),
-            contests: Contests::default(),
-            inserted: 0,
+            contests: Vec::new(),
+            inserted: Vec::new(),
+            outside: 0,
+            misplaced: None,
         };
         grid.restart(days)?;
         Ok(grid)
@@ -129,154 +144,227 @@ impl<'r> DayGrid<'r> {
             .cells_per_day()
             .checked_mul(days.len())
             .ok_or_else(|| too_large(&self.components))?;
-        self.days = days;
+        self.first_day = days.start;
+        self.open = days.len();
+        self.head = 0;
         self.cells.clear();
         self.cells.resize(cells, Cell::ABSENT);
         if !self.versions.is_empty() {
             self.versions.resize(cells, 0);
         }
         self.contests.clear();
-        self.inserted = 0;
+        self.contests.resize_with(self.open, Contests::default);
+        self.inserted.clear();
+        self.inserted.resize(self.open, 0);
+        self.outside = 0;
+        self.misplaced = None;
         Ok(())
+    }
+
+    /// The days that take rows now.
+    #[must_use]
+    pub fn days(&self) -> Range<i32> {
+        self.first_day..self.first_day.saturating_add(self.open as i32)
     }
 
     /// Puts rows into their cells, and returns how many lay outside the grid's days and components: those are
     /// for another grid, and not counted here.
     pub fn insert(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
-        if self.versions.is_empty() && rows.iter().any(|row| row.version != 0) {
-            self.versions.resize(self.cells.len(), 0);
+        for row in rows {
+            self.put(*row);
         }
-        if self.versions.is_empty() {
-            self.insert_rows::<false>(rows)
-        } else {
-            self.insert_rows::<true>(rows)
+        self.check()
+    }
+
+    /// How many of the rows put since the last call lay outside; fails where one cannot be.
+    pub fn check(&mut self) -> Result<u64, TransformError> {
+        match self.misplaced.take() {
+            Some(row) => Err(TransformError::Bug(format!(
+                "component {} has no slot {} on day {}",
+                row.component, row.slot, row.day
+            ))),
+            None => Ok(std::mem::take(&mut self.outside)),
         }
     }
 
-    fn insert_rows<const VERSIONED: bool>(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
-        let cells_per_day = self.cells_per_day();
-        let cells = self.cells.len();
-        let days = self.days.len();
-        let mut outside = 0_u64;
-        for row in rows {
-            let day = row.day.wrapping_sub(self.days.start) as u32 as usize;
-            let component = row.component.wrapping_sub(self.components.start) as usize;
-            if day >= days || component >= self.offsets.len() - 1 {
-                outside += 1;
-                continue;
-            }
-            let first = self.offsets[component] as usize;
-            let slot = usize::from(row.slot);
-            if slot >= self.offsets[component + 1] as usize - first || !row.measured.is_present() {
-                return Err(TransformError::Bug(format!(
-                    "component {} has no slot {slot} on day {}",
-                    row.component, row.day
-                )));
-            }
-            let position = day * cells_per_day + first + slot;
-            let kept = &mut self.cells[position];
-            let wins = !kept.measured.is_present() || {
-                let kept_version = if VERSIONED { self.versions[position] } else { 0 };
-                let challenger = (row.updated, row.version, row.measured);
-                let holder = (kept.updated, kept_version, kept.measured);
-                if challenger != holder {
-                    self.contests.between(position, challenger, holder, cells);
-                }
-                challenger > holder
-            };
-            if wins {
-                *kept = Cell {
-                    measured: row.measured,
-                    updated: row.updated,
-                };
-                if VERSIONED {
-                    self.versions[position] = row.version;
-                }
-            }
+    /// Two rows of one slot: keeps the one that wins.
+    fn decide(&mut self, ring: usize, in_day: usize, row: &ResolvedRow) {
+        let position = ring * self.cells_per_day() + in_day;
+        let cells = self.cells_per_day();
+        let kept = &mut self.cells[position];
+        let kept_version = self.versions.get(position).copied().unwrap_or(0);
+        let challenger = (row.updated, row.version, row.measured);
+        let holder = (kept.updated, kept_version, kept.measured);
+        if challenger != holder {
+            self.contests[ring].between(in_day, challenger, holder, cells);
         }
-        self.inserted += rows.len() as u64 - outside;
-        Ok(outside)
+        if challenger > holder {
+            *kept = Cell {
+                measured: row.measured,
+                updated: row.updated,
+            };
+            self.keep_version(position, row.version);
+        }
+    }
+
+    #[inline]
+    fn keep_version(&mut self, position: usize, version: u64) {
+        if version != 0 && self.versions.is_empty() {
+            self.versions.resize(self.cells.len(), 0);
+        }
+        if let Some(kept) = self.versions.get_mut(position) {
+            *kept = version;
+        }
     }
 
     /// The day profiles of what was inserted. Leaves the grid empty, on the same days.
     pub fn finish(&mut self) -> Result<GridOutput, TransformError> {
-        let mut batches = Vec::new();
-        let mut occupied = 0_u64;
-        let mut unusable = 0_u64;
-        for (day, cells) in self
-            .days
-            .clone()
-            .zip(self.cells.chunks(self.cells_per_day().max(1)))
-        {
-            let mut rows = DayProfileBuilder::with_capacity(self.components.len());
-            for (index, span) in self.components.clone().zip(self.offsets.windows(2)) {
-                let cells = &cells[span[0] as usize..span[1] as usize];
-                if cells.iter().all(|cell| !cell.measured.is_present()) {
-                    continue;
-                }
-                let component = &self.registry.components[index as usize];
-                let Summary {
-                    profile,
-                    unusable: do_not_use,
-                } = summarize(component, index, day, cells, &self.config);
-                occupied += u64::from(profile.intervals) + do_not_use;
-                unusable += do_not_use;
-                if profile.intervals > 0 {
-                    rows.push(&profile);
-                }
-            }
-            if !rows.is_empty() {
-                batches.push((day, rows.finish()?));
-            }
-        }
-        let mut counts = RowCounts {
-            used: occupied - unusable,
-            superseded: self.inserted - occupied,
-            ..RowCounts::default()
-        };
-        counts.add_out_of_scope(reason::DO_NOT_USE, unusable);
-        let findings = self.contradictions();
-        self.cells.fill(Cell::ABSENT);
-        self.contests.clear();
-        self.inserted = 0;
-        Ok(GridOutput {
-            batches,
-            counts,
-            findings,
-        })
+        self.close(self.open)
     }
 
-    /// A finding that counts the slots whose newest rows contradict each other.
-    fn contradictions(&self) -> Findings {
-        let mut keys = 0;
-        let mut least: Option<(&Component, i64)> = None;
-        let cells_per_day = self.cells_per_day().max(1);
-        for position in self.contests.contradicting() {
-            let (day, in_day) = (position / cells_per_day, (position % cells_per_day) as u32);
-            let offset = self.offsets.partition_point(|&first| first <= in_day) - 1;
-            let component = &self.registry.components[self.components.start as usize + offset];
-            let seconds = i64::from(component.interval_seconds().unwrap_or(0));
-            let start = (i64::from(self.days.start) + day as i64) * DAY_SECONDS;
-            let at = start + i64::from(in_day - self.offsets[offset] + 1) * seconds;
-            keys += 1;
-            if least.is_none_or(|(other, then)| match contests::by_key(&component.id, &other.id) {
+    /// The day profiles of the open days before `day`, which are complete: as many days after the open ones are opened.
+    pub fn advance(&mut self, day: i32) -> Result<GridOutput, TransformError> {
+        let ahead = i64::from(day) - i64::from(self.first_day);
+        let complete = ahead.clamp(0, self.open as i64) as usize;
+        let output = self.close(complete)?;
+        if ahead > 0 {
+            self.head = (self.head + complete) % self.open.max(1);
+            self.first_day = day;
+        }
+        Ok(output)
+    }
+
+    /// Position in the ring of the open day at `offset`.
+    #[inline]
+    fn ring(&self, offset: usize) -> usize {
+        let ring = self.head + offset;
+        if ring < self.open { ring } else { ring - self.open }
+    }
+
+    /// Profiles and empties the first open days.
+    fn close(&mut self, days: usize) -> Result<GridOutput, TransformError> {
+        let mut output = GridOutput {
+            batches: Vec::new(),
+            counts: RowCounts::default(),
+            findings: Findings::default(),
+        };
+        let mut contradictions = Contradictions::default();
+        for offset in 0..days {
+            let ring = self.ring(offset);
+            if self.inserted[ring] == 0 {
+                continue;
+            }
+            let day = self.first_day + offset as i32;
+            self.profile_day(ring, day, &mut output)?;
+            self.contradictions_of(ring, day, &mut contradictions);
+            let per_day = self.cells_per_day();
+            self.cells[ring * per_day..(ring + 1) * per_day].fill(Cell::ABSENT);
+            self.contests[ring].clear();
+            self.inserted[ring] = 0;
+        }
+        if let Some((component, at)) = contradictions.least {
+            let id = &self.registry.components[component as usize].id;
+            output
+                .findings
+                .merge_one(contests::finding(contradictions.keys, id, at));
+        }
+        Ok(output)
+    }
+
+    fn profile_day(&self, ring: usize, day: i32, output: &mut GridOutput) -> Result<(), TransformError> {
+        let per_day = self.cells_per_day();
+        let cells = &self.cells[ring * per_day..(ring + 1) * per_day];
+        let mut occupied = 0_u64;
+        let mut unusable = 0_u64;
+        let mut rows = DayProfileBuilder::with_capacity(self.components.len());
+        for (index, span) in self.components.clone().zip(self.offsets.windows(2)) {
+            let cells = &cells[span[0] as usize..span[1] as usize];
+            if cells.iter().all(|cell| !cell.measured.is_present()) {
+                continue;
+            }
+            let component = &self.registry.components[index as usize];
+            let Summary {
+                profile,
+                unusable: do_not_use,
+            } = summarize(component, index, day, cells, &self.config);
+            occupied += u64::from(profile.intervals) + do_not_use;
+            unusable += do_not_use;
+            if profile.intervals > 0 {
+                rows.push(&profile);
+            }
+        }
+        if !rows.is_empty() {
+            output.batches.push((day, rows.finish()?));
+        }
+        output.counts.used += occupied - unusable;
+        output.counts.superseded += self.inserted[ring] - occupied;
+        output.counts.add_out_of_scope(reason::DO_NOT_USE, unusable);
+        Ok(())
+    }
+
+    /// Counts the slots of a day whose newest rows contradict each other.
+    fn contradictions_of(&self, ring: usize, day: i32, found: &mut Contradictions) {
+        let id = |component: u32| self.registry.components[component as usize].id.as_str();
+        for in_day in self.contests[ring].contradicting() {
+            let offset = self.offsets.partition_point(|&first| first as usize <= in_day) - 1;
+            let component = self.components.start + offset as u32;
+            let seconds = self.registry.components[component as usize].interval_seconds();
+            let slot = in_day as i64 - i64::from(self.offsets[offset]);
+            let at = i64::from(day) * DAY_SECONDS + (slot + 1) * i64::from(seconds.unwrap_or(0));
+            found.keys += 1;
+            let is_less = |(other, then): (u32, i64)| match contests::by_key(id(component), id(other)) {
                 Ordering::Less => true,
                 Ordering::Equal => at < then,
                 Ordering::Greater => false,
-            }) {
-                least = Some((component, at));
+            };
+            if found.least.is_none_or(is_less) {
+                found.least = Some((component, at));
             }
         }
-        let mut findings = Findings::default();
-        if let Some((component, at)) = least {
-            findings.merge_one(contests::finding(keys, &component.id, at));
-        }
-        findings
     }
 
+    #[inline]
     fn cells_per_day(&self) -> usize {
         self.offsets.last().copied().unwrap_or(0) as usize
     }
+}
+
+impl RowSink for DayGrid<'_> {
+    #[inline]
+    fn put(&mut self, row: ResolvedRow) {
+        let offset = row.day.wrapping_sub(self.first_day) as u32 as usize;
+        let component = row.component.wrapping_sub(self.components.start) as usize;
+        if offset >= self.open || component + 1 >= self.offsets.len() {
+            self.outside += 1;
+            return;
+        }
+        let first = self.offsets[component] as usize;
+        let in_day = first + usize::from(row.slot);
+        if in_day >= self.offsets[component + 1] as usize || !row.measured.is_present() {
+            self.misplaced = Some(row);
+            return;
+        }
+        let ring = self.ring(offset);
+        self.inserted[ring] += 1;
+        let position = ring * self.cells_per_day() + in_day;
+        let kept = &mut self.cells[position];
+        if kept.measured.is_present() {
+            return self.decide(ring, in_day, &row);
+        }
+        *kept = Cell {
+            measured: row.measured,
+            updated: row.updated,
+        };
+        self.keep_version(position, row.version);
+    }
+}
+
+/// Slots whose newest rows contradict each other.
+#[derive(Debug, Default)]
+struct Contradictions {
+    keys: u64,
+    /// Component and end of the interval of the least key.
+    least: Option<(u32, i64)>,
 }
 
 /// Slots of a component's day: 0 unless it measures intervals of kWh.

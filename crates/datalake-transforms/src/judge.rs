@@ -264,9 +264,11 @@ mod tests {
 
     #[test]
     fn of_a_meter_that_ran_backwards_now_and_then_only_those_days_are_lost() {
-        // 8 kWh a day; -2 on days 100 and 130. The days between wobble, which is no loss.
+        // 8 kWh a day, give or take a little; -2 on days 100 and 130. The days between wobble, which is no loss.
         let mut kwh = home(1, 160, 8.0);
-        kwh[..100].fill(8.0);
+        for (day, kwh) in kwh[..100].iter_mut().enumerate() {
+            *kwh = 7.9 + 0.1 * (day % 3) as f64;
+        }
         (kwh[100], kwh[130]) = (-2.0, -2.0);
         let stays = World::steady(installed(), 160).judge(&Profiles::daily(0, FIRST_DAY, &kwh));
         let hit = stays[0]
@@ -277,7 +279,7 @@ mod tests {
         assert!(hit.is_hit(), "{hit:?}");
         let loss = stays[0].loss.unwrap();
         assert_eq!(loss.actual_micro, -4_000_000);
-        assert!((loss.lost_micro - 20_000_000).abs() < 100_000, "{loss:?}");
+        assert!((loss.lost_micro - 20_000_000).abs() < 400_000, "{loss:?}");
     }
 
     proptest! {

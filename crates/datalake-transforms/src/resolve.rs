@@ -30,7 +30,7 @@ pub use config::ResolveConfig;
 pub use register_rows::{
     RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch, sort_register_rows,
 };
-pub use rows::{ResolvedRow, ResolvedRows, rows_from_batch, rows_to_batch};
+pub use rows::{ResolvedRow, ResolvedRows, RowSink, rows_from_batch, rows_to_batch};
 pub use slot::MIN_INTERVAL_SECONDS;
 
 /// Longest period of a register that is believed, in days.
@@ -94,6 +94,20 @@ impl<'r> Resolver<'r> {
     /// The batch has the canonical columns of measurements; see the crate's data model. A row must be resolved
     /// once only, or it is counted twice.
     pub fn resolve(&mut self, batch: &RecordBatch, out: &mut ResolvedRows) -> Result<(), TransformError> {
+        let mut rows = std::mem::take(&mut out.rows);
+        rows.reserve(batch.num_rows());
+        let resolved = self.resolve_into(batch, out, &mut rows);
+        out.rows = rows;
+        resolved
+    }
+
+    /// As [`Self::resolve`], but hands the rows of interval components to `sink`; `out` gets the rest.
+    pub fn resolve_into(
+        &mut self,
+        batch: &RecordBatch,
+        out: &mut ResolvedRows,
+        sink: &mut impl RowSink,
+    ) -> Result<(), TransformError> {
         let columns = Columns::of(batch)?;
         self.mark_rows(&columns, batch.num_rows());
         let index = &*self.index;
@@ -101,86 +115,24 @@ impl<'r> Resolver<'r> {
             .components
             .map(columns.component.values, |id| index.entry(id));
         out.counts.read += batch.num_rows() as u64;
-        out.rows.reserve(batch.num_rows());
-
-        let component_keys = columns.component.keys;
-        let times = columns.measured_at.values();
-        let values = columns.value.values();
-        let keys_null = component_keys.null_count() > 0 || columns.measured_at.null_count() > 0;
-        let values_null = columns.value.null_count() > 0;
-        let updated_null = columns.updated_at.is_some_and(|c| c.null_count() > 0);
-        let limit = self.config.limit_micro.unsigned_abs();
-        let mut not_energy = 0_u64;
-
-        for (row, (key, mark)) in component_keys.values().iter().zip(&self.marks).enumerate() {
-            if keys_null {
-                if component_keys.is_null(row) {
-                    reject(
-                        out,
-                        row,
-                        reason::KEY_MISSING,
-                        "measuring_component_id",
-                        String::new(),
-                    );
-                    continue;
-                }
-                if columns.measured_at.is_null(row) {
-                    reject(out, row, reason::KEY_MISSING, "measured_at", String::new());
-                    continue;
-                }
-            }
-            let entry = entries[*key as usize];
-            let Some(length) = index.lengths.get(usize::from(entry.class)) else {
-                if entry.class == class::NOT_ENERGY {
-                    not_energy += 1;
-                } else if entry.class == class::SCALAR {
-                    let limit = self.config.register_limit_micro();
-                    push_register_row(&columns, row, entry.component, *mark, limit, out);
-                } else {
-                    reject_component(&columns, row, entry.class, out);
-                }
-                continue;
-            };
-            let (day, slot) = match length.position(times[row]) {
-                Ok(position) => position,
-                Err(why) => {
-                    reject(out, row, why, "measured_at", time_text(times[row]));
-                    continue;
-                }
-            };
-            let measured = if values_null && columns.value.is_null(row) {
-                if !mark.may_lack_value() {
-                    reject(out, row, reason::VALUE_MISSING, "value", String::new());
-                    continue;
-                }
-                Measured::without_value(*mark)
-            } else {
-                let value = values[row];
-                if value.unsigned_abs() > limit {
-                    reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
-                    continue;
-                }
-                Measured::new(*mark, value)
-            };
-            let updated = match columns.updated_at {
-                None => 0,
-                Some(column) if updated_null => order_key(item(Some(column), row)),
-                Some(column) => order_key(Some(column.values()[row])),
-            };
-            let version = match columns.version {
-                None => 0,
-                column => order_key(item(column, row)),
-            };
-            out.rows.push(ResolvedRow {
-                component: entry.component,
-                day,
-                slot,
-                measured,
-                updated,
-                version,
-            });
+        let pass = Pass {
+            columns: &columns,
+            index,
+            entries,
+            marks: &self.marks,
+            limit: self.config.limit_micro.unsigned_abs(),
+            register_limit: self.config.register_limit_micro(),
+        };
+        let updated_nulls = columns.updated_at.map_or(0, Array::null_count);
+        let nulls = columns.component.keys.null_count()
+            + columns.measured_at.null_count()
+            + columns.value.null_count()
+            + updated_nulls;
+        if nulls == 0 && columns.version.is_none() {
+            pass.run::<false>(out, sink);
+        } else {
+            pass.run::<true>(out, sink);
         }
-        out.counts.add_out_of_scope(reason::NOT_ENERGY, not_energy);
         out.batches += 1;
         check_multipliers(&columns, entries, index, &mut self.tallies);
         Ok(())
@@ -250,6 +202,95 @@ impl<'r> Resolver<'r> {
                 });
             }
         }
+    }
+}
+
+/// One batch, with all that its rows are looked up in.
+struct Pass<'a> {
+    columns: &'a Columns<'a>,
+    index: &'a Index<'a>,
+    entries: &'a [Entry],
+    marks: &'a [Mark],
+    limit: u64,
+    register_limit: i64,
+}
+
+impl Pass<'_> {
+    /// Resolves row by row. `NULLS`: whether a key, value or update time may be null, or a version be given.
+    fn run<const NULLS: bool>(&self, out: &mut ResolvedRows, sink: &mut impl RowSink) {
+        let columns = self.columns;
+        let times = columns.measured_at.values();
+        let values = columns.value.values();
+        let updates = columns.updated_at.map(|column| column.values().as_ref());
+        let keys = columns.component.keys.values();
+        let mut not_energy = 0_u64;
+        let rows = keys.iter().zip(times).zip(values).zip(self.marks).enumerate();
+        for (row, (((&key, &time), &value), &mark)) in rows {
+            if NULLS && let Some(column) = null_key(columns, row) {
+                reject(out, row, reason::KEY_MISSING, column, String::new());
+                continue;
+            }
+            let entry = self.entries[key as usize];
+            let Some(length) = self.index.lengths.get(usize::from(entry.class)) else {
+                if entry.class == class::NOT_ENERGY {
+                    not_energy += 1;
+                } else if entry.class == class::SCALAR {
+                    push_register_row(columns, row, entry.component, mark, self.register_limit, out);
+                } else {
+                    reject_component(columns, row, entry.class, out);
+                }
+                continue;
+            };
+            let (day, slot) = match length.position(time) {
+                Ok(position) => position,
+                Err(why) => {
+                    reject(out, row, why, "measured_at", time_text(time));
+                    continue;
+                }
+            };
+            let measured = if NULLS && columns.value.is_null(row) {
+                if !mark.may_lack_value() {
+                    reject(out, row, reason::VALUE_MISSING, "value", String::new());
+                    continue;
+                }
+                Measured::without_value(mark)
+            } else {
+                if value.unsigned_abs() > self.limit {
+                    reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
+                    continue;
+                }
+                Measured::new(mark, value)
+            };
+            let updated = match updates {
+                None => 0,
+                Some(_) if NULLS => order_key(item(columns.updated_at, row)),
+                Some(updates) => order_key(Some(updates[row])),
+            };
+            let version = match columns.version {
+                Some(column) if NULLS => order_key(item(Some(column), row)),
+                _ => 0,
+            };
+            sink.put(ResolvedRow {
+                component: entry.component,
+                day,
+                slot,
+                measured,
+                updated,
+                version,
+            });
+        }
+        out.counts.add_out_of_scope(reason::NOT_ENERGY, not_energy);
+    }
+}
+
+/// The key column that is null in a row.
+fn null_key(columns: &Columns<'_>, row: usize) -> Option<&'static str> {
+    if columns.component.keys.is_null(row) {
+        Some("measuring_component_id")
+    } else if columns.measured_at.is_null(row) {
+        Some("measured_at")
+    } else {
+        None
     }
 }
 

@@ -48,6 +48,9 @@ pub struct Piece {
     /// Least and greatest `measured_at`, both included, in seconds on the measurement clock; `None` where no
     /// statistics tell. Reading fails where a row lies outside.
     pub range: Option<(i64, i64)>,
+    /// Bounds of `measuring_component_id` as it stands in the file, by bytes; `None` where no statistics tell. They are
+    /// the writer's word: whoever leaves pieces out because of them must see to it that no row is missed.
+    pub ids: Option<(String, String)>,
 }
 
 /// Canonical measurements of one piece: `measuring_component_id` (dictionary, not trimmed), `measured_at`, `value_micro`
@@ -81,19 +84,25 @@ impl MeasurementScan {
                 first: first.path.clone(),
             });
         }
-        let measured_at = plan
-            .columns
-            .iter()
-            .position(|column| column.spec.name == "measured_at")
-            .unwrap_or_default();
+        let position = |name: &str| {
+            let position = plan.columns.iter().position(|column| column.spec.name == name);
+            position.unwrap_or_default()
+        };
+        let measured_at = position("measured_at");
+        let id = position("measuring_component_id");
         let mut pieces = Vec::new();
         for (at, (file, (footer, has_rows))) in files.iter().zip(&opened).enumerate() {
             match footer {
                 Some(footer) => {
                     let ranges = footer.time_ranges(&plan, measured_at);
-                    let groups = footer.row_groups.iter().zip(ranges).enumerate();
+                    let ids = footer.text_ranges(id);
+                    let groups = footer
+                        .row_groups
+                        .iter()
+                        .zip(ranges.into_iter().zip(ids))
+                        .enumerate();
                     pieces.extend(groups.filter(|(_, (group, _))| group.rows > 0).map(
-                        |(row_group, (group, range))| Piece {
+                        |(row_group, (group, (range, ids)))| Piece {
                             file: at,
                             row_group: Some(row_group),
                             rows: Some(group.rows),
@@ -101,6 +110,7 @@ impl MeasurementScan {
                             range: range.map(|(least, greatest)| {
                                 (least.div_euclid(SECOND), greatest.div_euclid(SECOND))
                             }),
+                            ids,
                         },
                     ));
                 }
@@ -110,6 +120,7 @@ impl MeasurementScan {
                     rows: None,
                     bytes: file.bytes,
                     range: None,
+                    ids: None,
                 }),
                 None => {}
             }

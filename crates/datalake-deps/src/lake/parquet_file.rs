@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
@@ -19,8 +20,10 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
-    FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader, RowGroupMetaData,
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader,
+    RowGroupMetaData,
 };
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::batch::{RowNumbers, SourceBatch};
@@ -48,6 +51,8 @@ pub(crate) struct RowGroup {
     pub(crate) rows: u64,
     /// Compressed bytes of the planned columns.
     pub(crate) bytes: u64,
+    /// The decoded columns that hold anything, ascending: what the statistics call all null is not read.
+    held: Vec<usize>,
 }
 
 impl ParquetFile {
@@ -106,6 +111,7 @@ impl ParquetFile {
                 first_row,
                 rows,
                 bytes,
+                held: held_columns(group),
             });
             first_row += rows;
         }
@@ -180,6 +186,24 @@ impl ParquetFile {
         }
     }
 
+    /// Bounds of a text column by row group, where statistics tell; values may be padded with blanks.
+    ///
+    /// A writer may cut long bounds short, which makes them wider and never narrower.
+    pub(crate) fn text_ranges(&self, column: usize) -> Vec<Option<(String, String)>> {
+        let Source::Field(at) = &self.sources[column] else {
+            return vec![None; self.row_groups.len()];
+        };
+        let bounds = |group: &RowGroupMetaData| {
+            let Some(Statistics::ByteArray(bounds)) = group.column(*at).statistics() else {
+                return None;
+            };
+            let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+            Some((text(bounds.min_opt()?.data())?, text(bounds.max_opt()?.data())?))
+        };
+        let groups = self.metadata.metadata().row_groups();
+        groups.iter().map(bounds).collect()
+    }
+
     /// Reads a row group, batch after batch.
     pub(crate) fn read<E: From<LakeError>>(
         &self,
@@ -201,6 +225,10 @@ impl ParquetFile {
         let mut reader = guarded(&file.path, || {
             ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
                 .with_row_groups(vec![row_group])
+                .with_projection(ProjectionMask::leaves(
+                    self.metadata.parquet_schema(),
+                    group.held.iter().copied(),
+                ))
                 .with_batch_size(plan.batch_rows)
                 .build()
         })?;
@@ -210,7 +238,7 @@ impl ParquetFile {
         })? {
             let first = group.first_row + done;
             done += batch.num_rows() as u64;
-            visit(self.source_batch(&batch, first))?;
+            visit(self.source_batch(&batch, first, &group.held))?;
         }
         if done != group.rows {
             let problem = format!(
@@ -222,9 +250,9 @@ impl ParquetFile {
         Ok(())
     }
 
-    fn source_batch(&self, batch: &RecordBatch, first_row: u64) -> SourceBatch {
+    fn source_batch(&self, batch: &RecordBatch, first_row: u64, held: &[usize]) -> SourceBatch {
         let columns = self.sources.iter().map(|source| match source {
-            Source::Field(at) => Some(batch.column(*at).clone()),
+            Source::Field(at) => Some(batch.column(held.binary_search(at).ok()?).clone()),
             Source::Partition(value) => Some(constant(value.as_deref(), batch.num_rows())),
             Source::Absent => None,
         });
@@ -236,6 +264,21 @@ impl ParquetFile {
             malformed: Vec::new(),
         }
     }
+}
+
+/// The columns of a row group that are not all null. One column at least is kept, so that rows can be counted.
+fn held_columns(group: &RowGroupMetaData) -> Vec<usize> {
+    let is_held = |column: &ColumnChunkMetaData| {
+        let nulls = column.statistics().and_then(Statistics::null_count_opt);
+        nulls.is_none_or(|nulls| i64::try_from(nulls) != Ok(group.num_rows()))
+    };
+    let mut held: Vec<usize> = (0..group.num_columns())
+        .filter(|&column| is_held(group.column(column)))
+        .collect();
+    if held.is_empty() && group.num_columns() > 0 {
+        held.push(0);
+    }
+    held
 }
 
 /// Every row of a file, in the file's own types.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datalake_deps::lake::{MeasurementBatch, MeasurementScan, Piece};
 use datalake_deps::session::Session;
 use datalake_transforms::accounting::RowCounts;
-use datalake_transforms::day_grid::DayGrid;
+use datalake_transforms::day_grid::{DayGrid, GridOutput};
 use datalake_transforms::findings::Findings;
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::register_periods::register_periods;
@@ -22,6 +22,7 @@ use super::error::JobError;
 use super::profile_store::ProfileStore;
 use super::rejected::RejectedRow;
 use super::row_store::RowStore;
+use super::sweeps::{self, Span, Sweep, sweeps};
 use super::windows::{Limits, PieceSpan, Plan, Window, plan};
 
 /// Table that all of this is about.
@@ -94,31 +95,31 @@ pub(super) fn day_profiles(
         rejected: AtomicU64::new(0),
         progress,
     };
-    let grid_budget = measure.session.memory_limit_bytes() as usize / 2 / measure.session.threads().max(1);
-    let components = measure.registry.components.len() as u32;
-    let day_bytes = DayGrid::bytes_needed(measure.registry, 1, 0..components)?.max(1);
-    let limits = Limits {
-        max_days: (grid_budget / day_bytes).clamp(1, MAX_WINDOW_DAYS) as u32,
-        threads: measure.session.threads(),
-        max_amplification: 1.25,
-    };
-    let parts = component_ranges(components, day_bytes.div_ceil(grid_budget.max(1)));
-    match plan(&run.spans(), limits) {
-        Plan::Windows(windows) => {
+    match run.plan()? {
+        Reading::Sweeps(sweeps, parts) => {
             tracing::info!(
-                windows = windows.len(),
+                sweeps = sweeps.len(),
+                open_days = sweeps.iter().map(|sweep| sweep.open_days).max(),
                 component_ranges = parts.len(),
                 pieces = measure.scan.pieces().len(),
-                "reading the measurements by windows of days"
+                "reading the measurements day by day"
             );
-            run.windows(&windows, &parts)?;
+            run.sweeps(&sweeps, &parts)?;
         }
-        Plan::Shuffle => {
+        Reading::Tiles(days, tiles) => {
+            tracing::info!(
+                component_ranges = tiles.len(),
+                pieces = measure.scan.pieces().len(),
+                "reading the measurements by ranges of components"
+            );
+            run.tiles(&days, &tiles)?;
+        }
+        Reading::Shuffle => {
             tracing::info!(
                 pieces = measure.scan.pieces().len(),
-                "the files are not laid out by time: shuffling the measurements by day"
+                "the files are laid out neither by time nor by component: shuffling the measurements by day"
             );
-            run.shuffle(&parts, grid_budget, day_bytes)?;
+            run.shuffle()?;
         }
     }
     let gathered = run
@@ -131,8 +132,22 @@ pub(super) fn day_profiles(
     Ok(measured)
 }
 
-/// A window of more days gains nothing: by then few pieces straddle its ends.
-const MAX_WINDOW_DAYS: usize = 4_096;
+/// How the measurements are read.
+enum Reading {
+    /// Day by day, by ranges of components where a day of all of them is too much.
+    Sweeps(Vec<Sweep>, Vec<Range<u32>>),
+    /// All days of a range of components at a time.
+    Tiles(Range<i32>, Vec<Window>),
+    /// Every piece once, rows set aside by day.
+    Shuffle,
+}
+
+/// Highest cost of a plan, as a multiple of reading everything once: a shuffle costs more than that.
+const MAX_AMPLIFICATION: f64 = 1.25;
+
+/// Days that are open at once in a lake laid out by time, months together at most; with more, ranges of components are
+/// looked at first.
+const USUAL_OPEN_DAYS: usize = 70;
 
 /// `components` in `parts` ranges of about equal length.
 fn component_ranges(components: u32, parts: usize) -> Vec<Range<u32>> {
@@ -153,8 +168,94 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// What the footers say each piece holds, as days of interval starts.
-    fn spans(&self) -> Vec<PieceSpan> {
+    /// Chooses how to read, by what the footers say each piece holds.
+    fn plan(&self) -> Result<Reading, JobError> {
+        let registry = self.measure.registry;
+        let components = registry.components.len() as u32;
+        let threads = self.measure.session.threads();
+        let pieces = self.measure.scan.pieces();
+        let Some(days) = self.days_of_pieces() else {
+            return Ok(Reading::Shuffle);
+        };
+        let spans: Vec<Span> = days
+            .iter()
+            .zip(pieces)
+            .map(|(&days, piece)| Span {
+                days,
+                cost: piece.bytes,
+            })
+            .collect();
+        let by_id: Option<Vec<(u32, u32)>> = pieces.iter().map(|piece| self.components_of(piece)).collect();
+        let (budget, day_bytes) = (self.grid_budget(), self.day_bytes()?);
+        let parts = component_ranges(components, day_bytes.div_ceil(budget));
+        let part_bytes = day_bytes.div_ceil(parts.len().max(1));
+        let limits = sweeps::Limits {
+            threads,
+            max_open_days: (budget / part_bytes.max(1)).max(1),
+            max_amplification: MAX_AMPLIFICATION,
+        };
+        let swept = sweeps(&spans, limits).filter(|_| {
+            // Each range reads the pieces that may hold it.
+            let cost = |part: &Range<u32>| -> u64 {
+                let held = |at: usize| by_id.as_ref().is_none_or(|by_id| meets(by_id[at], part));
+                spans
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, _)| held(*at))
+                    .map(|(_, span)| span.cost)
+                    .sum()
+            };
+            let total: u64 = spans.iter().map(|span| span.cost).sum();
+            parts.iter().map(cost).sum::<u64>() as f64 <= MAX_AMPLIFICATION * total as f64
+        });
+        let open = |sweeps: &[Sweep]| sweeps.iter().map(|sweep| sweep.open_days).max().unwrap_or(1);
+        if let Some(swept) = &swept
+            && open(swept) <= USUAL_OPEN_DAYS
+        {
+            return Ok(Reading::Sweeps(swept.clone(), parts));
+        }
+        let first = spans.iter().map(|span| span.days.0).min().unwrap_or(0);
+        let last = spans.iter().map(|span| span.days.1).max().unwrap_or(0);
+        let all_days = first..last.saturating_add(1);
+        if let Some(by_id) = by_id {
+            let component_bytes = (day_bytes / components.max(1) as usize + 1).saturating_mul(all_days.len());
+            let most = (budget / component_bytes.max(1)).min(components as usize / (2 * threads).max(1) + 1);
+            let spans: Vec<PieceSpan> = by_id
+                .iter()
+                .zip(pieces)
+                .map(|(&(from, to), piece)| PieceSpan {
+                    days: Some((from as i32, to as i32)),
+                    cost: piece.bytes,
+                })
+                .collect();
+            let limits = Limits {
+                max_days: most as u32,
+                threads,
+                max_amplification: MAX_AMPLIFICATION,
+            };
+            if most > 0
+                && let Plan::Windows(tiles) = plan(&spans, limits)
+            {
+                return Ok(Reading::Tiles(all_days, tiles));
+            }
+        }
+        Ok(swept.map_or(Reading::Shuffle, |swept| Reading::Sweeps(swept, parts)))
+    }
+
+    /// Bytes of one task's grids.
+    fn grid_budget(&self) -> usize {
+        let session = self.measure.session;
+        (session.memory_limit_bytes() as usize / 2 / session.threads().max(1)).max(1)
+    }
+
+    /// Bytes of a day of all components.
+    fn day_bytes(&self) -> Result<usize, JobError> {
+        let components = self.measure.registry.components.len() as u32;
+        Ok(DayGrid::bytes_needed(self.measure.registry, 1, 0..components)?.max(1))
+    }
+
+    /// First and last day of the interval starts that each piece may hold; `None` where some footer does not tell.
+    fn days_of_pieces(&self) -> Option<Vec<(i32, i32)>> {
         let components = &self.measure.registry.components;
         let longest = components
             .iter()
@@ -164,42 +265,83 @@ impl Run<'_> {
         // `measured_at` is the end of an interval: the first one may have started a whole interval before.
         let longest = longest.map_or(DAY_SECONDS, i64::from);
         let day = |seconds: i64| i32::try_from(seconds.div_euclid(DAY_SECONDS)).ok();
-        let span = |piece: &Piece| PieceSpan {
-            days: piece.range.and_then(|(first, last)| {
-                Some((
-                    day(first.saturating_sub(longest))?,
-                    day(last.saturating_sub(1).max(first - longest))?,
-                ))
-            }),
-            cost: piece.bytes,
+        let span = |piece: &Piece| {
+            let (first, last) = piece.range?;
+            Some((
+                day(first.saturating_sub(longest))?,
+                day(last.saturating_sub(1).max(first - longest))?,
+            ))
         };
         self.measure.scan.pieces().iter().map(span).collect()
     }
 
-    fn windows(&self, windows: &[Window], parts: &[Range<u32>]) -> Result<(), JobError> {
-        let tasks: Vec<(&Window, &Range<u32>, bool)> = windows
+    /// First and last component that a piece may hold, by the bounds of its ids; `None` where they do not tell.
+    ///
+    /// A piece without known ids is put beside the place where they would be.
+    fn components_of(&self, piece: &Piece) -> Option<(u32, u32)> {
+        let (least, greatest) = piece.ids.as_ref()?;
+        // Padded ids have another order than the trimmed ones that components are sorted by.
+        let is_plain = |id: &str| !id.is_empty() && id.trim() == id;
+        if !is_plain(least) || !is_plain(greatest) {
+            return None;
+        }
+        let components = &self.measure.registry.components;
+        let from = components.partition_point(|component| component.id.as_str() < least.as_str());
+        let end = components.partition_point(|component| component.id.as_str() <= greatest.as_str());
+        let last = components.len().saturating_sub(1);
+        Some((
+            from.min(last) as u32,
+            end.saturating_sub(1).clamp(from.min(last), last) as u32,
+        ))
+    }
+
+    fn sweeps(&self, sweeps: &[Sweep], parts: &[Range<u32>]) -> Result<(), JobError> {
+        let pieces = self.measure.scan.pieces();
+        let by_id: Vec<Option<(u32, u32)>> = pieces.iter().map(|piece| self.components_of(piece)).collect();
+        let tasks: Vec<(&Sweep, usize)> = sweeps
             .iter()
-            .filter(|window| !window.pieces.is_empty())
-            .flat_map(|window| {
-                parts
-                    .iter()
-                    .enumerate()
-                    .map(move |(at, part)| (window, part, at == 0))
-            })
+            .flat_map(|sweep| (0..parts.len()).map(move |part| (sweep, part)))
             .collect();
         tasks.par_iter().try_for_each_init(
             || Task::new(self),
-            |task, &(window, part, first_part)| -> Result<(), JobError> {
-                task.reset(window.days.clone(), part.clone())?;
-                for &(piece, home) in &window.pieces {
-                    task.fill(piece, home && first_part)?;
+            |task, &(sweep, part)| -> Result<(), JobError> {
+                let open = sweep.days.start..sweep.days.start.saturating_add(sweep.open_days as i32);
+                task.reset(open, parts[part].clone())?;
+                for step in &sweep.steps {
+                    // The range that holds its first component accounts for a piece.
+                    let span = by_id[step.piece].filter(|_| parts.len() > 1);
+                    let home = span.map_or(part == 0, |(from, _)| parts[part].contains(&from));
+                    if span.is_none_or(|span| meets(span, &parts[part])) {
+                        task.fill(step.piece, step.home && home)?;
+                    }
+                    task.advance(step.complete_before)?;
                 }
-                task.finish()
+                task.hand_over();
+                Ok(())
             },
         )
     }
 
-    fn shuffle(&self, parts: &[Range<u32>], budget: usize, day_bytes: usize) -> Result<(), JobError> {
+    fn tiles(&self, days: &Range<i32>, tiles: &[Window]) -> Result<(), JobError> {
+        tiles
+            .par_iter()
+            .filter(|tile| !tile.pieces.is_empty())
+            .try_for_each_init(
+                || Task::new(self),
+                |task, tile| -> Result<(), JobError> {
+                    task.reset(days.clone(), tile.days.start as u32..tile.days.end as u32)?;
+                    for &(piece, home) in &tile.pieces {
+                        task.fill(piece, home)?;
+                    }
+                    task.finish()
+                },
+            )
+    }
+
+    fn shuffle(&self) -> Result<(), JobError> {
+        let (budget, day_bytes) = (self.grid_budget(), self.day_bytes()?);
+        let components = self.measure.registry.components.len() as u32;
+        let parts = component_ranges(components, day_bytes.div_ceil(budget));
         let rows = RowStore::new(budget, self.measure.session.spill_folder());
         let pieces: Vec<usize> = (0..self.measure.scan.pieces().len()).collect();
         pieces
@@ -221,7 +363,7 @@ impl Run<'_> {
                 for &day in *group {
                     chunks.extend(rows.take(day)?);
                 }
-                for part in parts {
+                for part in &parts {
                     task.reset(*first..last + 1, part.clone())?;
                     for rows in &chunks {
                         task.insert(rows)?;
@@ -325,9 +467,9 @@ impl<'r, 'a> Task<'r, 'a> {
         run.measure.session.check_stop()?;
         run.measure.scan.read(piece, |batch| -> Result<(), JobError> {
             self.rows.clear();
-            self.resolver.resolve(&batch.batch, &mut self.rows)?;
             if let Some((_, grid)) = &mut self.grid {
-                grid.insert(&self.rows.rows)?;
+                self.resolver.resolve_into(&batch.batch, &mut self.rows, grid)?;
+                grid.check()?;
             }
             if account {
                 self.account(piece, batch)
@@ -395,19 +537,44 @@ impl<'r, 'a> Task<'r, 'a> {
         self.run.check_rejected(counts.read, kept_aside)
     }
 
-    /// Hands the grid's profiles to the store and what was gathered to the run.
+    /// Hands the profiles of the days before `day`, which are complete, to the store.
+    fn advance(&mut self, day: i32) -> Result<(), JobError> {
+        match &mut self.grid {
+            Some((_, grid)) if day > grid.days().start => {
+                let output = grid.advance(day)?;
+                self.keep(output)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands all of the grid's profiles to the store and what was gathered to the run.
     fn finish(&mut self) -> Result<(), JobError> {
         if let Some((_, grid)) = &mut self.grid {
             let output = grid.finish()?;
-            self.gathered.counts.merge(&output.counts);
-            self.gathered.findings.merge(output.findings);
-            for (_, batch) in output.batches {
-                self.run.measure.store.add(batch)?;
-            }
+            self.keep(output)?;
         }
-        self.run.lock().merge(std::mem::take(&mut self.gathered));
+        self.hand_over();
         Ok(())
     }
+
+    fn keep(&mut self, output: GridOutput) -> Result<(), JobError> {
+        self.gathered.counts.merge(&output.counts);
+        self.gathered.findings.merge(output.findings);
+        for (_, batch) in output.batches {
+            self.run.measure.store.add(batch)?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) {
+        self.run.lock().merge(std::mem::take(&mut self.gathered));
+    }
+}
+
+/// Whether components from the first to the last, both included, meet a range.
+fn meets((from, to): (u32, u32), range: &Range<u32>) -> bool {
+    from < range.end && to >= range.start
 }
 
 /// Sorts the register rows, whose periods span days and files, and counts what becomes of them.

@@ -16,6 +16,7 @@ mod profile_store;
 mod rejected;
 mod row_store;
 mod summary;
+mod sweeps;
 mod transform;
 mod windows;
 

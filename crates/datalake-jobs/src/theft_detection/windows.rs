@@ -60,9 +60,7 @@ pub(super) fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
     let first = known.iter().map(|d| d.0).min().unwrap_or(0);
     let end = known.iter().map(|d| d.1).max().unwrap_or(0).saturating_add(1);
     let days = (i64::from(end) - i64::from(first)) as u64;
-    // A lake whose files claim more days than a meter lives has a wrong clock somewhere: dense planning per
-    // day would be wasteful, and the shuffle copes with any days.
-    if days > 200 * 366 {
+    if days > MAX_POSITIONS {
         return Plan::Shuffle;
     }
     let total: u64 = spans.iter().map(|s| s.cost.max(1)).sum();
@@ -88,6 +86,10 @@ pub(super) fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
         length = length.saturating_mul(2);
     }
 }
+
+/// Days or components that a plan may span: it weighs every place for a cut. A lake whose files claim more days has a
+/// wrong clock somewhere.
+const MAX_POSITIONS: u64 = 1 << 22;
 
 /// Below this cost (about bytes) one thread is done before others would have started.
 const SMALL: u64 = 4 << 20;

@@ -108,7 +108,7 @@ fn folders_that_are_urls_keep_their_secrets() {
     assert!(!record.contains("word") && !record.contains("abc"), "{record}");
     assert_snapshot!(job(&folder.lake(), url).run().verdict(), @r"
     exit 78
-    error: the config's `output` is wrong: it is no local folder
+    error: the output `s3://***@bucket/lake?***` is no local folder
     hint: this build writes to local folders
     ");
 }

@@ -100,7 +100,7 @@ fn plans_and_memory_do_not_change_a_byte() {
     }
     let outcome = by_day.run(&[]).ok();
     assert!(
-        outcome.stderr.contains("by windows of days"),
+        outcome.stderr.contains("day by day"),
         "{}",
         outcome.stderr
     );

@@ -31,7 +31,10 @@ pub(super) fn summarize(
     let mut fold = Fold::new(config);
     let shape = Shape::of(seconds, cells.len());
     match component.uniform_day(day) {
-        // Nearly every day, so it has a loop of its own.
+        // Nearly every day, so it has loops of its own.
+        Some(Coverage::On(_)) if cells.iter().all(|cell| cell.measured.plain_value().is_some()) => {
+            fold.add_plain(cells, shape);
+        }
         Some(Coverage::On(position)) => fold.add_all::<true>(cells, shape, |_| Coverage::On(position)),
         Some(uniform) => fold.add_all::<false>(cells, shape, |_| uniform),
         None => {
@@ -176,6 +179,36 @@ impl<'a> Fold<'a> {
             },
             hours: [UNKNOWN_HOUR; HOURS],
         }
+    }
+
+    /// A day whose every slot has a plain value while on: the sums one after another, without a branch a slot.
+    fn add_plain(&mut self, cells: &[Cell], shape: Shape) {
+        let values = || cells.iter().map(|cell| cell.measured.value_micro().unwrap_or(0));
+        let mut all = Values::NONE;
+        let mut runs = self.runs;
+        all.count = cells.len() as u16;
+        for (hour, cells) in cells.chunks(shape.hour).enumerate() {
+            let before = all.kwh;
+            for cell in cells {
+                let value = cell.measured.value_micro().unwrap_or(0);
+                all.kwh += value;
+                all.zero += u16::from(value == 0);
+                self.min_kwh = self.min_kwh.min(value);
+                self.max_kwh = self.max_kwh.max(value);
+                runs.extend(value);
+            }
+            self.hours[hour] = all.kwh - before;
+        }
+        if self.min_kwh < 0 {
+            for value in values().filter(|value| *value < 0) {
+                all.negative += 1;
+                all.negative_kwh += value;
+            }
+        }
+        self.night_kwh = values().take(shape.night).sum();
+        self.plain = all.count;
+        self.all = all;
+        self.runs = runs;
     }
 
     fn add_all<const ON: bool>(

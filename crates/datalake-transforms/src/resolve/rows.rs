@@ -31,6 +31,19 @@ pub struct ResolvedRow {
     pub version: u64,
 }
 
+/// Takes resolved rows, one at a time.
+pub trait RowSink {
+    /// Takes a row.
+    fn put(&mut self, row: ResolvedRow);
+}
+
+impl RowSink for Vec<ResolvedRow> {
+    #[inline]
+    fn put(&mut self, row: ResolvedRow) {
+        self.push(row);
+    }
+}
+
 /// Rows of one or more batches. [`ResolvedRows::clear`] keeps the memory.
 #[derive(Debug, Clone, Default)]
 pub struct ResolvedRows {

@@ -2,42 +2,43 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
-use arrow::compute::interleave;
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
+};
 
 use super::SeriesBlock;
 use crate::day_profile::{DayProfile, DayProfileBuilder, HOURS, SCHEMA, UNKNOWN_HOUR, column, hours_array};
 use crate::error::TransformError;
 
-/// Columns whose nulls read as 0 in [`super::DaySeries`].
-const NULL_IS_ZERO: [usize; 4] = [column::KWH, column::NIGHT_KWH, column::MIN_KWH, column::MAX_KWH];
-
 /// All rows of the batches, sorted by component and day; rows of one component and day are added up.
 ///
 /// The batches have the schema of [`crate::day_profile::SCHEMA`], and come in any order.
 pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
-    let rows = batches.iter().map(RecordBatch::num_rows).sum();
-    // Component and day in one number that sorts like the pair.
-    let mut keys: Vec<(u64, u32, u32)> = Vec::with_capacity(rows);
-    for (position, batch) in batches.iter().enumerate() {
+    for batch in batches {
         column::check(batch)?;
-        let pairs = column::components(batch).iter().zip(column::days(batch));
-        keys.extend(pairs.enumerate().map(|(row, (component, day))| {
-            let day = (*day as u32) ^ (1 << 31);
-            (
-                u64::from(*component) << 32 | u64::from(day),
-                position as u32,
-                row as u32,
-            )
-        }));
     }
-    keys.sort_unstable();
-    let repeated = keys.windows(2).any(|pair| pair[0].0 == pair[1].0);
-    let batch = if repeated {
-        add_repeated(batches, &keys)?
+    // Day profiles come a day at a time: in the order of the days, each component's rows are in order, too.
+    let first_day = |batch: &&RecordBatch| column::days(batch).first().copied();
+    let mut batches: Vec<&RecordBatch> = batches.iter().filter(|batch| batch.num_rows() > 0).collect();
+    batches.sort_by_key(first_day);
+    if batches.is_empty() {
+        return Ok(SeriesBlock {
+            batch: RecordBatch::new_empty(SCHEMA.clone()),
+            components: Vec::new(),
+            offsets: vec![0],
+        });
+    }
+    let batch = if let Some(places) = places_by_day(&batches) {
+        scatter(&batches, &places)?
     } else {
-        gather(batches, &keys)?
+        let keys = sorted_keys(&batches);
+        if keys.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            add_repeated(&batches, &keys)?
+        } else {
+            scatter(&batches, &places_by_key(&batches, &keys))?
+        }
     };
     let mut components = Vec::new();
     let mut offsets = vec![0];
@@ -52,14 +53,82 @@ pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
     })
 }
 
+/// Where each row goes, by counting: the rows of a component stay in the order they come. `None` where the days of some
+/// component then do not ascend, or where counting would take more memory than the rows.
+fn places_by_day(batches: &[&RecordBatch]) -> Option<Vec<u32>> {
+    let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+    let all = || batches.iter().flat_map(|batch| column::components(batch));
+    let (least, greatest) = all().fold((u32::MAX, 0), |(least, greatest), &component| {
+        (least.min(component), greatest.max(component))
+    });
+    let span = (greatest - least) as usize + 1;
+    if span > 4 * rows + 4_096 || u32::try_from(rows).is_err() {
+        return None;
+    }
+    let mut next = vec![0_u32; span + 1];
+    for component in all() {
+        next[(component - least) as usize + 1] += 1;
+    }
+    for component in 0..span {
+        next[component + 1] += next[component];
+    }
+    let mut last_day = vec![i64::MIN; span];
+    let mut places = Vec::with_capacity(rows);
+    for batch in batches {
+        for (component, &day) in column::components(batch).iter().zip(column::days(batch)) {
+            let component = (component - least) as usize;
+            if i64::from(day) <= last_day[component] {
+                return None;
+            }
+            last_day[component] = i64::from(day);
+            places.push(next[component]);
+            next[component] += 1;
+        }
+    }
+    Some(places)
+}
+
+/// Component and day in one number that sorts like the pair, batch and row; sorted.
+type Key = (u64, u32, u32);
+
+fn sorted_keys(batches: &[&RecordBatch]) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::with_capacity(batches.iter().map(|batch| batch.num_rows()).sum());
+    for (position, batch) in batches.iter().enumerate() {
+        let pairs = column::components(batch).iter().zip(column::days(batch));
+        keys.extend(pairs.enumerate().map(|(row, (component, day))| {
+            let day = (*day as u32) ^ (1 << 31);
+            (
+                u64::from(*component) << 32 | u64::from(day),
+                position as u32,
+                row as u32,
+            )
+        }));
+    }
+    keys.sort_unstable();
+    keys
+}
+
+/// Where each row goes, by the sorted keys.
+fn places_by_key(batches: &[&RecordBatch], keys: &[Key]) -> Vec<u32> {
+    let mut before = vec![0];
+    for batch in batches {
+        before.push(before[before.len() - 1] + batch.num_rows());
+    }
+    let mut places = vec![0; keys.len()];
+    for (place, &(_, batch, row)) in (0_u32..).zip(keys) {
+        places[before[batch as usize] + row as usize] = place;
+    }
+    places
+}
+
 /// Row by row, for the rare input in which a pair of component and day occurs twice. Adding is commutative, so
 /// the order within a pair does not show.
-fn add_repeated(batches: &[RecordBatch], keys: &[(u64, u32, u32)]) -> Result<RecordBatch, TransformError> {
+fn add_repeated(batches: &[&RecordBatch], keys: &[Key]) -> Result<RecordBatch, TransformError> {
     let mut rows = DayProfileBuilder::with_capacity(keys.len());
     for pair in keys.chunk_by(|a, b| a.0 == b.0) {
         let mut parts = pair
             .iter()
-            .map(|(_, batch, row)| DayProfile::read(&batches[*batch as usize], *row as usize));
+            .map(|(_, batch, row)| DayProfile::read(batches[*batch as usize], *row as usize));
         if let Some(mut sum) = parts.next() {
             for part in parts {
                 sum.add(&part)?;
@@ -70,79 +139,118 @@ fn add_repeated(batches: &[RecordBatch], keys: &[(u64, u32, u32)]) -> Result<Rec
     rows.finish()
 }
 
-/// The rows in the order of the keys, under the table's own schema, with fixed values below nulls: a reader of
-/// files may leave anything there.
-fn gather(batches: &[RecordBatch], keys: &[(u64, u32, u32)]) -> Result<RecordBatch, TransformError> {
-    if batches.is_empty() {
-        return Ok(RecordBatch::new_empty(SCHEMA.clone()));
-    }
-    let order: Vec<(usize, usize)> = keys
-        .iter()
-        .map(|(_, batch, row)| (*batch as usize, *row as usize))
-        .collect();
-    let mut columns = Vec::with_capacity(SCHEMA.fields().len());
-    for position in 0..SCHEMA.fields().len() {
-        if position == column::HOURLY_KWH {
-            columns.push(gather_hours(batches, &order)?);
-            continue;
-        }
-        let parts: Vec<&dyn Array> = batches
-            .iter()
-            .map(|batch| batch.column(position).as_ref())
-            .collect();
-        let gathered = interleave(&parts, &order)?;
-        columns.push(if NULL_IS_ZERO.contains(&position) {
-            zero_below_nulls(gathered.as_primitive::<Int64Type>())
-        } else {
-            gathered
+/// Every row at its place, under the table's own schema, with fixed values below nulls: a reader of files may leave
+/// anything there.
+fn scatter(batches: &[&RecordBatch], places: &[u32]) -> Result<RecordBatch, TransformError> {
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(SCHEMA.fields().len());
+    for (position, field) in SCHEMA.fields().iter().enumerate() {
+        columns.push(match field.data_type() {
+            DataType::UInt16 => Arc::new(primitives::<UInt16Type>(batches, position, places)),
+            DataType::UInt32 => Arc::new(primitives::<UInt32Type>(batches, position, places)),
+            DataType::UInt64 => Arc::new(primitives::<UInt64Type>(batches, position, places)),
+            DataType::Int64 => Arc::new(primitives::<Int64Type>(batches, position, places)),
+            DataType::Date32 => Arc::new(primitives::<Date32Type>(batches, position, places)),
+            DataType::Boolean => Arc::new(flags(batches, position, places)),
+            _ => hours(batches, places)?,
         });
     }
     Ok(RecordBatch::try_new(SCHEMA.clone(), columns)?)
 }
 
-fn zero_below_nulls(energy: &Int64Array) -> ArrayRef {
-    let Some(nulls) = energy.nulls().filter(|nulls| nulls.null_count() > 0) else {
-        return Arc::new(energy.clone());
-    };
-    let values: Vec<i64> = energy
-        .values()
-        .iter()
-        .zip(nulls.iter())
-        .map(|(kwh, known)| if known { *kwh } else { 0 })
-        .collect();
-    Arc::new(Int64Array::new(values.into(), Some(nulls.clone())))
+/// A column of numbers; 0 stands below nulls.
+fn primitives<T: ArrowPrimitiveType>(
+    batches: &[&RecordBatch],
+    position: usize,
+    places: &[u32],
+) -> PrimitiveArray<T> {
+    let mut values = vec![T::Native::default(); places.len()];
+    let mut known = Known::default();
+    let mut rest = places;
+    for batch in batches {
+        let (here, after) = rest.split_at(batch.num_rows());
+        rest = after;
+        let column = batch.column(position).as_primitive::<T>();
+        match column.nulls().filter(|nulls| nulls.null_count() > 0) {
+            None => {
+                for (&value, &place) in column.values().iter().zip(here) {
+                    values[place as usize] = value;
+                }
+            }
+            Some(nulls) => {
+                for ((&value, &place), is_known) in column.values().iter().zip(here).zip(nulls) {
+                    if is_known {
+                        values[place as usize] = value;
+                    } else {
+                        known.forget(place, places.len());
+                    }
+                }
+            }
+        }
+    }
+    PrimitiveArray::new(values.into(), known.into_nulls())
+}
+
+/// Which rows are not null.
+#[derive(Default)]
+struct Known {
+    /// Empty while all are known.
+    flags: Vec<bool>,
+}
+
+impl Known {
+    fn forget(&mut self, place: u32, rows: usize) {
+        self.flags.resize(rows, true);
+        self.flags[place as usize] = false;
+    }
+
+    fn into_nulls(self) -> Option<NullBuffer> {
+        (!self.flags.is_empty()).then(|| NullBuffer::from(self.flags))
+    }
+}
+
+fn flags(batches: &[&RecordBatch], position: usize, places: &[u32]) -> BooleanArray {
+    let mut values = vec![false; places.len()];
+    let mut rest = places;
+    for batch in batches {
+        let (here, after) = rest.split_at(batch.num_rows());
+        rest = after;
+        for (value, &place) in batch.column(position).as_boolean().values().iter().zip(here) {
+            values[place as usize] = value;
+        }
+    }
+    BooleanArray::from(values)
 }
 
 /// The widest column by far, with nulls on two levels: one copy brings its items into order and fills the nulls.
-fn gather_hours(batches: &[RecordBatch], order: &[(usize, usize)]) -> Result<ArrayRef, TransformError> {
-    let lists: Vec<_> = batches
-        .iter()
-        .map(|batch| batch.column(column::HOURLY_KWH).as_fixed_size_list())
-        .collect();
-    let known: Vec<bool> = order
-        .iter()
-        .map(|(batch, row)| lists[*batch].is_valid(*row))
-        .collect();
-    if !known.contains(&true) {
-        return hours_array(Vec::new(), &known);
+fn hours(batches: &[&RecordBatch], places: &[u32]) -> Result<ArrayRef, TransformError> {
+    let lists = || {
+        batches
+            .iter()
+            .map(|batch| batch.column(column::HOURLY_KWH).as_fixed_size_list())
+    };
+    let mut known = vec![false; places.len()];
+    let mut hours = Vec::new();
+    if lists().any(|list| list.null_count() < list.len()) {
+        hours.resize(places.len() * HOURS, UNKNOWN_HOUR);
     }
-    let items: Vec<_> = lists
-        .iter()
-        .map(|lists| lists.values().as_primitive::<Int64Type>())
-        .collect();
-    let mut hours = Vec::with_capacity(order.len() * HOURS);
-    for ((batch, row), known) in order.iter().zip(&known) {
-        if !known {
-            hours.extend_from_slice(&[UNKNOWN_HOUR; HOURS]);
-            continue;
-        }
-        let first = lists[*batch].value_offset(*row) as usize;
-        let from = hours.len();
-        hours.extend_from_slice(&items[*batch].values()[first..first + HOURS]);
-        if let Some(nulls) = items[*batch].nulls() {
-            for (hour, item) in hours[from..].iter_mut().zip(first..) {
-                if nulls.is_null(item) {
-                    *hour = UNKNOWN_HOUR;
+    let mut rest = places;
+    for list in lists() {
+        let (here, after) = rest.split_at(list.len());
+        rest = after;
+        let items = list.values().as_primitive::<Int64Type>();
+        for (row, &place) in here.iter().enumerate() {
+            if list.is_null(row) {
+                continue;
+            }
+            known[place as usize] = true;
+            let first = list.value_offset(row) as usize;
+            let to = &mut hours[place as usize * HOURS..][..HOURS];
+            to.copy_from_slice(&items.values()[first..first + HOURS]);
+            if items.null_count() > 0 {
+                for (hour, kwh) in to.iter_mut().enumerate() {
+                    if items.is_null(first + hour) {
+                        *kwh = UNKNOWN_HOUR;
+                    }
                 }
             }
         }

@@ -4,7 +4,12 @@ use arrow::array::{Array, FixedSizeListArray};
 use arrow::buffer::NullBuffer;
 use proptest::prelude::*;
 
+use arrow::array::Int64Array;
+
 use super::*;
+
+/// Columns whose nulls read as 0 in [`super::super::DaySeries`].
+const NULL_IS_ZERO: [usize; 4] = [column::KWH, column::NIGHT_KWH, column::MIN_KWH, column::MAX_KWH];
 
 fn profile(component: u32, day: i32, kwh: i64) -> DayProfile {
     DayProfile {
