@@ -6,6 +6,7 @@
 //! the key.
 
 mod contests;
+mod facts;
 mod profile;
 
 use std::cmp::Ordering;
@@ -23,6 +24,7 @@ use crate::registry::{Component, Registry};
 use crate::resolve::{ResolveConfig, ResolvedRow, RowSink, reason};
 
 use contests::Contests;
+pub use facts::DayFacts;
 use profile::{Summary, summarize};
 
 /// Bytes of a cell where rows carry a version; 8 less where they don't.
@@ -47,6 +49,7 @@ pub struct DayGrid<'r> {
     components: Range<u32>,
     /// Cells of one day before each component of the range, and of all of them at the end.
     offsets: Vec<u32>,
+    cells_per_day: usize,
     /// By position in the ring, component and slot.
     cells: Vec<Cell>,
     /// Order of the version of each cell; empty until a row has one. Means nothing where the cell is absent.
@@ -56,6 +59,7 @@ pub struct DayGrid<'r> {
     /// Rows put into each day of the ring.
     inserted: Vec<u64>,
     outside: u64,
+    waiting: Vec<Arrival>,
     /// A row that no resolver makes.
     misplaced: Option<ResolvedRow>,
 }
@@ -81,6 +85,19 @@ pub struct GridOutput {
     /// For each day of the window that has rows, ascending: its day profiles, by component.
     pub batches: Vec<(i32, RecordBatch)>,
     /// The rows inserted: used, superseded, or out of scope. Nothing of it is counted as read here.
+    pub counts: RowCounts,
+    /// What was noticed.
+    pub findings: Findings,
+}
+
+/// One day of [`DayGrid::advance`]: the days are independent, and each can be kept by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridDay {
+    /// Days since 1970-01-01.
+    pub day: i32,
+    /// Its day profiles, by component; `None` where no row may be used.
+    pub profiles: Option<RecordBatch>,
+    /// The rows inserted.
     pub counts: RowCounts,
     /// What was noticed.
     pub findings: Findings,
@@ -112,12 +129,14 @@ impl<'r> DayGrid<'r> {
             open: 0,
             head: 0,
             components,
+            cells_per_day: offsets.last().copied().unwrap_or(0) as usize,
             offsets,
             cells: Vec::new(),
             versions: Vec::new(),
             contests: Vec::new(),
             inserted: Vec::new(),
             outside: 0,
+            waiting: Vec::with_capacity(TOGETHER),
             misplaced: None,
         };
         grid.restart(days)?;
@@ -141,7 +160,7 @@ impl<'r> DayGrid<'r> {
     /// Empties the grid and moves it to other days, keeping its memory.
     pub fn restart(&mut self, days: Range<i32>) -> Result<(), TransformError> {
         let cells = self
-            .cells_per_day()
+            .cells_per_day
             .checked_mul(days.len())
             .ok_or_else(|| too_large(&self.components))?;
         self.first_day = days.start;
@@ -157,6 +176,7 @@ impl<'r> DayGrid<'r> {
         self.inserted.clear();
         self.inserted.resize(self.open, 0);
         self.outside = 0;
+        self.waiting.clear();
         self.misplaced = None;
         Ok(())
     }
@@ -178,6 +198,7 @@ impl<'r> DayGrid<'r> {
 
     /// How many of the rows put since the last call lay outside; fails where one cannot be.
     pub fn check(&mut self) -> Result<u64, TransformError> {
+        self.settle();
         match self.misplaced.take() {
             Some(row) => Err(TransformError::Bug(format!(
                 "component {} has no slot {} on day {}",
@@ -187,23 +208,70 @@ impl<'r> DayGrid<'r> {
         }
     }
 
-    /// Two rows of one slot: keeps the one that wins.
-    fn decide(&mut self, ring: usize, in_day: usize, row: &ResolvedRow) {
-        let position = ring * self.cells_per_day() + in_day;
-        let cells = self.cells_per_day();
-        let kept = &mut self.cells[position];
+    /// Puts the waiting rows into their cells.
+    fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let occupied = waiting
+            .iter()
+            .filter(|arrival| self.cells[arrival.position].measured.is_present())
+            .count();
+        let versioned = !self.versions.is_empty() || waiting.iter().any(|arrival| arrival.version != 0);
+        if occupied == 0 && !versioned {
+            for arrival in &waiting {
+                // Two of them may be rows of one cell.
+                if self.cells[arrival.position].measured.is_present() {
+                    self.decide(arrival);
+                } else {
+                    self.cells[arrival.position] = arrival.cell;
+                }
+            }
+        } else {
+            for arrival in &waiting {
+                if self.cells[arrival.position].measured.is_present() {
+                    self.decide(arrival);
+                } else {
+                    self.cells[arrival.position] = arrival.cell;
+                    self.keep_version(arrival.position, arrival.version);
+                }
+            }
+        }
+        self.count(&waiting);
+        self.waiting = waiting;
+        self.waiting.clear();
+    }
+
+    /// Rows by day: nearly always all of one.
+    fn count(&mut self, arrivals: &[Arrival]) {
+        let Some(first) = arrivals.first() else { return };
+        let ring = first.position / self.cells_per_day;
+        let cells = ring * self.cells_per_day..(ring + 1) * self.cells_per_day;
+        if arrivals.iter().all(|arrival| cells.contains(&arrival.position)) {
+            self.inserted[ring] += arrivals.len() as u64;
+        } else {
+            for arrival in arrivals {
+                self.inserted[arrival.position / self.cells_per_day] += 1;
+            }
+        }
+    }
+
+    /// Two rows of one cell: keeps the one that wins.
+    fn decide(&mut self, arrival: &Arrival) {
+        let Arrival {
+            position,
+            cell,
+            version,
+        } = *arrival;
+        let kept = self.cells[position];
         let kept_version = self.versions.get(position).copied().unwrap_or(0);
-        let challenger = (row.updated, row.version, row.measured);
+        let challenger = (cell.updated, version, cell.measured);
         let holder = (kept.updated, kept_version, kept.measured);
         if challenger != holder {
-            self.contests[ring].between(in_day, challenger, holder, cells);
+            let (ring, in_day) = (position / self.cells_per_day, position % self.cells_per_day);
+            self.contests[ring].between(in_day, challenger, holder, self.cells_per_day);
         }
         if challenger > holder {
-            *kept = Cell {
-                measured: row.measured,
-                updated: row.updated,
-            };
-            self.keep_version(position, row.version);
+            self.cells[position] = cell;
+            self.keep_version(position, version);
         }
     }
 
@@ -219,19 +287,36 @@ impl<'r> DayGrid<'r> {
 
     /// The day profiles of what was inserted. Leaves the grid empty, on the same days.
     pub fn finish(&mut self) -> Result<GridOutput, TransformError> {
+        let mut output = GridOutput {
+            batches: Vec::new(),
+            counts: RowCounts::default(),
+            findings: Findings::default(),
+        };
+        for day in self.finish_days()? {
+            output.counts.merge(&day.counts);
+            output.findings.merge(day.findings);
+            output
+                .batches
+                .extend(day.profiles.map(|profiles| (day.day, profiles)));
+        }
+        Ok(output)
+    }
+
+    /// As [`Self::finish`], day by day; days without a row are left out.
+    pub fn finish_days(&mut self) -> Result<Vec<GridDay>, TransformError> {
         self.close(self.open)
     }
 
-    /// The day profiles of the open days before `day`, which are complete: as many days after the open ones are opened.
-    pub fn advance(&mut self, day: i32) -> Result<GridOutput, TransformError> {
+    /// The open days before `day`, which are complete: as many days after the open ones are opened.
+    pub fn advance(&mut self, day: i32) -> Result<Vec<GridDay>, TransformError> {
         let ahead = i64::from(day) - i64::from(self.first_day);
         let complete = ahead.clamp(0, self.open as i64) as usize;
-        let output = self.close(complete)?;
+        let days = self.close(complete)?;
         if ahead > 0 {
             self.head = (self.head + complete) % self.open.max(1);
             self.first_day = day;
         }
-        Ok(output)
+        Ok(days)
     }
 
     /// Position in the ring of the open day at `offset`.
@@ -242,37 +327,32 @@ impl<'r> DayGrid<'r> {
     }
 
     /// Profiles and empties the first open days.
-    fn close(&mut self, days: usize) -> Result<GridOutput, TransformError> {
-        let mut output = GridOutput {
-            batches: Vec::new(),
-            counts: RowCounts::default(),
-            findings: Findings::default(),
-        };
-        let mut contradictions = Contradictions::default();
+    fn close(&mut self, days: usize) -> Result<Vec<GridDay>, TransformError> {
+        self.settle();
+        let mut closed = Vec::new();
         for offset in 0..days {
             let ring = self.ring(offset);
             if self.inserted[ring] == 0 {
                 continue;
             }
             let day = self.first_day + offset as i32;
-            self.profile_day(ring, day, &mut output)?;
-            self.contradictions_of(ring, day, &mut contradictions);
-            let per_day = self.cells_per_day();
+            let (profiles, counts) = self.profile_day(ring, day)?;
+            closed.push(GridDay {
+                day,
+                profiles,
+                counts,
+                findings: self.contradictions_of(ring, day),
+            });
+            let per_day = self.cells_per_day;
             self.cells[ring * per_day..(ring + 1) * per_day].fill(Cell::ABSENT);
             self.contests[ring].clear();
             self.inserted[ring] = 0;
         }
-        if let Some((component, at)) = contradictions.least {
-            let id = &self.registry.components[component as usize].id;
-            output
-                .findings
-                .merge_one(contests::finding(contradictions.keys, id, at));
-        }
-        Ok(output)
+        Ok(closed)
     }
 
-    fn profile_day(&self, ring: usize, day: i32, output: &mut GridOutput) -> Result<(), TransformError> {
-        let per_day = self.cells_per_day();
+    fn profile_day(&self, ring: usize, day: i32) -> Result<(Option<RecordBatch>, RowCounts), TransformError> {
+        let per_day = self.cells_per_day;
         let cells = &self.cells[ring * per_day..(ring + 1) * per_day];
         let mut occupied = 0_u64;
         let mut unusable = 0_u64;
@@ -293,39 +373,46 @@ impl<'r> DayGrid<'r> {
                 rows.push(&profile);
             }
         }
-        if !rows.is_empty() {
-            output.batches.push((day, rows.finish()?));
-        }
-        output.counts.used += occupied - unusable;
-        output.counts.superseded += self.inserted[ring] - occupied;
-        output.counts.add_out_of_scope(reason::DO_NOT_USE, unusable);
-        Ok(())
+        let mut counts = RowCounts {
+            used: occupied - unusable,
+            superseded: self.inserted[ring] - occupied,
+            ..RowCounts::default()
+        };
+        counts.add_out_of_scope(reason::DO_NOT_USE, unusable);
+        let profiles = if rows.is_empty() {
+            None
+        } else {
+            Some(rows.finish()?)
+        };
+        Ok((profiles, counts))
     }
 
-    /// Counts the slots of a day whose newest rows contradict each other.
-    fn contradictions_of(&self, ring: usize, day: i32, found: &mut Contradictions) {
+    /// A finding that counts the slots of a day whose newest rows contradict each other.
+    fn contradictions_of(&self, ring: usize, day: i32) -> Findings {
         let id = |component: u32| self.registry.components[component as usize].id.as_str();
+        let mut keys = 0;
+        let mut least: Option<(u32, i64)> = None;
         for in_day in self.contests[ring].contradicting() {
             let offset = self.offsets.partition_point(|&first| first as usize <= in_day) - 1;
             let component = self.components.start + offset as u32;
             let seconds = self.registry.components[component as usize].interval_seconds();
             let slot = in_day as i64 - i64::from(self.offsets[offset]);
             let at = i64::from(day) * DAY_SECONDS + (slot + 1) * i64::from(seconds.unwrap_or(0));
-            found.keys += 1;
+            keys += 1;
             let is_less = |(other, then): (u32, i64)| match contests::by_key(id(component), id(other)) {
                 Ordering::Less => true,
                 Ordering::Equal => at < then,
                 Ordering::Greater => false,
             };
-            if found.least.is_none_or(is_less) {
-                found.least = Some((component, at));
+            if least.is_none_or(is_less) {
+                least = Some((component, at));
             }
         }
-    }
-
-    #[inline]
-    fn cells_per_day(&self) -> usize {
-        self.offsets.last().copied().unwrap_or(0) as usize
+        let mut findings = Findings::default();
+        if let Some((component, at)) = least {
+            findings.merge_one(contests::finding(keys, id(component), at));
+        }
+        findings
     }
 }
 
@@ -338,33 +425,36 @@ impl RowSink for DayGrid<'_> {
             self.outside += 1;
             return;
         }
-        let first = self.offsets[component] as usize;
-        let in_day = first + usize::from(row.slot);
+        let in_day = self.offsets[component] as usize + usize::from(row.slot);
         if in_day >= self.offsets[component + 1] as usize || !row.measured.is_present() {
             self.misplaced = Some(row);
             return;
         }
-        let ring = self.ring(offset);
-        self.inserted[ring] += 1;
-        let position = ring * self.cells_per_day() + in_day;
-        let kept = &mut self.cells[position];
-        if kept.measured.is_present() {
-            return self.decide(ring, in_day, &row);
+        let position = self.ring(offset) * self.cells_per_day + in_day;
+        self.waiting.push(Arrival {
+            position,
+            cell: Cell {
+                measured: row.measured,
+                updated: row.updated,
+            },
+            version: row.version,
+        });
+        if self.waiting.len() == TOGETHER {
+            self.settle();
         }
-        *kept = Cell {
-            measured: row.measured,
-            updated: row.updated,
-        };
-        self.keep_version(position, row.version);
     }
 }
 
-/// Slots whose newest rows contradict each other.
-#[derive(Debug, Default)]
-struct Contradictions {
-    keys: u64,
-    /// Component and end of the interval of the least key.
-    least: Option<(u32, i64)>,
+/// Rows that are put into their cells together: looking at all of their cells first lets the memory answer for many at
+/// once, which is most of the time of rows in no order.
+const TOGETHER: usize = 64;
+
+/// A row on its way into its cell.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    position: usize,
+    cell: Cell,
+    version: u64,
 }
 
 /// Slots of a component's day: 0 unless it measures intervals of kWh.

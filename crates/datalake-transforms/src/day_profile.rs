@@ -11,8 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-pub(crate) use builder::hours_array;
-pub use builder::{DayProfile, DayProfileBuilder};
+pub use builder::{DayProfile, DayProfileBuilder, hours_array};
 
 /// Name of the table.
 pub const TABLE: &str = "day_profile";

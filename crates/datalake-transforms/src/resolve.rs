@@ -13,6 +13,7 @@ mod register_rows;
 mod rows;
 mod slot;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
@@ -27,6 +28,7 @@ use crate::model::{Condition, DAY_SECONDS};
 use crate::registry::{Coverage, Registry};
 
 pub use config::ResolveConfig;
+pub(crate) use index::expected_multiplier_facts;
 pub use register_rows::{
     RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch, sort_register_rows,
 };
@@ -50,6 +52,7 @@ pub struct Resolver<'r> {
     use_flags: PerEntry<bool>,
     marks: Vec<Mark>,
     tallies: Tallies,
+    others: BTreeMap<String, u64>,
 }
 
 /// What is counted on the way and becomes findings.
@@ -86,6 +89,7 @@ impl<'r> Resolver<'r> {
             use_flags: PerEntry::default(),
             marks: Vec::new(),
             tallies: Tallies::default(),
+            others: BTreeMap::new(),
         }
     }
 
@@ -111,9 +115,17 @@ impl<'r> Resolver<'r> {
         let columns = Columns::of(batch)?;
         self.mark_rows(&columns, batch.num_rows());
         let index = &*self.index;
-        let entries = self
-            .components
-            .map(columns.component.values, |id| index.entry(id));
+        let others = &mut self.others;
+        let entries = self.components.map(columns.component.values, |id| {
+            let entry = index.entry(id);
+            if let Some(id) = id.filter(|_| entry.class >= class::SPECIAL) {
+                let id = id.trim();
+                if !others.contains_key(id) {
+                    others.insert(id.to_owned(), index.standing(id));
+                }
+            }
+            entry
+        });
         out.counts.read += batch.num_rows() as u64;
         let pass = Pass {
             columns: &columns,
@@ -136,6 +148,21 @@ impl<'r> Resolver<'r> {
         out.batches += 1;
         check_multipliers(&columns, entries, index, &mut self.tallies);
         Ok(())
+    }
+
+    /// The ids since the last call whose rows make no day profile: unknown, not of energy, registers. Each with its
+    /// [`Self::standing`], by which a later run sees whether its rows would still go the same way.
+    #[must_use]
+    pub fn take_others(&mut self) -> BTreeMap<String, u64> {
+        // The next batch may share the dictionary with the last one: its entries are to be looked up again.
+        self.components = PerEntry::default();
+        std::mem::take(&mut self.others)
+    }
+
+    /// What becomes of the rows of an id, as one number.
+    #[must_use]
+    pub fn standing(&self, id: &str) -> u64 {
+        self.index.standing(id)
     }
 
     /// What was noticed since the last call.

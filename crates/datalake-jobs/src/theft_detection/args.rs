@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use datalake_deps::config::{Assignment, ConfigArgs, KeyPath};
 use datalake_deps::lake::Preset;
 use datalake_deps::session::SessionArgs;
+use jiff::civil::Date;
 
 /// Finds service points where energy is probably stolen, and says why.
 #[derive(Debug, Parser)]
@@ -20,6 +21,15 @@ pub struct Args {
     /// Column names of the system that delivered the lake: `canonical` or `oracle_mdm`.
     #[arg(long, value_name = "NAME", global = true, value_parser = preset)]
     pub preset: Option<Preset>,
+    /// First day to judge, as `2024-01-31`; without it the first that there is.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+    /// Last day to judge; without it the last that there is.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+    /// Judge as if this day were the last that there is: the same as `--to`.
+    #[arg(long, value_name = "DATE", conflicts_with = "to")]
+    pub as_of: Option<Date>,
     /// Read and check everything, print what a run would find, write nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -49,6 +59,28 @@ pub enum Command {
         #[arg(value_name = "SERVICE_POINT")]
         id: String,
     },
+    /// Look at, or forget, the day profiles that the output keeps for the next run.
+    State {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: StateAction,
+    },
+}
+
+/// What to do with kept day profiles.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum StateAction {
+    /// Print a line for each day that is kept.
+    List,
+    /// Forget days: the next run makes them again. Without dates, all of them.
+    Drop {
+        /// First day to forget.
+        #[arg(long, value_name = "DATE")]
+        first: Option<Date>,
+        /// Last day to forget.
+        #[arg(long, value_name = "DATE")]
+        last: Option<Date>,
+    },
 }
 
 fn preset(text: &str) -> Result<Preset, String> {
@@ -71,7 +103,13 @@ impl Args {
                 self.preset.map(|preset| preset.name().to_owned()),
             ),
         ];
-        for (key, flag, value) in own {
+        let day = |day: Option<Date>| day.map(|day| day.to_string());
+        let days = [
+            ("first_day", "--from", day(self.from)),
+            ("last_day", "--to", day(self.to)),
+            ("last_day", "--as-of", day(self.as_of)),
+        ];
+        for (key, flag, value) in own.into_iter().chain(days) {
             // As a JSON text, so that a folder called `1` or `null` stays a text.
             args.set.extend(value.map(|value| Assignment {
                 path: KeyPath::new([key]),

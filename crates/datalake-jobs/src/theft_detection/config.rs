@@ -1,6 +1,7 @@
 //! The config of the job: what a file, the environment and flags may say, and its defaults.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use datalake_deps::config::{ConfigError, Resolved};
 use datalake_deps::lake::{CsvConfig, LakeConfig, Preset, TableConfig};
@@ -11,6 +12,7 @@ use datalake_transforms::model::{ComponentType, InstallStatus};
 use datalake_transforms::registry::{DeviceStatus, OnOff, RegistryConfig};
 use datalake_transforms::resolve::ResolveConfig;
 use datalake_transforms::rules::RuleConfig;
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,12 @@ pub struct RawConfig {
     /// Highest share of rejected rows in any table, 0 to 1; above it the job fails and nothing is published. Up to ten
     /// rows of a table pass in any case, if they are within this share of all rows of the lake.
     pub max_rejected_share: f64,
+    /// First day that is judged, as `2024-01-31`; none: the first that there is.
+    pub first_day: Option<String>,
+    /// Last day that is judged; none: the last that there is.
+    pub last_day: Option<String>,
+    /// Whether day profiles are kept in the output folder, so that the next run reads only what is new.
+    pub keep_day_profiles: bool,
     /// Thresholds of the rules, suppressors, loss and score.
     pub rules: RuleConfig,
 }
@@ -77,6 +85,9 @@ impl Default for RawConfig {
             decimal_comma: lake.decimal_comma,
             tables: lake.tables,
             max_rejected_share: 0.01,
+            first_day: None,
+            last_day: None,
+            keep_day_profiles: true,
             rules: RuleConfig::default(),
         }
     }
@@ -93,6 +104,8 @@ pub(super) struct Config {
     pub conditions: ResolveConfig,
     /// 0 to 1.
     pub max_rejected_share: f64,
+    /// Days that are judged, since 1970-01-01.
+    pub window: Range<i32>,
     /// Thresholds.
     pub rules: RuleConfig,
 }
@@ -148,11 +161,35 @@ pub(super) fn validate(resolved: &Resolved<RawConfig>) -> Result<Config, ConfigE
     registry.validate().map_err(at)?;
     let conditions = ResolveConfig::new(&raw.conditions).map_err(at)?;
     raw.rules.validate().map_err(at)?;
+    let window = window(resolved)?;
     Ok(Config {
+        window,
         lake: raw.lake_config(),
         registry,
         conditions,
         max_rejected_share: raw.max_rejected_share,
         rules: raw.rules.clone(),
     })
+}
+
+/// The days to judge; a bound that is not given is none.
+fn window(resolved: &Resolved<RawConfig>) -> Result<Range<i32>, ConfigError> {
+    let day = |key: &'static str, text: Option<&String>| -> Result<Option<i32>, ConfigError> {
+        let Some(text) = text else { return Ok(None) };
+        let date: Date = text
+            .parse()
+            .map_err(|_| resolved.error_at(key, format!("`{text}` is no date such as 2024-01-31")))?;
+        let since = date.since(Date::constant(1970, 1, 1)).map(|span| span.get_days());
+        since
+            .map(Some)
+            .map_err(|error| resolved.error_at(key, error.to_string()))
+    };
+    let first = day("first_day", resolved.value.first_day.as_ref())?;
+    let last = day("last_day", resolved.value.last_day.as_ref())?;
+    if let (Some(first), Some(last)) = (first, last)
+        && first > last
+    {
+        return Err(resolved.error_at("first_day", "it is after `last_day`: no day is left".to_owned()));
+    }
+    Ok(first.unwrap_or(i32::MIN)..last.map_or(i32::MAX, |last| last + 1))
 }

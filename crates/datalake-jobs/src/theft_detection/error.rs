@@ -13,6 +13,7 @@ use datalake_transforms::error::TransformError;
 
 use super::profile_store::StoreError;
 use super::row_store::RowStoreError;
+use super::state::StateError;
 use super::transform::JudgeError;
 
 /// Why the job did not publish.
@@ -34,6 +35,9 @@ pub enum JobError {
     /// Day profiles or rows could not be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Kept day profiles could not be listed or forgotten.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A transformation gave up.
     #[error(transparent)]
     Transform(#[from] TransformError),
@@ -134,7 +138,7 @@ impl Diagnostic for JobError {
             Self::Fingerprint(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 ExitCode::NoInput
             }
-            Self::Store(_) | Self::Fingerprint(_) | Self::Stdout(_) => ExitCode::Io,
+            Self::Store(_) | Self::State(_) | Self::Fingerprint(_) | Self::Stdout(_) => ExitCode::Io,
             Self::Record(_) => ExitCode::CannotCreate,
             Self::OutputInTable { .. } | Self::Transform(TransformError::Parameter { .. }) => {
                 ExitCode::Config
@@ -182,6 +186,7 @@ impl Diagnostic for JobError {
                     .to_owned(),
             ),
             Self::OutputInTable { .. } => Some("publish beside the lake, or in a folder of its own".to_owned()),
+            Self::State(_) => Some("`state drop` forgets all of it; the next run makes it again".to_owned()),
             Self::Record(_) => Some("make the output folder writable and run again with --force".to_owned()),
             Self::UnknownServicePoint { .. } => {
                 Some("ids are compared exactly, leading zeros included; a meter that was never installed goes by its measuring component's id".to_owned())

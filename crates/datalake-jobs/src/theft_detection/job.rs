@@ -9,8 +9,8 @@ use datalake_deps::config::{ConfigLayers, JobConfig, Resolved, schema_text};
 use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
-use datalake_deps::lake::Lake;
 use datalake_deps::lake::model::{MEASUREMENTS, MEASURING_COMPONENT};
+use datalake_deps::lake::{DataFile, Lake, MeasurementScan};
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
 use datalake_deps::run_record::{Rows, RunRecord, Status};
@@ -19,14 +19,15 @@ use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
 use datalake_transforms::registry::Registry;
 
-use super::args::{Args, Command};
+use super::args::{Args, Command, StateAction};
 use super::config::{Config, RawConfig, validate};
 use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
 use super::load::{self, Tables, findings_batch};
-use super::measure::{Measure, day_profiles};
+use super::measure::{Keeping, Measure, day_profiles};
 use super::profile_store::ProfileStore;
 use super::rejected::{self, RejectedRow};
+use super::state::{self, State};
 use super::summary;
 use super::transform::{Outcome, Profiles, judge_all};
 
@@ -100,6 +101,14 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     if args.config.print_config {
         return print(&resolved?.print_text());
     }
+    if let Some(Command::State { action }) = args.command {
+        let resolved = resolved?;
+        let folder = resolved
+            .value
+            .output
+            .ok_or(JobError::Missing { what: "output" })?;
+        return on_state(&Output::open(folder)?, action, session);
+    }
     if args.dry_run || args.command.is_some() {
         let resolved = resolved?;
         let config = validate(&resolved)?;
@@ -109,10 +118,11 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             config: &config,
             lake: lake_folder(&resolved)?,
             dry_run: args.dry_run && args.command.is_none(),
+            state: None,
         };
         return match &args.command {
             Some(Command::Explain { id }) => job.explain(id),
-            None => job.dry_run(),
+            _ => job.dry_run(),
         };
     }
     // A config that cannot be read may still be recorded where the command line names the output.
@@ -140,6 +150,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             config: &config,
             lake: lake_folder(&resolved)?,
             dry_run: false,
+            state: None,
         };
         job.run(&output, &mut lock, &mut record, &resolved, args.force)
     });
@@ -153,6 +164,28 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     print(&text)?;
     // The tables are published, but who reads run.json would believe the run before.
     recorded.map_err(JobError::Record)
+}
+
+/// Lists or forgets what the output keeps.
+fn on_state(output: &Output, action: StateAction, session: &Session) -> Result<(), JobError> {
+    match action {
+        StateAction::List => {
+            let listed = state::list(output.folder())?;
+            print(&listed.unwrap_or_else(|| "no day profiles are kept\n".to_owned()))
+        }
+        StateAction::Drop { first, last } => {
+            // Not under the hands of a run.
+            let _lock = output.lock(session.run_id())?;
+            let day = |date: jiff::civil::Date| {
+                let since = date.since(jiff::civil::Date::constant(1970, 1, 1));
+                since.map_or(i32::MAX, |span| span.get_days())
+            };
+            let days = (first.is_some() || last.is_some())
+                .then(|| (first.map_or(i32::MIN, day), last.map_or(i32::MAX, day)));
+            let dropped = state::drop_days(output.folder(), days)?;
+            print(&format!("{dropped} days are forgotten\n"))
+        }
+    }
 }
 
 /// What is published into a table's folder would be read as that table by the next run.
@@ -199,6 +232,8 @@ struct Job<'a> {
     lake: &'a str,
     /// Reads on where too many rows are rejected, to list them.
     dry_run: bool,
+    /// What earlier runs left in the output, and the digests of this run's input files.
+    state: Option<(&'a State, &'a [InputFile])>,
 }
 
 /// What a run found, ready to be published.
@@ -234,7 +269,23 @@ impl Job<'_> {
             record.keep_rows(output.folder(), &manifest);
             return Ok((Status::Unchanged, format!("unchanged: {folder} is up to date\n")));
         }
-        let found = self.compute(&lake, record)?;
+        let basis = basis(resolved);
+        let state = resolved.value.keep_day_profiles.then(|| {
+            if force {
+                State::empty(output.folder(), &basis)
+            } else {
+                State::open(output.folder(), &basis)
+            }
+        });
+        let with_state = Job {
+            session: self.session,
+            log: self.log,
+            config: self.config,
+            lake: self.lake,
+            dry_run: self.dry_run,
+            state: state.as_ref().map(|state| (state, inputs.as_slice())),
+        };
+        let found = with_state.compute(&lake, record)?;
         self.session.check_stop()?;
         let manifest = record.time("publish", || load::publish(lock, &found.tables, provenance))?;
         record.set_output(&manifest);
@@ -335,6 +386,7 @@ impl Job<'_> {
         })?;
         let memory = session.memory_limit_bytes() as usize;
         let store = ProfileStore::new(memory / 4, session.spill_folder());
+        let files = self.state.map(|(_, inputs)| file_digests(&scan, inputs));
         let measure = Measure {
             session,
             scan: &scan,
@@ -343,6 +395,16 @@ impl Job<'_> {
             store: &store,
             max_rejected_share: (!self.dry_run).then_some(config.max_rejected_share),
             rejected_components: rejected_components(&dimensions.rejected),
+            window: &config.window,
+            state: self
+                .state
+                .zip(files.as_deref())
+                .map(|((state, _), files)| Keeping {
+                    state,
+                    files,
+                    // A part of the lake would drop the rest.
+                    save: config.window == (i32::MIN..i32::MAX),
+                }),
         };
         let bar = log.progress_bar(
             scan.pieces().iter().map(|piece| piece.bytes).sum(),
@@ -356,6 +418,7 @@ impl Job<'_> {
         tracing::info!(
             rows = counts.read,
             spilled_bytes = measured.spilled_bytes + store.spilled_bytes(),
+            days_taken_over = measured.days_taken_over,
             "day profiles are made"
         );
         let mut rejected = dimensions.rejected;
@@ -426,6 +489,47 @@ fn rows_of(counts: &RowCounts) -> Rows {
     }
 }
 
+/// Digest of all that day profiles depend on besides the lake.
+fn basis(resolved: &Resolved<RawConfig>) -> String {
+    let mut config = resolved.json().clone();
+    if let Some(object) = config.as_object_mut() {
+        for key in [
+            "lake",
+            "output",
+            "rules",
+            "max_rejected_share",
+            "keep_day_profiles",
+        ] {
+            object.remove(key);
+        }
+    }
+    sha256_hex(format!("{VERSION} {config}").as_bytes())
+}
+
+/// A digest of each file of the scan: its path within the lake, and its fingerprint.
+fn file_digests(scan: &MeasurementScan, inputs: &[InputFile]) -> Vec<String> {
+    let by_path: std::collections::HashMap<&str, &InputFile> = inputs
+        .iter()
+        .filter(|input| input.table == MEASUREMENTS.name)
+        .map(|input| (&*input.file.relative, input))
+        .collect();
+    let digest = |file: &DataFile| {
+        let fingerprint = by_path.get(&*file.relative).map(|input| &input.fingerprint);
+        // A file that came after the list was made has no fingerprint, and is known to no run.
+        let text = fingerprint.map_or_else(
+            || format!("{} {:?}", file.relative, std::time::SystemTime::now()),
+            |found| {
+                format!(
+                    "{} {} {:?} {}",
+                    file.relative, found.bytes, found.modified_ns, found.sha256
+                )
+            },
+        );
+        sha256_hex(text.as_bytes())
+    };
+    scan.files().iter().map(digest).collect()
+}
+
 /// What the output depends on: unchanged, and there is nothing to do.
 fn provenance(resolved: &Resolved<RawConfig>, inputs: &[InputFile]) -> Provenance {
     let mut config = resolved.json().clone();
@@ -433,6 +537,7 @@ fn provenance(resolved: &Resolved<RawConfig>, inputs: &[InputFile]) -> Provenanc
         // Where the lake and the output lie does not change what is in them.
         object.remove("lake");
         object.remove("output");
+        object.remove("keep_day_profiles");
     }
     Provenance {
         job: NAME.to_owned(),

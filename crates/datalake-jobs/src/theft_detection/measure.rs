@@ -1,20 +1,26 @@
 //! Measurements to day profiles: each piece of the files is read, resolved to dense positions, and put into the
-//! grids of its days.
+//! grids of its days. What an earlier run made of the same pieces is taken over.
 
+mod saver;
+mod task;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use datalake_deps::lake::{MeasurementBatch, MeasurementScan, Piece};
+use datalake_deps::fingerprint::sha256_hex;
+use datalake_deps::lake::{MeasurementScan, Piece};
 use datalake_deps::session::Session;
 use datalake_transforms::accounting::RowCounts;
-use datalake_transforms::day_grid::{DayGrid, GridOutput};
+use datalake_transforms::day_grid::DayGrid;
+use datalake_transforms::error::TransformError;
 use datalake_transforms::findings::Findings;
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::register_periods::register_periods;
 use datalake_transforms::registry::{Component, Registry};
 use datalake_transforms::resolve::{
-    RegisterRow, ResolveConfig, ResolvedRows, Resolver, component_chunks, sort_register_rows,
+    RegisterRow, ResolveConfig, Resolver, component_chunks, sort_register_rows,
 };
 use rayon::prelude::*;
 
@@ -22,17 +28,20 @@ use super::error::JobError;
 use super::profile_store::ProfileStore;
 use super::rejected::RejectedRow;
 use super::row_store::RowStore;
+use super::state::{DayOutcome, PieceKey, PieceOutcome, State, Takeover};
 use super::sweeps::{self, Span, Sweep, sweeps};
 use super::windows::{Limits, PieceSpan, Plan, Window, plan};
+use saver::Saver;
+use task::Task;
 
 /// Table that all of this is about.
 const TABLE: &str = "measurements";
 
+/// Why rows of days that are not to be judged are out of scope.
+const OUTSIDE_WINDOW: &str = "outside_window";
+
 /// Rejected rows before a run asks itself whether it makes sense to go on.
 const REJECTED_BEFORE_CHECK: u64 = 1_000_000;
-
-/// Rows of a task between two hand-overs to the row store.
-const HANDOVER_ROWS: usize = 1 << 19;
 
 /// Rows of register components that one task turns into day profiles.
 const REGISTER_CHUNK_ROWS: usize = 1 << 11;
@@ -54,6 +63,21 @@ pub(super) struct Measure<'a> {
     pub max_rejected_share: Option<f64>,
     /// Rows of `measuring_component` that were kept aside.
     pub rejected_components: u64,
+    /// Days that are wanted: pieces without any of them are not read.
+    pub window: &'a Range<i32>,
+    /// What earlier runs left and this one leaves; `None` where nothing is taken over.
+    pub state: Option<Keeping<'a>>,
+}
+
+/// The state, and how the pieces are known in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keeping<'a> {
+    /// What is kept.
+    pub state: &'a State,
+    /// Digest of each file of the scan.
+    pub files: &'a [String],
+    /// Whether what this run makes is kept, too.
+    pub save: bool,
 }
 
 /// What came of the measurements, besides the profiles.
@@ -67,19 +91,11 @@ pub(super) struct Measured {
     pub rejected: Vec<RejectedRow>,
     /// Bytes of rows that did not fit into memory.
     pub spilled_bytes: u64,
+    /// Days whose profiles were taken over from earlier runs.
+    pub days_taken_over: usize,
     /// Rows of scalar registers, sorted as `register_periods` wants them. A period becomes a day profile for each
     /// of its days, hundreds for one row, so profiles of registers are made where they are read.
     pub(super) register_rows: Vec<RegisterRow>,
-}
-
-impl Measured {
-    fn merge(&mut self, other: Self) {
-        self.counts.merge(&other.counts);
-        self.findings.merge(other.findings);
-        self.rejected.extend(other.rejected);
-        self.spilled_bytes += other.spilled_bytes;
-        self.register_rows.extend(other.register_rows);
-    }
 }
 
 /// Fills the store with the day profiles of all measurements. `progress` is told the bytes that were read.
@@ -87,49 +103,91 @@ pub(super) fn day_profiles(
     measure: Measure<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Measured, JobError> {
-    let run = Run {
-        measure,
-        resolver: Resolver::new(measure.registry, measure.conditions.clone())?,
-        gathered: Mutex::default(),
-        read: AtomicU64::new(0),
-        rejected: AtomicU64::new(0),
-        progress,
+    let pieces = measure.scan.pieces();
+    let resolver = Resolver::new(measure.registry, measure.conditions.clone())?;
+    let keys = measure.state.map(|keeping| piece_keys(measure, keeping));
+    let takeover = match (&measure.state, &keys) {
+        (Some(keeping), Some(keys)) => {
+            let state = keeping.state;
+            state.take_over(keys, measure.window, measure.registry, &resolver)
+        }
+        _ => Takeover::default(),
     };
-    match run.plan()? {
-        Reading::Sweeps(sweeps, parts) => {
-            tracing::info!(
-                sweeps = sweeps.len(),
-                open_days = sweeps.iter().map(|sweep| sweep.open_days).max(),
-                component_ranges = parts.len(),
-                pieces = measure.scan.pieces().len(),
-                "reading the measurements day by day"
-            );
-            run.sweeps(&sweeps, &parts)?;
-        }
-        Reading::Tiles(days, tiles) => {
-            tracing::info!(
-                component_ranges = tiles.len(),
-                pieces = measure.scan.pieces().len(),
-                "reading the measurements by ranges of components"
-            );
-            run.tiles(&days, &tiles)?;
-        }
-        Reading::Shuffle => {
-            tracing::info!(
-                pieces = measure.scan.pieces().len(),
-                "the files are laid out neither by time nor by component: shuffling the measurements by day"
-            );
-            run.shuffle()?;
+    for (_, profiles) in takeover.profiles {
+        measure.store.add(profiles)?;
+    }
+    let taken: BTreeSet<i32> = takeover.days.keys().copied().collect();
+    let mut outcomes = takeover.pieces;
+    outcomes.resize(pieces.len(), None);
+    let footer_days = footer_days(measure);
+    for (outcome, days) in outcomes.iter_mut().zip(&footer_days) {
+        if days.is_some_and(|(first, last)| last < measure.window.start || first >= measure.window.end) {
+            *outcome = Some(PieceOutcome::default());
         }
     }
-    let gathered = run
-        .gathered
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut measured = gathered;
-    account_registers(measure, &mut measured)?;
-    measured.counts.check()?;
-    Ok(measured)
+    let to_read: Vec<usize> = (0..pieces.len())
+        .filter(|&piece| outcomes[piece].is_none())
+        .collect();
+    let saver = measure.state.filter(|keeping| keeping.save).and_then(|keeping| {
+        let ready = keeping.state.prepare();
+        Saver::new(keeping.state, measure.registry, ready)
+    });
+    let run = Run {
+        measure,
+        resolver,
+        footer_days,
+        to_read,
+        taken,
+        outcomes: Mutex::new(outcomes),
+        days: Mutex::new(takeover.days),
+        saver,
+        read: AtomicU64::new(0),
+        rejected: AtomicU64::new(0),
+        spilled: AtomicU64::new(0),
+        progress,
+    };
+    if !run.to_read.is_empty() {
+        run.read_pieces()?;
+    }
+    run.end(keys.as_deref())
+}
+
+/// How each piece is known to the state.
+fn piece_keys(measure: Measure<'_>, keeping: Keeping<'_>) -> Vec<PieceKey> {
+    let days = footer_days(measure);
+    let known = keeping.state.days_of();
+    let pieces = measure.scan.pieces().iter().zip(days);
+    pieces
+        .map(|(piece, days)| {
+            let row_group = piece
+                .row_group
+                .map_or_else(String::new, |group| group.to_string());
+            let key = sha256_hex(format!("{}:{row_group}", keeping.files[piece.file]).as_bytes());
+            let days = days.or_else(|| known.get(key.as_str()).copied());
+            PieceKey { key, days }
+        })
+        .collect()
+}
+
+/// First and last day of the interval starts that each piece may hold; `None` where its footer does not tell.
+fn footer_days(measure: Measure<'_>) -> Vec<Option<(i32, i32)>> {
+    let components = &measure.registry.components;
+    let longest = components
+        .iter()
+        .filter(|component| component.is_energy())
+        .filter_map(Component::interval_seconds)
+        .max();
+    // `measured_at` is the end of an interval: the first one may have started a whole interval before.
+    let longest = longest.map_or(DAY_SECONDS, i64::from);
+    let day = |seconds: i64| i32::try_from(seconds.div_euclid(DAY_SECONDS)).ok();
+    let span = |piece: &Piece| {
+        let (first, last) = piece.range?;
+        Some((
+            day(first.saturating_sub(longest))?,
+            day(last.saturating_sub(1).max(first - longest))?,
+        ))
+    };
+    measure.scan.pieces().iter().map(span).collect()
 }
 
 /// How the measurements are read.
@@ -161,25 +219,105 @@ fn component_ranges(components: u32, parts: usize) -> Vec<Range<u32>> {
 struct Run<'a> {
     measure: Measure<'a>,
     resolver: Resolver<'a>,
-    gathered: Mutex<Measured>,
+    footer_days: Vec<Option<(i32, i32)>>,
+    /// Pieces whose outcome was not taken over.
+    to_read: Vec<usize>,
+    /// Days whose profiles were taken over: rows of theirs that are read again are left alone.
+    taken: BTreeSet<i32>,
+    /// By piece.
+    outcomes: Mutex<Vec<Option<PieceOutcome>>>,
+    days: Mutex<BTreeMap<i32, DayOutcome>>,
+    saver: Option<Saver<'a>>,
     read: AtomicU64,
     rejected: AtomicU64,
+    spilled: AtomicU64,
     progress: &'a (dyn Fn(u64) + Sync),
 }
 
 impl Run<'_> {
+    fn read_pieces(&self) -> Result<(), JobError> {
+        let pieces = self.to_read.len();
+        match self.plan()? {
+            Reading::Sweeps(sweeps, parts) => {
+                tracing::info!(
+                    sweeps = sweeps.len(),
+                    open_days = sweeps.iter().map(|sweep| sweep.open_days).max(),
+                    component_ranges = parts.len(),
+                    pieces,
+                    "reading the measurements day by day"
+                );
+                self.sweeps(&sweeps, &parts)
+            }
+            Reading::Tiles(days, tiles) => {
+                tracing::info!(
+                    component_ranges = tiles.len(),
+                    pieces,
+                    "reading the measurements by ranges of components"
+                );
+                self.tiles(&days, &tiles)
+            }
+            Reading::Shuffle => {
+                tracing::info!(
+                    pieces,
+                    "the files are laid out neither by time nor by component: shuffling the measurements by day"
+                );
+                self.shuffle()
+            }
+        }
+    }
+
+    /// Adds everything up, in the order of pieces and days, and keeps it for the next run.
+    fn end(self, keys: Option<&[PieceKey]>) -> Result<Measured, JobError> {
+        let outcomes: Option<Vec<PieceOutcome>> = unlocked(self.outcomes).into_iter().collect();
+        let outcomes = outcomes.ok_or_else(|| {
+            TransformError::Bug("a piece of the measurements was read by nobody".to_owned())
+        })?;
+        let days = unlocked(self.days);
+        if let (Some(saver), Some(keys)) = (self.saver, keys) {
+            saver.end(keys, &outcomes, &days, &self.taken);
+        }
+        let mut measured = Measured {
+            spilled_bytes: self.spilled.into_inner(),
+            days_taken_over: self.taken.len(),
+            ..Measured::default()
+        };
+        for day in days.into_values() {
+            measured.counts.merge(&day.counts);
+            measured.findings.merge(day.findings);
+        }
+        for mut piece in outcomes {
+            let all = piece.register_rows.len();
+            let window = self.measure.window;
+            piece.register_rows.retain(|row| {
+                let day = (row.measured_at - 1).div_euclid(DAY_SECONDS);
+                (i64::from(window.start)..i64::from(window.end)).contains(&day)
+            });
+            let outside = (all - piece.register_rows.len()) as u64;
+            piece.counts.add_out_of_scope(OUTSIDE_WINDOW, outside);
+            measured.counts.merge(&piece.counts);
+            measured.findings.merge(piece.findings);
+            measured.rejected.extend(piece.rejected);
+            measured.register_rows.extend(piece.register_rows);
+        }
+        account_registers(self.measure, &mut measured)?;
+        measured.counts.check()?;
+        Ok(measured)
+    }
+
     /// Chooses how to read, by what the footers say each piece holds.
     fn plan(&self) -> Result<Reading, JobError> {
         let registry = self.measure.registry;
         let components = registry.components.len() as u32;
         let threads = self.measure.session.threads();
-        let pieces = self.measure.scan.pieces();
-        let Some(days) = self.days_of_pieces() else {
+        let all = self.measure.scan.pieces();
+        let pieces: Vec<&Piece> = self.to_read.iter().map(|&piece| &all[piece]).collect();
+        let days: Option<Vec<(i32, i32)>> = self.to_read.iter().map(|&piece| self.days_of(piece)).collect();
+        let Some(days) = days else {
             return Ok(Reading::Shuffle);
         };
         let spans: Vec<Span> = days
             .iter()
-            .zip(pieces)
+            .zip(&pieces)
             .map(|(&days, piece)| Span {
                 days,
                 cost: piece.bytes,
@@ -222,7 +360,7 @@ impl Run<'_> {
             let most = (budget / component_bytes.max(1)).min(components as usize / (2 * threads).max(1) + 1);
             let spans: Vec<PieceSpan> = by_id
                 .iter()
-                .zip(pieces)
+                .zip(&pieces)
                 .map(|(&(from, to), piece)| PieceSpan {
                     days: Some((from as i32, to as i32)),
                     cost: piece.bytes,
@@ -242,6 +380,11 @@ impl Run<'_> {
         Ok(swept.map_or(Reading::Shuffle, |swept| Reading::Sweeps(swept, parts)))
     }
 
+    /// First and last day that a piece may hold, as its footer says.
+    fn days_of(&self, piece: usize) -> Option<(i32, i32)> {
+        self.footer_days[piece]
+    }
+
     /// Bytes of one task's grids.
     fn grid_budget(&self) -> usize {
         let session = self.measure.session;
@@ -252,27 +395,6 @@ impl Run<'_> {
     fn day_bytes(&self) -> Result<usize, JobError> {
         let components = self.measure.registry.components.len() as u32;
         Ok(DayGrid::bytes_needed(self.measure.registry, 1, 0..components)?.max(1))
-    }
-
-    /// First and last day of the interval starts that each piece may hold; `None` where some footer does not tell.
-    fn days_of_pieces(&self) -> Option<Vec<(i32, i32)>> {
-        let components = &self.measure.registry.components;
-        let longest = components
-            .iter()
-            .filter(|component| component.is_energy())
-            .filter_map(Component::interval_seconds)
-            .max();
-        // `measured_at` is the end of an interval: the first one may have started a whole interval before.
-        let longest = longest.map_or(DAY_SECONDS, i64::from);
-        let day = |seconds: i64| i32::try_from(seconds.div_euclid(DAY_SECONDS)).ok();
-        let span = |piece: &Piece| {
-            let (first, last) = piece.range?;
-            Some((
-                day(first.saturating_sub(longest))?,
-                day(last.saturating_sub(1).max(first - longest))?,
-            ))
-        };
-        self.measure.scan.pieces().iter().map(span).collect()
     }
 
     /// First and last component that a piece may hold, by the bounds of its ids; `None` where they do not tell.
@@ -297,7 +419,9 @@ impl Run<'_> {
 
     fn sweeps(&self, sweeps: &[Sweep], parts: &[Range<u32>]) -> Result<(), JobError> {
         let pieces = self.measure.scan.pieces();
-        let by_id: Vec<Option<(u32, u32)>> = pieces.iter().map(|piece| self.components_of(piece)).collect();
+        let of_piece = |piece: &usize| self.components_of(&pieces[*piece]);
+        // By position among the pieces to read, as in the steps.
+        let by_id: Vec<Option<(u32, u32)>> = self.to_read.iter().map(of_piece).collect();
         let tasks: Vec<(&Sweep, usize)> = sweeps
             .iter()
             .flat_map(|sweep| (0..parts.len()).map(move |part| (sweep, part)))
@@ -312,11 +436,10 @@ impl Run<'_> {
                     let span = by_id[step.piece].filter(|_| parts.len() > 1);
                     let home = span.map_or(part == 0, |(from, _)| parts[part].contains(&from));
                     if span.is_none_or(|span| meets(span, &parts[part])) {
-                        task.fill(step.piece, step.home && home)?;
+                        task.fill(self.to_read[step.piece], step.home && home)?;
                     }
                     task.advance(step.complete_before)?;
                 }
-                task.hand_over();
                 Ok(())
             },
         )
@@ -331,9 +454,9 @@ impl Run<'_> {
                 |task, tile| -> Result<(), JobError> {
                     task.reset(days.clone(), tile.days.start as u32..tile.days.end as u32)?;
                     for &(piece, home) in &tile.pieces {
-                        task.fill(piece, home)?;
+                        task.fill(self.to_read[piece], home)?;
                     }
-                    task.finish()
+                    task.finish(false)
                 },
             )
     }
@@ -343,8 +466,7 @@ impl Run<'_> {
         let components = self.measure.registry.components.len() as u32;
         let parts = component_ranges(components, day_bytes.div_ceil(budget));
         let rows = RowStore::new(budget, self.measure.session.spill_folder());
-        let pieces: Vec<usize> = (0..self.measure.scan.pieces().len()).collect();
-        pieces
+        self.to_read
             .par_iter()
             .try_for_each_init(|| Task::new(self), |task, &piece| task.set_aside(piece, &rows))?;
         // A day alone makes a small grid for daily values: take days together up to what the caches hold.
@@ -368,20 +490,13 @@ impl Run<'_> {
                     for rows in &chunks {
                         task.insert(rows)?;
                     }
-                    task.finish()?;
+                    task.finish(true)?;
                 }
                 Ok(())
             },
         )?;
-        self.lock().spilled_bytes += rows.spilled_bytes();
+        self.spilled.fetch_add(rows.spilled_bytes(), Ordering::Relaxed);
         Ok(())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Measured> {
-        // A poisoned lock means that a task panicked; the run fails with that panic anyway.
-        self.gathered
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Whether so many rows were kept aside that the next ones are only counted.
@@ -420,158 +535,6 @@ impl Run<'_> {
     }
 }
 
-/// A thread's own grid and buffers.
-struct Task<'r, 'a> {
-    run: &'r Run<'a>,
-    resolver: Resolver<'a>,
-    rows: ResolvedRows,
-    grid: Option<(Range<u32>, DayGrid<'a>)>,
-    gathered: Measured,
-}
-
-impl<'r, 'a> Task<'r, 'a> {
-    fn new(run: &'r Run<'a>) -> Self {
-        Self {
-            run,
-            resolver: run.resolver.fork(),
-            rows: ResolvedRows::default(),
-            grid: None,
-            gathered: Measured::default(),
-        }
-    }
-
-    /// An empty grid for these days and components.
-    fn reset(&mut self, days: Range<i32>, components: Range<u32>) -> Result<(), JobError> {
-        match &mut self.grid {
-            Some((held, grid)) if *held == components => grid.restart(days)?,
-            _ => {
-                let measure = &self.run.measure;
-                let grid = DayGrid::new(measure.registry, measure.conditions, days, components.clone())?;
-                self.grid = Some((components, grid));
-            }
-        }
-        Ok(())
-    }
-
-    fn insert(&mut self, rows: &[datalake_transforms::resolve::ResolvedRow]) -> Result<(), JobError> {
-        if let Some((_, grid)) = &mut self.grid {
-            grid.insert(rows)?;
-        }
-        Ok(())
-    }
-
-    /// Reads a piece into the grid; `account` for its rows where this is the one place to do so.
-    fn fill(&mut self, piece: usize, account: bool) -> Result<(), JobError> {
-        let run = self.run;
-        let piece = &run.measure.scan.pieces()[piece];
-        run.measure.session.check_stop()?;
-        run.measure.scan.read(piece, |batch| -> Result<(), JobError> {
-            self.rows.clear();
-            if let Some((_, grid)) = &mut self.grid {
-                self.resolver.resolve_into(&batch.batch, &mut self.rows, grid)?;
-                grid.check()?;
-            }
-            if account {
-                self.account(piece, batch)
-            } else {
-                Ok(())
-            }
-        })?;
-        let findings = self.resolver.take_findings();
-        if account {
-            self.gathered.findings.merge(findings);
-            (run.progress)(piece.bytes);
-        }
-        Ok(())
-    }
-
-    /// Reads a piece into the row store.
-    fn set_aside(&mut self, piece: usize, store: &RowStore) -> Result<(), JobError> {
-        let run = self.run;
-        let piece = &run.measure.scan.pieces()[piece];
-        run.measure.session.check_stop()?;
-        self.rows.clear();
-        run.measure.scan.read(piece, |batch| -> Result<(), JobError> {
-            self.rows.batches = 0;
-            self.resolver.resolve(&batch.batch, &mut self.rows)?;
-            self.account(piece, batch)?;
-            if self.rows.rows.len() >= HANDOVER_ROWS {
-                store.add(self.rows.partition_by_day())?;
-                self.rows.rows.clear();
-            }
-            Ok(())
-        })?;
-        if !self.rows.rows.is_empty() {
-            store.add(self.rows.partition_by_day())?;
-            self.rows.rows.clear();
-        }
-        self.gathered.findings.merge(self.resolver.take_findings());
-        run.lock().merge(std::mem::take(&mut self.gathered));
-        (run.progress)(piece.bytes);
-        Ok(())
-    }
-
-    /// Takes over what the reader and the resolver kept aside of the batch just resolved.
-    fn account(&mut self, piece: &Piece, batch: MeasurementBatch) -> Result<(), JobError> {
-        let source_file = &self.run.measure.scan.files()[piece.file].relative;
-        let gathered = &mut self.gathered;
-        let mut counts = std::mem::take(&mut self.rows.counts);
-        let kept_aside = (batch.rejected.len() + self.rows.rejections.len()) as u64;
-        counts.read += batch.rejected.len() as u64;
-        let keep = !self.run.has_examples_enough();
-        for row in batch.rejected {
-            counts.add_rejected(row.reason.code(), 1);
-            if keep {
-                gathered.rejected.push(row.into());
-            }
-        }
-        for rejection in self.rows.rejections.drain(..) {
-            let row_number = batch.rows.get(rejection.row);
-            let row = RejectedRow::refused(TABLE, source_file, row_number, rejection);
-            if keep {
-                gathered.rejected.push(row);
-            }
-        }
-        gathered.register_rows.append(&mut self.rows.register_rows);
-        gathered.counts.merge(&counts);
-        self.run.check_rejected(counts.read, kept_aside)
-    }
-
-    /// Hands the profiles of the days before `day`, which are complete, to the store.
-    fn advance(&mut self, day: i32) -> Result<(), JobError> {
-        match &mut self.grid {
-            Some((_, grid)) if day > grid.days().start => {
-                let output = grid.advance(day)?;
-                self.keep(output)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Hands all of the grid's profiles to the store and what was gathered to the run.
-    fn finish(&mut self) -> Result<(), JobError> {
-        if let Some((_, grid)) = &mut self.grid {
-            let output = grid.finish()?;
-            self.keep(output)?;
-        }
-        self.hand_over();
-        Ok(())
-    }
-
-    fn keep(&mut self, output: GridOutput) -> Result<(), JobError> {
-        self.gathered.counts.merge(&output.counts);
-        self.gathered.findings.merge(output.findings);
-        for (_, batch) in output.batches {
-            self.run.measure.store.add(batch)?;
-        }
-        Ok(())
-    }
-
-    fn hand_over(&mut self) {
-        self.run.lock().merge(std::mem::take(&mut self.gathered));
-    }
-}
-
 /// Whether components from the first to the last, both included, meet a range.
 fn meets((from, to): (u32, u32), range: &Range<u32>) -> bool {
     from < range.end && to >= range.start
@@ -593,6 +556,16 @@ fn account_registers(measure: Measure<'_>, measured: &mut Measured) -> Result<()
         measured.findings.merge(findings);
     }
     Ok(())
+}
+
+/// What a lock guards, once nobody else has it. A poisoned lock means that a task panicked; the run fails with that
+/// panic anyway.
+fn unlocked<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

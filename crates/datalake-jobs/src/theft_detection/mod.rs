@@ -15,6 +15,7 @@ mod measure;
 mod profile_store;
 mod rejected;
 mod row_store;
+mod state;
 mod summary;
 mod sweeps;
 mod transform;

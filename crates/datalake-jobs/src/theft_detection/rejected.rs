@@ -109,7 +109,7 @@ pub(super) fn to_batch(rows: &[RejectedRow]) -> Result<RecordBatch, ArrowError> 
     )
 }
 
-fn schema() -> SchemaRef {
+pub(super) fn schema() -> SchemaRef {
     let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
     Arc::new(Schema::new(vec![
         text("table", false),

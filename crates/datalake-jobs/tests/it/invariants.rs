@@ -99,11 +99,7 @@ fn plans_and_memory_do_not_change_a_byte() {
         );
     }
     let outcome = by_day.run(&[]).ok();
-    assert!(
-        outcome.stderr.contains("day by day"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("day by day"), "{}", outcome.stderr);
     assert_same(&expected, &published(&by_day.output()));
     assert_same(&expected, &tables_of(&by_day, &spilling));
 }

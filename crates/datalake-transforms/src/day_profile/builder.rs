@@ -320,7 +320,7 @@ fn nulls(known: impl ExactSizeIterator<Item = bool>) -> Option<NullBuffer> {
 
 /// The `hourly_kwh` column of rows whose hours lie one after another; [`UNKNOWN_HOUR`] becomes null, and stays
 /// as the value below the null, which is what [`crate::series::DaySeries`] shows.
-pub(crate) fn hours_array(mut hours: Vec<i64>, known: &[bool]) -> Result<ArrayRef, TransformError> {
+pub fn hours_array(mut hours: Vec<i64>, known: &[bool]) -> Result<ArrayRef, TransformError> {
     let DataType::FixedSizeList(item, size) = SCHEMA.field(column::HOURLY_KWH).data_type().clone() else {
         return Err(TransformError::Bug(
             "hourly_kwh is not a list of fixed size".to_owned(),

@@ -102,6 +102,17 @@ impl<'r> Index<'r> {
         })
     }
 
+    /// What becomes of the rows of an id, as one number: its class, and for registers what multipliers are expected.
+    pub(super) fn standing(&self, id: &str) -> u64 {
+        let entry = self.entry(Some(id));
+        let multiplier = if entry.class == class::SCALAR {
+            expected_multiplier_facts(&self.registry.components[entry.component as usize])
+        } else {
+            0
+        };
+        multiplier.rotate_left(8) ^ u64::from(entry.class)
+    }
+
     /// What becomes of the rows of an id, which may be padded with blanks.
     pub(super) fn entry(&self, id: Option<&str>) -> Entry {
         match id.map(str::trim) {
@@ -114,6 +125,25 @@ impl<'r> Index<'r> {
                 class: class::UNKNOWN,
             }),
         }
+    }
+}
+
+/// What rows' combined multipliers are compared with, as one number.
+pub(crate) fn expected_multiplier_facts(component: &Component) -> u64 {
+    match expected(component) {
+        Expected::Nothing => 0,
+        Expected::Always(multiplier) => multiplier as u64 ^ 1,
+        // Where it depends on the period, the periods count, too.
+        Expected::ByPeriod => component.periods.iter().fold(2, |facts: u64, period| {
+            let parts = [
+                period.start,
+                period.end,
+                component.expected_multiplier_micro(period),
+            ];
+            parts.iter().fold(facts, |facts, part| {
+                facts.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ *part as u64
+            })
+        }),
     }
 }
 
