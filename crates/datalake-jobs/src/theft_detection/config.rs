@@ -14,6 +14,8 @@ use datalake_transforms::rules::RuleConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::compact::CompactConfig;
+
 /// Config of `theft-detection`. Every key has a default but `lake` and `output`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -55,6 +57,8 @@ pub struct RawConfig {
     pub max_rejected_share: f64,
     /// Thresholds of the rules, suppressors, loss and score.
     pub rules: RuleConfig,
+    /// What the job `compact` does with the lake's measurements; `theft-detection` does not look at it.
+    pub compact: CompactConfig,
 }
 
 impl Default for RawConfig {
@@ -78,6 +82,7 @@ impl Default for RawConfig {
             tables: lake.tables,
             max_rejected_share: 0.01,
             rules: RuleConfig::default(),
+            compact: CompactConfig::default(),
         }
     }
 }
