@@ -1,5 +1,6 @@
 //! The jobs of the meter data lake. Each is one module (extract, transform, load) and one small binary.
 
+pub mod compact;
 pub mod evaluate;
 pub mod inject;
 pub mod synthetic;

@@ -16,6 +16,7 @@
 pub mod accounting;
 pub mod change_point;
 pub mod clock;
+pub mod compact;
 pub mod component_type;
 pub mod conditions;
 pub mod day_grid;

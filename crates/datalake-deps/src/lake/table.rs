@@ -13,6 +13,7 @@ use super::csv_file::CsvFile;
 use super::discover::{DataFile, discover, folder_around};
 use super::error::LakeError;
 use super::json_file::JsonFile;
+use super::measurement_file::MeasurementFiles;
 use super::measurements::{MeasurementScan, ScanOptions};
 use super::model::{self, TableSpec};
 use super::parquet_file::ParquetFile;
@@ -168,6 +169,18 @@ impl Lake {
         let wanted = |name: &str| options.columns.contains(&name);
         let plan = self.plan(spec, wanted, true, options.batch_rows)?;
         MeasurementScan::plan(plan, self.files(spec)?)
+    }
+
+    /// How measurements are written for the config of this lake to read them back.
+    pub fn measurement_files(&self) -> Result<MeasurementFiles, LakeError> {
+        let plan = self.plan(&model::MEASUREMENTS, |_| true, true, BATCH_ROWS)?;
+        MeasurementFiles::new(&plan)
+    }
+
+    /// Where a table is looked for, where the config says so.
+    #[must_use]
+    pub fn configured_path(&self, spec: &TableSpec) -> Option<&str> {
+        self.config.tables.get(spec.name)?.path.as_deref()
     }
 
     fn plan(

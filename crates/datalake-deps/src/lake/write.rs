@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
 use super::error::LakeError;
@@ -18,18 +19,23 @@ const CREATED_BY: &str = "datalake";
 /// Rows that go to the encoder at a time; pages end where these do, so it is fixed.
 const CHUNK_ROWS: usize = 8_192;
 const ZSTD_LEVEL: i32 = 3;
+/// Largest dictionary of ids: those of a row group whose rows all have another one.
+const ID_DICTIONARY_BYTES: usize = 64 << 20;
 
 /// How tables are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteOptions {
     /// Rows of a row group.
     pub row_group_rows: usize,
+    /// A column of ids: it stays a dictionary where others would not, so that a reader looks each id up once.
+    pub id_column: Option<String>,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
         Self {
             row_group_rows: 1 << 20,
+            id_column: None,
         }
     }
 }
@@ -61,11 +67,15 @@ impl TableWriter {
     pub fn create(path: &Path, schema: &SchemaRef, options: &WriteOptions) -> Result<Self, LakeError> {
         let file = fs_err::File::create(path).map_err(LakeError::Create)?;
         let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| LakeError::write(path, error))?;
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_created_by(CREATED_BY.to_owned())
             .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
-            .build();
+            .set_max_row_group_row_count(Some(options.row_group_rows.max(1)));
+        if let Some(column) = &options.id_column {
+            let column = ColumnPath::new(vec![column.clone()]);
+            properties = properties.set_column_dictionary_page_size_limit(column, ID_DICTIONARY_BYTES);
+        }
+        let properties = properties.build();
         let sink = HashingWriter {
             file: BufWriter::with_capacity(1 << 20, file),
             hash: Sha256::new(),
@@ -79,6 +89,12 @@ impl TableWriter {
             encoder,
             rows: 0,
         })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Adds rows; their schema must be the table's.

@@ -58,6 +58,12 @@ impl Output {
         Some(self.versions().join(self.link_target(CURRENT)?))
     }
 
+    /// The job whose tables are published, as their manifest says; the tables themselves are not looked at.
+    #[must_use]
+    pub fn published_job(&self) -> Option<String> {
+        Some(Manifest::read_unchecked(&self.current()?)?.provenance.job)
+    }
+
     /// The manifest of what is published, after checking the size and SHA-256 of every file and that every
     /// table's link is in place. None where nothing is published, or where it is damaged: the log says what.
     #[must_use]

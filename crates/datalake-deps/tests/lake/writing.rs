@@ -34,6 +34,7 @@ fn what_is_written_is_reported_and_read_back() {
     let path = lake.path().join("scores.parquet");
     let options = WriteOptions {
         row_group_rows: 20_000,
+        ..WriteOptions::default()
     };
     let written = write_table(
         &path,
@@ -119,7 +120,10 @@ proptest! {
     fn bytes_do_not_depend_on_how_rows_come_in_batches(sizes in proptest::collection::vec(0_i64..12_000, 1..8)) {
         let lake = TestLake::new("{}");
         let rows: i64 = sizes.iter().sum();
-        let options = WriteOptions { row_group_rows: 10_000 };
+        let options = WriteOptions {
+            row_group_rows: 10_000,
+            ..WriteOptions::default()
+        };
         let whole = write_table(&lake.path().join("a.parquet"), &schema(), &[batch(0..rows)], &options).unwrap();
         let mut writer = TableWriter::create(&lake.path().join("b.parquet"), &schema(), &options).unwrap();
         let mut first = 0;

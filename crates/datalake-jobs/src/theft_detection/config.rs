@@ -16,6 +16,8 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::compact::CompactConfig;
+
 /// Config of `theft-detection`. Every key has a default but `lake` and `output`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -63,6 +65,8 @@ pub struct RawConfig {
     pub keep_day_profiles: bool,
     /// Thresholds of the rules, suppressors, loss and score.
     pub rules: RuleConfig,
+    /// What the job `compact` does with the lake's measurements; `theft-detection` does not look at it.
+    pub compact: CompactConfig,
 }
 
 impl Default for RawConfig {
@@ -89,6 +93,7 @@ impl Default for RawConfig {
             last_day: None,
             keep_day_profiles: true,
             rules: RuleConfig::default(),
+            compact: CompactConfig::default(),
         }
     }
 }

@@ -538,6 +538,7 @@ fn provenance(resolved: &Resolved<RawConfig>, inputs: &[InputFile]) -> Provenanc
         object.remove("lake");
         object.remove("output");
         object.remove("keep_day_profiles");
+        object.remove("compact");
     }
     Provenance {
         job: NAME.to_owned(),

@@ -37,6 +37,9 @@ use task::Task;
 /// Table that all of this is about.
 const TABLE: &str = "measurements";
 
+/// No interval that is believed starts after this day, 2201-01-01.
+const LAST_DAY: i64 = 84_371;
+
 /// Why rows of days that are not to be judged are out of scope.
 const OUTSIDE_WINDOW: &str = "outside_window";
 
@@ -179,13 +182,12 @@ fn footer_days(measure: Measure<'_>) -> Vec<Option<(i32, i32)>> {
         .max();
     // `measured_at` is the end of an interval: the first one may have started a whole interval before.
     let longest = longest.map_or(DAY_SECONDS, i64::from);
-    let day = |seconds: i64| i32::try_from(seconds.div_euclid(DAY_SECONDS)).ok();
+    // Rows beyond the calendar's bounds are rejected, whatever day they claim.
+    let day = |seconds: i64| seconds.div_euclid(DAY_SECONDS).clamp(0, LAST_DAY) as i32;
     let span = |piece: &Piece| {
         let (first, last) = piece.range?;
-        Some((
-            day(first.saturating_sub(longest))?,
-            day(last.saturating_sub(1).max(first - longest))?,
-        ))
+        let first = first.saturating_sub(longest);
+        Some((day(first), day(last.saturating_sub(1).max(first))))
     };
     measure.scan.pieces().iter().map(span).collect()
 }

@@ -13,13 +13,13 @@ mod job;
 mod load;
 mod measure;
 mod profile_store;
-mod rejected;
+pub(crate) mod rejected;
 mod row_store;
 mod state;
 mod summary;
 mod sweeps;
 mod transform;
-mod windows;
+pub(crate) mod windows;
 
 pub use args::{Args, Command};
 pub use config::RawConfig;

@@ -12,7 +12,7 @@ use datalake_transforms::resolve::reason;
 
 /// A row that was kept aside. Ordered as the table is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RejectedRow {
+pub(crate) struct RejectedRow {
     /// Table of the lake.
     pub table: &'static str,
     /// File, relative to the lake.
@@ -43,7 +43,7 @@ impl From<lake::RejectedRow> for RejectedRow {
 impl RejectedRow {
     /// A row that a transformation refused.
     #[must_use]
-    pub(super) fn refused(
+    pub(crate) fn refused(
         table: &'static str,
         source_file: &Arc<str>,
         row_number: u64,
@@ -72,7 +72,7 @@ impl RejectedRow {
 
 /// One finding for each reason in each table; a reason that `known` has already is left to it.
 #[must_use]
-pub(super) fn findings(rows: &[RejectedRow], known: &Findings) -> Findings {
+pub(crate) fn findings(rows: &[RejectedRow], known: &Findings) -> Findings {
     let mut findings = Findings::default();
     for row in rows {
         if known.iter().any(|f| f.table == row.table && f.code == row.reason) {
@@ -93,7 +93,7 @@ pub(super) fn findings(rows: &[RejectedRow], known: &Findings) -> Findings {
 }
 
 /// The table; `rows` in their order.
-pub(super) fn to_batch(rows: &[RejectedRow]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn to_batch(rows: &[RejectedRow]) -> Result<RecordBatch, ArrowError> {
     let text =
         |get: fn(&RejectedRow) -> Option<&str>| Arc::new(rows.iter().map(get).collect::<StringArray>());
     RecordBatch::try_new(

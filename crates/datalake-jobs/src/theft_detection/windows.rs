@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// What is known of a piece before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PieceSpan {
+pub(crate) struct PieceSpan {
     /// First and last day (of interval starts) that the piece may hold; `None` where nothing is known.
     pub days: Option<(i32, i32)>,
     /// What it costs to read: compressed bytes, or rows, as long as all pieces use the same measure.
@@ -18,7 +18,7 @@ pub(super) struct PieceSpan {
 
 /// A range of days, the pieces to read for it, and whether rows of a piece are counted here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// Days, end excluded.
     pub days: Range<i32>,
     /// Pieces to read; `true` marks the one window that accounts for the piece's rejected rows.
@@ -27,7 +27,7 @@ pub(super) struct Window {
 
 /// How the measurements are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Plan {
+pub(crate) enum Plan {
     /// Straight into the grids of these windows, each independent of the others.
     Windows(Vec<Window>),
     /// Every piece once, rows set aside by chunks of days, then chunk by chunk.
@@ -36,7 +36,7 @@ pub(super) enum Plan {
 
 /// Bounds of a plan.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Days whose grid fits into one task's share of the memory; at least 1.
     pub max_days: u32,
     /// Tasks that run at once.
@@ -47,38 +47,42 @@ pub(super) struct Limits {
 
 /// Plans the reading of `spans`.
 ///
-/// The plan is a function of its arguments alone. Windows tile the days from the first to the last that any
-/// piece may hold, without gaps or overlaps.
+/// The plan is a function of its arguments alone. Windows tile the days that any piece may hold, without overlaps,
+/// and without gaps but those of a year and more in which no piece holds a day.
 #[must_use]
-pub(super) fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
+pub(crate) fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
     if spans.is_empty() {
         return Plan::Windows(Vec::new());
     }
     let Some(known) = spans.iter().map(|s| s.days).collect::<Option<Vec<_>>>() else {
         return Plan::Shuffle;
     };
-    let first = known.iter().map(|d| d.0).min().unwrap_or(0);
-    let end = known.iter().map(|d| d.1).max().unwrap_or(0).saturating_add(1);
-    let days = (i64::from(end) - i64::from(first)) as u64;
-    if days > MAX_POSITIONS {
+    let stretches = stretches(spans, &known);
+    let days: u64 = stretches.iter().map(|stretch| u64::from(stretch.days())).sum();
+    // A lake whose files claim more days than a meter lives has a wrong clock somewhere: dense planning per
+    // day would be wasteful, and the shuffle copes with any days.
+    if days > MAX_DAYS {
         return Plan::Shuffle;
     }
     let total: u64 = spans.iter().map(|s| s.cost.max(1)).sum();
-    let crossing = crossing_costs(spans, &known, first, days as usize);
     // Small windows keep the grid in the caches and the tasks balanced; large ones straddle less.
     let mut length = 1_u32;
     loop {
         let length_now = length.min(limits.max_days);
-        let cuts = cut(&crossing, first, end, length_now);
-        let extra: u64 = cuts.iter().map(|&day| crossing[(day - first) as usize]).sum();
+        let cuts: Vec<Vec<i32>> = stretches.iter().map(|stretch| stretch.cut(length_now)).collect();
+        let extra: u64 = stretches
+            .iter()
+            .zip(&cuts)
+            .flat_map(|(stretch, cuts)| cuts.iter().map(|&day| stretch.crossing_at(day)))
+            .sum();
         let amplification = (total + extra) as f64 / total as f64;
-        let windows = cuts.len() + 1;
+        let windows = cuts.iter().map(|cuts| cuts.len() + 1).sum::<usize>();
         if amplification <= limits.max_amplification {
             // One window on many threads leaves all but one idle: shuffling parallelizes over pieces.
             if windows < limits.threads && spans.len() >= limits.threads && total > SMALL {
                 return Plan::Shuffle;
             }
-            return Plan::Windows(assign(&known, first, end, &cuts));
+            return Plan::Windows(assign(&known, &stretches, &cuts));
         }
         if length_now == limits.max_days || u64::from(length_now) >= days {
             return Plan::Shuffle;
@@ -87,18 +91,85 @@ pub(super) fn plan(spans: &[PieceSpan], limits: Limits) -> Plan {
     }
 }
 
-/// Days or components that a plan may span: it weighs every place for a cut. A lake whose files claim more days has a
-/// wrong clock somewhere.
-const MAX_POSITIONS: u64 = 1 << 22;
+/// Days or components that are planned one by one, at most: each is weighed as a place for a cut.
+const MAX_DAYS: u64 = 1 << 22;
+
+/// A file of a wrong clock lies years from all others: so many days without data end a stretch.
+const GAP_DAYS: i32 = 366;
+
+/// Days without a long gap, and what a cut before each of them costs.
+#[derive(Debug)]
+struct Stretch {
+    first: i32,
+    end: i32,
+    crossing: Vec<u64>,
+}
+
+impl Stretch {
+    fn days(&self) -> u32 {
+        self.end.wrapping_sub(self.first) as u32
+    }
+
+    fn crossing_at(&self, day: i32) -> u64 {
+        self.crossing[(day - self.first) as usize]
+    }
+
+    fn cut(&self, length: u32) -> Vec<i32> {
+        cut(&self.crossing, self.first, self.end, length)
+    }
+}
+
+/// The stretches of days that pieces hold, ascending; costs are left out where there are too many days.
+fn stretches(spans: &[PieceSpan], known: &[(i32, i32)]) -> Vec<Stretch> {
+    let mut order: Vec<usize> = (0..known.len()).collect();
+    order.sort_unstable_by_key(|&piece| known[piece]);
+    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut members: Vec<usize> = Vec::new();
+    let close = |stretch: &mut Stretch, members: &mut Vec<usize>| {
+        if u64::from(stretch.days()) <= MAX_DAYS {
+            stretch.crossing = crossing_costs(spans, known, members, stretch.first, stretch.days() as usize);
+        }
+        members.clear();
+    };
+    for piece in order {
+        let (from, to) = known[piece];
+        let end = to.saturating_add(1);
+        match stretches.last_mut() {
+            Some(last) if from <= last.end.saturating_add(GAP_DAYS) => last.end = last.end.max(end),
+            last => {
+                if let Some(last) = last {
+                    close(last, &mut members);
+                }
+                stretches.push(Stretch {
+                    first: from,
+                    end,
+                    crossing: Vec::new(),
+                });
+            }
+        }
+        members.push(piece);
+    }
+    if let Some(last) = stretches.last_mut() {
+        close(last, &mut members);
+    }
+    stretches
+}
 
 /// Below this cost (about bytes) one thread is done before others would have started.
 const SMALL: u64 = 4 << 20;
 
 /// For each day `d`, what the pieces cost that hold both `d - 1` and `d`: reading them twice is the price of
-/// a cut before `d`.
-fn crossing_costs(spans: &[PieceSpan], known: &[(i32, i32)], first: i32, days: usize) -> Vec<u64> {
+/// a cut before `d`. `members` are the pieces of the stretch.
+fn crossing_costs(
+    spans: &[PieceSpan],
+    known: &[(i32, i32)],
+    members: &[usize],
+    first: i32,
+    days: usize,
+) -> Vec<u64> {
     let mut delta = vec![0_i128; days + 2];
-    for (span, &(from, to)) in spans.iter().zip(known) {
+    for &piece in members {
+        let (span, (from, to)) = (&spans[piece], known[piece]);
         if to > from {
             delta[(from - first) as usize + 1] += i128::from(span.cost.max(1));
             delta[(to - first) as usize + 1] -= i128::from(span.cost.max(1));
@@ -135,17 +206,17 @@ fn cut(crossing: &[u64], first: i32, end: i32, length: u32) -> Vec<i32> {
     cuts
 }
 
-fn assign(known: &[(i32, i32)], first: i32, end: i32, cuts: &[i32]) -> Vec<Window> {
-    let mut edges = vec![first];
-    edges.extend_from_slice(cuts);
-    edges.push(end);
-    let mut windows: Vec<Window> = edges
-        .windows(2)
-        .map(|pair| Window {
+fn assign(known: &[(i32, i32)], stretches: &[Stretch], cuts: &[Vec<i32>]) -> Vec<Window> {
+    let mut windows: Vec<Window> = Vec::new();
+    for (stretch, cuts) in stretches.iter().zip(cuts) {
+        let mut edges = vec![stretch.first];
+        edges.extend_from_slice(cuts);
+        edges.push(stretch.end);
+        windows.extend(edges.windows(2).map(|pair| Window {
             days: pair[0]..pair[1],
             pieces: Vec::new(),
-        })
-        .collect();
+        }));
+    }
     for (piece, &(from, to)) in known.iter().enumerate() {
         let home = windows.partition_point(|w| w.days.end <= from);
         for (position, window) in windows.iter_mut().enumerate().skip(home) {
@@ -232,6 +303,22 @@ mod tests {
     #[test]
     fn a_clock_gone_wild_is_shuffled() {
         assert_eq!(plan(&[span(0, i32::MAX - 1)], LIMITS), Plan::Shuffle);
+    }
+
+    #[test]
+    fn one_file_of_a_wrong_clock_does_not_shuffle_the_others() {
+        let mut spans: Vec<_> = (100..130).map(|d| span(d, d)).collect();
+        spans.push(span(2_900_000, 2_900_000));
+        spans.insert(0, span(-700_000, -700_000));
+        let Plan::Windows(windows) = plan(&spans, LIMITS) else {
+            panic!("shuffled")
+        };
+        assert_eq!(windows.len(), 32);
+        assert_eq!(
+            (&windows[0].days, &windows[1].days, &windows[31].days),
+            (&(-700_000..-699_999), &(100..101), &(2_900_000..2_900_001))
+        );
+        assert_eq!(windows[31].pieces, vec![(31, true)]);
     }
 
     proptest! {

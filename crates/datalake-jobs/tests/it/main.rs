@@ -1,10 +1,11 @@
-//! The theft-detection job from outside: its command line, its files, its exit codes.
+//! The jobs from outside: its command line, its files, its exit codes.
 //!
 //! | module | what it shows |
 //! |---|---|
 //! | `fixture` | `test_data/` is what its generator writes, and the job accounts for every row of it |
 //! | `cases` | every home of `test_data/` gets the verdict that its README works out |
 //! | `bad_input`, `bad_config`, `bad_output` | each kind of bad input, config and output ends with its exit code and message |
+//! | `compact` | `theft-detection` finds in a compacted lake what it finds in the lake |
 //! | `invariants` | the promises that hold for every input |
 //! | `kills` | a run killed at any instant leaves whole tables |
 //! | `seed_parity` | the command line, the config and the session behave as users know them |
@@ -15,6 +16,7 @@ mod bad_config;
 mod bad_input;
 mod bad_output;
 mod cases;
+mod compact;
 mod fixture;
 mod invariants;
 mod kills;

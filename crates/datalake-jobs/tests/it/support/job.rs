@@ -99,8 +99,23 @@ pub(crate) fn job(lake: &Path, output: &Path) -> Job {
 
 /// The job without a single argument.
 pub(crate) fn bare() -> Job {
+    bare_of(env!("CARGO_BIN_EXE_theft-detection"))
+}
+
+/// The job `compact` over a lake.
+pub(crate) fn compact(lake: &Path, output: &Path) -> Job {
+    bare_of(env!("CARGO_BIN_EXE_compact"))
+        .arg("--lake")
+        .arg(lake)
+        .arg("--output")
+        .arg(output)
+        .hide(lake, "[lake]")
+        .hide(output, "[output]")
+}
+
+fn bare_of(program: &str) -> Job {
     let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_theft-detection"));
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("TMPDIR", std::env::temp_dir())
