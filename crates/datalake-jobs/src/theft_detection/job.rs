@@ -353,11 +353,9 @@ impl Job<'_> {
         let measured = measured?;
         let counts = measured.counts;
         record.rows = Some(rows_of(&counts));
-        tracing::info!(
-            rows = counts.read,
-            spilled_bytes = measured.spilled_bytes + store.spilled_bytes(),
-            "day profiles are made"
-        );
+        let spilled_bytes = measured.spilled_bytes + store.spilled_bytes();
+        record.spilled_bytes = Some(spilled_bytes);
+        tracing::info!(rows = counts.read, spilled_bytes, "day profiles are made");
         let mut rejected = dimensions.rejected;
         rejected.extend(measured.rejected);
         let mut tables = dimensions.rows;
