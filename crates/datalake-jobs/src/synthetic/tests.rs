@@ -583,6 +583,10 @@ fn what_cannot_be_made_is_told() {
         ),
         ("--time-zone Mars/Olympus", "--time-zone is Mars/Olympus"),
         ("--files-per-day 0", "--files-per-day is 0"),
+        (
+            "--layout component --file-share range",
+            "--file-share is range: only the layouts",
+        ),
     ] {
         let (code, text) = told(more);
         assert_eq!(code, ExitCode::Usage, "{text}");
