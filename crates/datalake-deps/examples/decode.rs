@@ -6,7 +6,6 @@
 //! as dictionaries where all pages are dictionary-encoded, decimals as the integers that they are stored as.
 
 use std::error::Error;
-use std::fs::File;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +15,7 @@ use std::time::Instant;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use datalake_deps::lake::Preset;
+use fs_err::File;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
     let files = paths
         .into_par_iter()
         .map(|path| {
-            let file = File::open(&path)?;
+            let file = File::open(&path)?.into_parts().0;
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
             Ok((path, ArrowReaderMetadata::load(&file, options)?))
         })
@@ -84,7 +84,7 @@ fn main() -> Result<()> {
 
 /// The Parquet files below a folder.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
+    for entry in fs_err::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
@@ -112,7 +112,8 @@ fn decode(path: &Path, footer: &ArrowReaderMetadata, group: usize, columns: &[&'
         .iter()
         .flat_map(|column| [*column, Preset::OracleMdm.source_name("measurements", column)]);
     let mask = ProjectionMask::columns(footer.parquet_schema(), names);
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(File::open(path)?, footer)
+    let file = File::open(path)?.into_parts().0;
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer)
         .with_row_groups(vec![group])
         .with_projection(mask)
         .with_batch_size(BATCH_ROWS)
