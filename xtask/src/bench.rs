@@ -109,9 +109,11 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
             sizes.push(size);
             text.extend(["\n", &report::growth(&sizes)]);
         }
-        report::print(&text)?;
+        // A blank line between tables.
+        let between = if report.is_empty() { "" } else { "\n" };
+        report.extend([between, &text]);
+        report::print(&format!("{between}{text}"))?;
         let path = if let Some(path) = &args.report {
-            report.extend([if report.is_empty() { "" } else { "\n" }, &text]);
             fs::write(path, &report)?;
             path.clone()
         } else {
