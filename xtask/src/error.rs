@@ -63,6 +63,16 @@ pub(crate) enum Error {
     /// A contender of the benchmark found other features than ours.
     #[error("the features of {peer} differ from ours:\n{report}")]
     FeaturesDiffer { peer: String, report: String },
+    /// A lake would not fit on the disk.
+    #[error("`{}` has {free_mb} MB free, and {needed_mb} MB are needed for a lake", folder.display())]
+    Space {
+        folder: PathBuf,
+        needed_mb: u64,
+        free_mb: u64,
+    },
+    /// A size that is not to be had in this layout.
+    #[error("the lake of a million service points comes in the layout `daily` only")]
+    NoSuchLake,
     /// A broken invariant of this program.
     #[error("this is a bug, please report it: {0}")]
     Bug(String),
@@ -87,6 +97,10 @@ impl Error {
             Self::FeaturesDiffer { .. } => {
                 "figures for different work say nothing: mend the job or the peer first"
             }
+            Self::Space { .. } => {
+                "make room, or let `target/bench/lakes` be a link to a folder on a larger disk"
+            }
+            Self::NoSuchLake => "other layouts are measured at the sizes `small` and `city`",
             Self::Failed { .. } | Self::Output { .. } | Self::Io(_) | Self::Archive(_) | Self::Bug(_) => {
                 return None;
             }

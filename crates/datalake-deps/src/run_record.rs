@@ -142,6 +142,8 @@ pub struct RunRecord {
     pub steps: Vec<StepTiming>,
     /// The most memory that the process held.
     pub peak_memory_bytes: Option<u64>,
+    /// What did not fit into memory and was written to the spill folder; none where the run did not get that far.
+    pub spilled_bytes: Option<u64>,
     /// The version of the tables that this run published or found unchanged.
     pub output_version: Option<String>,
     /// The files of that version.
@@ -167,6 +169,7 @@ impl RunRecord {
             rows: None,
             steps: Vec::new(),
             peak_memory_bytes: None,
+            spilled_bytes: None,
             output_version: None,
             outputs: Vec::new(),
             error: None,
@@ -394,6 +397,7 @@ mod tests {
             }
           ],
           "peak_memory_bytes": "-",
+          "spilled_bytes": null,
           "output_version": "1f",
           "outputs": [
             {
@@ -435,6 +439,7 @@ mod tests {
           "rows": null,
           "steps": [],
           "peak_memory_bytes": "-",
+          "spilled_bytes": null,
           "output_version": null,
           "outputs": [],
           "error": {

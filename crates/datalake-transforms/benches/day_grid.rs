@@ -1,5 +1,5 @@
 //! Cost of a row on its way into the day profile: 20,000 half-hourly meters, one day, dictionary batches of 8,192
-//! rows as the Parquet reader gives them, in three orders of rows.
+//! rows as the Parquet reader gives them, in three orders of rows; each step alone, and with those before it.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use arrow::array::{
     ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int32Type;
-use datalake_transforms::conditions::ConditionConfig;
 use datalake_transforms::day_grid::DayGrid;
-use datalake_transforms::model::{ComponentType, Direction, Kind, MICRO};
-use datalake_transforms::registry::{Component, InstallPeriod, Registry, ServicePoint};
-use datalake_transforms::resolve::{ResolveConfig, ResolvedRows, Resolver};
+use datalake_transforms::resolve::{ResolvedRow, ResolvedRows, Resolver};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
+mod meters;
+
+use meters::{SLOTS, config, registry};
+
 const METERS: usize = 20_000;
-const SLOTS: usize = 48;
 const ROWS: usize = METERS * SLOTS;
 const BATCH_ROWS: usize = 8_192;
 const DAY: i32 = 19_723;
@@ -36,35 +36,6 @@ enum Order {
 }
 
 const ORDERS: [Order; 3] = [Order::Component, Order::Time, Order::Scattered];
-
-fn registry() -> Registry {
-    let component_type = ComponentType {
-        uom: "kWh".to_owned(),
-        direction: Direction::Delivered,
-        kind: Kind::Interval,
-        interval_seconds: Some(1800),
-    };
-    let components = (0..METERS).map(|meter| Component {
-        id: format!("{meter:012}"),
-        component_type: Some(component_type.clone()),
-        multiplier_micro: MICRO,
-        periods: vec![InstallPeriod {
-            event_id: "E".to_owned(),
-            service_point: 0,
-            start: 0,
-            end: i64::MAX,
-            switches: Vec::new(),
-            constant_micro: MICRO,
-            removal_recorded: false,
-        }],
-        ..Component::default()
-    });
-    Registry::new(components.collect(), vec![ServicePoint::default()])
-}
-
-fn config() -> ResolveConfig {
-    ResolveConfig::new(&ConditionConfig::default()).unwrap_or_else(|error| unreachable!("{error}"))
-}
 
 /// Meter and slot of the `i`-th row.
 fn place(order: Order, i: usize) -> (usize, usize) {
@@ -139,7 +110,7 @@ fn resolve_and_insert(
 
 #[divan::bench(args = ORDERS)]
 fn resolve(bencher: Bencher<'_, '_>, order: Order) {
-    let registry = registry();
+    let registry = registry(METERS);
     let batches = batches(order);
     let Ok(mut resolver) = Resolver::new(&registry, config()) else {
         return;
@@ -155,7 +126,7 @@ fn resolve(bencher: Bencher<'_, '_>, order: Order) {
 
 #[divan::bench(args = ORDERS)]
 fn resolve_insert(bencher: Bencher<'_, '_>, order: Order) {
-    let registry = registry();
+    let registry = registry(METERS);
     let batches = batches(order);
     let Ok(mut resolver) = Resolver::new(&registry, config()) else {
         return;
@@ -172,7 +143,7 @@ fn resolve_insert(bencher: Bencher<'_, '_>, order: Order) {
 
 #[divan::bench(args = ORDERS)]
 fn resolve_insert_finish(bencher: Bencher<'_, '_>, order: Order) {
-    let registry = registry();
+    let registry = registry(METERS);
     let batches = batches(order);
     let Ok(mut resolver) = Resolver::new(&registry, config()) else {
         return;
@@ -185,4 +156,55 @@ fn resolve_insert_finish(bencher: Bencher<'_, '_>, order: Order) {
         resolve_and_insert(&mut resolver, &mut grid, &mut rows, black_box(&batches));
         grid.finish()
     });
+}
+
+/// The rows of all batches, resolved.
+fn resolved(resolver: &mut Resolver<'_>, order: Order) -> Vec<Vec<ResolvedRow>> {
+    let mut rows = ResolvedRows::default();
+    let mut resolve = |batch: &RecordBatch| {
+        rows.clear();
+        assert!(resolver.resolve(batch, &mut rows).is_ok());
+        rows.rows.clone()
+    };
+    batches(order).iter().map(&mut resolve).collect()
+}
+
+#[divan::bench(args = ORDERS)]
+fn insert(bencher: Bencher<'_, '_>, order: Order) {
+    let registry = registry(METERS);
+    let Ok(mut resolver) = Resolver::new(&registry, config()) else {
+        return;
+    };
+    let Ok(mut grid) = DayGrid::new(&registry, &config(), DAY..DAY + 1, 0..METERS as u32) else {
+        return;
+    };
+    let batches = resolved(&mut resolver, order);
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        assert!(grid.restart(DAY..DAY + 1).is_ok());
+        for rows in &batches {
+            assert!(matches!(grid.insert(black_box(rows)), Ok(0)));
+        }
+    });
+}
+
+/// A full grid summarized into day profiles; the order in which it was filled does not matter.
+#[divan::bench(sample_count = 20)]
+fn summarize(bencher: Bencher<'_, '_>) {
+    let registry = registry(METERS);
+    let Ok(mut resolver) = Resolver::new(&registry, config()) else {
+        return;
+    };
+    let batches = resolved(&mut resolver, Order::Component);
+    let full = || {
+        let grid = DayGrid::new(&registry, &config(), DAY..DAY + 1, 0..METERS as u32);
+        let mut grid = grid.unwrap_or_else(|error| unreachable!("{error}"));
+        for rows in &batches {
+            assert!(matches!(grid.insert(rows), Ok(0)));
+        }
+        grid
+    };
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .with_inputs(full)
+        .bench_local_values(|mut grid| grid.finish());
 }

@@ -58,6 +58,8 @@ pub(crate) struct Contender {
     /// For those that take no argument for it.
     threads: u32,
     output: Output,
+    /// What it does, where the name does not say.
+    pub(crate) about: Option<&'static str>,
 }
 
 /// How a contender is told where its output goes, and what that is.
@@ -76,11 +78,13 @@ impl Contender {
         self.name
     }
 
-    pub(crate) fn command(&self, output: &Path) -> Command {
+    /// The call; what it sets aside goes to `scratch` where it heeds `TMPDIR`, for `/tmp` is memory on some machines.
+    pub(crate) fn command(&self, output: &Path, scratch: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            .env("RAYON_NUM_THREADS", self.threads.to_string());
+            .env("RAYON_NUM_THREADS", self.threads.to_string())
+            .env("TMPDIR", scratch);
         match self.output {
             Output::None => {}
             Output::Tables => drop(command.arg("--output").arg(output)),
@@ -89,9 +93,9 @@ impl Contender {
         command
     }
 
-    /// Where our own features are, below the folder of all outputs.
-    pub(crate) fn our_features(&self, outputs: &Path) -> Option<PathBuf> {
-        matches!(self.output, Output::Tables).then(|| outputs.join(self.name).join("meter_features"))
+    /// Where our own tables are, below the folder of all outputs.
+    pub(crate) fn our_tables(&self, outputs: &Path) -> Option<PathBuf> {
+        matches!(self.output, Output::Tables).then(|| outputs.join(self.name))
     }
 
     /// For a peer: the columns that are compared less strictly.
@@ -103,8 +107,8 @@ impl Contender {
     }
 }
 
-/// The whole theft job.
-pub(crate) fn theft_job(release: &Path, lake: &Lake, threads: u32) -> Contender {
+/// The whole theft job; `memory_limit` where it shall not be the default.
+pub(crate) fn theft_job(release: &Path, lake: &Lake, threads: u32, memory_limit: Option<&str>) -> Contender {
     let lake = lake.path.display().to_string();
     let master = format!("local[{threads}]");
     let arguments = [
@@ -116,49 +120,84 @@ pub(crate) fn theft_job(release: &Path, lake: &Lake, threads: u32) -> Contender 
         &master,
         "--quiet",
     ];
+    let mut arguments = arguments.map(str::to_owned).to_vec();
+    if let Some(limit) = memory_limit {
+        arguments.extend(["--conf".to_owned(), format!("memory_limit={limit}")]);
+    }
     Contender {
         name: "theft-detection",
         program: release.join("theft-detection"),
-        arguments: arguments.map(str::to_owned).to_vec(),
+        arguments,
         threads,
         output: Output::Tables,
+        about: None,
     }
 }
 
-/// Only decoding the needed columns of `measurements`: what no job over the same files can go below.
-pub(crate) fn scan(
-    root: &Path,
-    metadata: &Metadata,
-    lake: &Lake,
-    folder: &Path,
-    threads: u32,
-) -> Result<Option<Contender>> {
-    let with_scan = |package: &&Package| package.targets_of("example").any(|name| name == "scan");
-    let Some(package) = metadata.members().find(with_scan) else {
-        eprintln!("left out: the scan alone (no crate has an example `scan`)");
-        return Ok(None);
-    };
-    let name = package.name.as_str();
-    run(cargo(root).args([
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        name,
-        "--example",
-        "scan",
-    ]))?;
-    let config = folder.join("scan.config.json");
-    fs::write(&config, "{\"preset\": \"oracle_mdm\"}\n")?;
-    Ok(Some(Contender {
-        name: "scan only",
-        program: metadata.target_directory.join("release/examples/scan"),
-        arguments: [&lake.path, &config]
-            .map(|path| path.display().to_string())
-            .to_vec(),
-        threads,
-        output: Output::None,
-    }))
+/// The examples that read `measurements` without working on them.
+pub(crate) struct Scans {
+    folder: PathBuf,
+    config: PathBuf,
+}
+
+/// What a key, its newest row and the row's energy need, and nothing of its standing.
+const LEAST_COLUMNS: [&str; 4] = ["measuring_component_id", "measured_at", "value", "updated_at"];
+
+impl Scans {
+    /// Builds them.
+    pub(crate) fn build(root: &Path, metadata: &Metadata, folder: &Path) -> Result<Option<Self>> {
+        let examples = ["decode", "scan"];
+        let has_them = |package: &&Package| {
+            let has = |example| package.targets_of("example").any(|name| name == example);
+            examples.into_iter().all(has)
+        };
+        let Some(package) = metadata.members().find(has_them) else {
+            eprintln!("left out: the scans alone (no crate has the examples `decode` and `scan`)");
+            return Ok(None);
+        };
+        let mut command = cargo(root);
+        command.args(["build", "--locked", "--release", "--package", &package.name]);
+        run(command.args(examples.iter().flat_map(|example| ["--example", example])))?;
+        let config = folder.join("scan.config.json");
+        fs::write(&config, "{\"preset\": \"oracle_mdm\"}\n")?;
+        Ok(Some(Self {
+            folder: metadata.target_directory.join("release/examples"),
+            config,
+        }))
+    }
+
+    /// Their calls on a lake: what no job over the same files can go below, and what our own reader adds.
+    pub(crate) fn contenders(&self, lake: &Lake, threads: u32) -> [Contender; 3] {
+        let contender = |name, example: &str, more: Vec<String>, about| Contender {
+            name,
+            program: self.folder.join(example),
+            arguments: [vec![lake.path.display().to_string()], more].concat(),
+            threads,
+            output: Output::None,
+            about: Some(about),
+        };
+        [
+            contender(
+                "scan only",
+                "decode",
+                Vec::new(),
+                "the parquet crate decodes the seven columns that the job needs (component, time, value, condition \
+                 code, use flag, update time, version), and that is all",
+            ),
+            contender(
+                "scan only, 4 columns",
+                "decode",
+                LEAST_COLUMNS.map(str::to_owned).to_vec(),
+                "the same without condition code, use flag and version",
+            ),
+            contender(
+                "read and check",
+                "scan",
+                vec![self.config.display().to_string()],
+                "the job's own reader: the first with columns converted, values checked, and faults told by file and row",
+            ),
+        ]
+    }
 }
 
 /// One of the Python scripts.
@@ -180,6 +219,7 @@ pub(crate) fn peer(peer: Peer, python: &Python, root: &Path, lake: &Lake, args: 
         arguments: arguments.map(str::to_owned).to_vec(),
         threads: args.threads,
         output: Output::Features(peer),
+        about: None,
     }
 }
 
@@ -253,6 +293,7 @@ impl Python {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::lake::{Layout, Scale};
 
     #[test]
     fn a_comparison_that_fails_hands_its_report_on() {
@@ -265,6 +306,46 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "the features of duckdb differ from ours:\na days: ours 1, theirs 2\n"
+        );
+    }
+
+    #[test]
+    fn the_job_is_told_its_memory_and_where_to_set_rows_aside() {
+        let lake = Scale::Million.lake(Layout::Daily, Path::new("b")).unwrap();
+        let job = theft_job(Path::new("bin"), &lake, 2, Scale::Million.memory_limit());
+        let command = job.command(Path::new("o"), Path::new("aside"));
+        assert_eq!(
+            shown(&command),
+            "theft-detection --lake b/lakes/1000000x31x1800 --preset oracle_mdm --master local[2] --quiet \
+             --conf memory_limit=6GB --output o"
+        );
+        assert!(
+            command
+                .get_envs()
+                .any(|(name, value)| name == "TMPDIR" && value == Some("aside".as_ref()))
+        );
+        let lake = Scale::City.lake(Layout::OneFile, Path::new("b")).unwrap();
+        let job = theft_job(Path::new("bin"), &lake, 2, Scale::City.memory_limit());
+        assert!(!job.arguments.iter().any(|argument| argument == "--conf"));
+    }
+
+    #[test]
+    fn the_scans_are_told_apart_by_their_columns() {
+        let scans = Scans {
+            folder: PathBuf::from("examples"),
+            config: PathBuf::from("c.json"),
+        };
+        let lake = Scale::Small.lake(Layout::Daily, Path::new("b")).unwrap();
+        let calls = scans
+            .contenders(&lake, 2)
+            .map(|scan| shown(&scan.command(Path::new("o"), Path::new("aside"))));
+        assert_eq!(
+            calls,
+            [
+                "decode b/lakes/200x60x1800",
+                "decode b/lakes/200x60x1800 measuring_component_id measured_at value updated_at",
+                "scan b/lakes/200x60x1800 c.json",
+            ]
         );
     }
 

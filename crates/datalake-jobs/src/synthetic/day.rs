@@ -13,7 +13,7 @@ use super::site::{Dark, Site, Story};
 use super::theft::TheftKind;
 
 /// One row of the measurements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row {
     pub(crate) component: u32,
     /// `measured_at`, seconds since 1970-01-01 on the measurement clock.

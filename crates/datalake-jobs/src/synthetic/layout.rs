@@ -1,4 +1,7 @@
 //! Makes the measurements, file by file. A unit is a set of days and service points that is made on its own.
+//!
+//! Where each file of a day holds a range of service points, a unit is a file, and its rows are shuffled as a whole:
+//! the rows of a file are then in no order at all, but its ids are few enough for one dictionary.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,6 +10,7 @@ use std::path::{Path, PathBuf};
 use datalake_deps::session::StopFlag;
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::clock::date;
@@ -14,7 +18,8 @@ use super::day::{Row, site_day};
 use super::dirt::Dirt;
 use super::error::ToolError;
 use super::measurements::Encoder;
-use super::options::{Args, Format, Layout};
+use super::one_file::Buckets;
+use super::options::{Args, Format, Layout, Share};
 use super::output::TableFile;
 use super::random::{Purpose, stream};
 use super::registers::Readings;
@@ -24,6 +29,8 @@ use super::world::World;
 const SITES_A_FILE: usize = 500;
 /// Service points whose rows are held in memory at a time.
 const SITES_A_BLOCK: usize = 4_096;
+/// Slots that are held in memory at a time where a file is shuffled as a whole: some 200 MB of rows.
+const SLOTS_A_FILE: usize = 3 << 20;
 /// Least number of files of the layout `shuffled`.
 const SHUFFLED_FILES: u32 = 8;
 
@@ -36,6 +43,8 @@ struct Unit {
     files: Vec<PathBuf>,
     /// By component and time; else in no order.
     sorted: bool,
+    /// Position among the units of the same days: each shuffles its rows in its own way.
+    part: u64,
 }
 
 fn units(args: &Args, first_day: i32, sites: usize) -> Vec<Unit> {
@@ -50,13 +59,29 @@ fn units(args: &Args, first_day: i32, sites: usize) -> Vec<Unit> {
         sites,
         files,
         sorted,
+        part: 0,
+    };
+    // The files of a folder: one unit for all of them, or a unit each.
+    let folder = |days: Range<i32>, folder: String| -> Vec<Unit> {
+        let files = parts(folder, args.files_per_day);
+        if args.file_share == Share::Chance {
+            return vec![unit(days, 0..sites, files, false)];
+        }
+        let n = files.len();
+        let of = |(i, file)| Unit {
+            part: i as u64,
+            ..unit(
+                days.clone(),
+                i * sites / n..(i + 1) * sites / n,
+                vec![file],
+                false,
+            )
+        };
+        files.into_iter().enumerate().map(of).collect()
     };
     match args.layout {
         Layout::Daily => (first_day..last)
-            .map(|day| {
-                let folder = format!("msrmt_date={}", date(day));
-                unit(day..day + 1, 0..sites, parts(folder, args.files_per_day), false)
-            })
+            .flat_map(|day| folder(day..day + 1, format!("msrmt_date={}", date(day))))
             .collect(),
         Layout::Monthly => {
             let mut months: BTreeMap<String, Range<i32>> = BTreeMap::new();
@@ -66,7 +91,7 @@ fn units(args: &Args, first_day: i32, sites: usize) -> Vec<Unit> {
             }
             months
                 .into_iter()
-                .map(|(folder, days)| unit(days, 0..sites, parts(folder, args.files_per_day), false))
+                .flat_map(|(month, days)| folder(days, month))
                 .collect()
         }
         Layout::Component => (0..sites)
@@ -90,6 +115,10 @@ fn units(args: &Args, first_day: i32, sites: usize) -> Vec<Unit> {
                 false,
             )]
         }
+        // Rows go from all units to the one file: see `Buckets`.
+        Layout::OneFile => (first_day..last)
+            .map(|day| unit(day..day + 1, 0..sites, Vec::new(), false))
+            .collect(),
     }
 }
 
@@ -117,11 +146,28 @@ pub(crate) fn make(
         format: args.format,
         folder,
         stop,
+        block: match args.file_share {
+            Share::Chance => SITES_A_BLOCK,
+            Share::Range => (SLOTS_A_FILE / world.slots).max(1),
+        },
     };
-    let made = units(args, world.first_day, world.sites.len())
-        .par_iter()
-        .map(|unit| maker.make(unit))
-        .collect::<Result<Vec<_>, _>>()?;
+    let units = units(args, world.first_day, world.sites.len());
+    let made = if args.layout == Layout::OneFile {
+        let slots = world.sites.len() * world.slots * args.days as usize;
+        let buckets = Buckets::new(folder, slots)?;
+        let made = units
+            .par_iter()
+            .map(|unit| maker.set_aside(unit, &buckets))
+            .collect::<Result<Vec<_>, _>>()?;
+        let file = format!("part-0.{}", args.format.extension());
+        buckets.write(world.seed, encoder, &folder.join(file), args.format, stop)?;
+        made
+    } else {
+        units
+            .par_iter()
+            .map(|unit| maker.make(unit))
+            .collect::<Result<Vec<_>, _>>()?
+    };
     let mut total = Made {
         rows: 0,
         lost_micro: vec![0; world.sites.len()],
@@ -143,6 +189,8 @@ struct Maker<'a> {
     format: Format,
     folder: &'a Path,
     stop: &'a StopFlag,
+    /// Service points whose rows are held in memory at a time.
+    block: usize,
 }
 
 impl Maker<'_> {
@@ -154,8 +202,8 @@ impl Maker<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let mut lost = BTreeMap::new();
         let mut count = 0;
-        let mut rows = Vec::new();
         if unit.sorted {
+            let mut rows = Vec::new();
             for site in unit.sites.clone() {
                 self.stop.check()?;
                 rows.clear();
@@ -167,26 +215,47 @@ impl Maker<'_> {
                 self.write(&mut files[0], &rows)?;
             }
         } else {
-            // A block takes every so-manieth service point, so that each covers the whole range of ids.
-            let blocks = unit.sites.len().div_ceil(SITES_A_BLOCK).max(1);
-            for day in unit.days.clone() {
-                for block in 0..blocks {
-                    self.stop.check()?;
-                    rows.clear();
-                    unit.sites
-                        .clone()
-                        .skip(block)
-                        .step_by(blocks)
-                        .for_each(|site| self.site_day(site, day, &mut rows, &mut lost));
-                    let mut rng = stream(self.world.seed, Purpose::Shuffle, block as u64, i64::from(day));
-                    rows.shuffle(&mut rng);
-                    count += rows.len() as u64;
-                    self.spread(&mut files, &rows, &mut rng)?;
-                }
-            }
+            count += self.blocks(unit, &mut lost, |rows, rng| self.spread(&mut files, rows, rng))?;
         }
         files.into_iter().try_for_each(TableFile::close)?;
         Ok((count, lost.into_iter().collect()))
+    }
+
+    /// As [`Maker::make`], with the rows set aside for the one file.
+    fn set_aside(&self, unit: &Unit, buckets: &Buckets) -> Result<(u64, Vec<(usize, i64)>), ToolError> {
+        let mut lost = BTreeMap::new();
+        let count = self.blocks(unit, &mut lost, |rows, rng| buckets.add(rows, rng))?;
+        Ok((count, lost.into_iter().collect()))
+    }
+
+    /// Hands out the rows of a unit in no order, block by block, and counts them.
+    fn blocks(
+        &self,
+        unit: &Unit,
+        lost: &mut BTreeMap<usize, i64>,
+        mut each: impl FnMut(&[Row], &mut ChaCha8Rng) -> Result<(), ToolError>,
+    ) -> Result<u64, ToolError> {
+        let mut count = 0;
+        let mut rows = Vec::new();
+        // A block takes every so-manieth service point, so that each covers the whole range of ids.
+        let blocks = unit.sites.len().div_ceil(self.block).max(1);
+        for day in unit.days.clone() {
+            for block in 0..blocks {
+                self.stop.check()?;
+                rows.clear();
+                unit.sites
+                    .clone()
+                    .skip(block)
+                    .step_by(blocks)
+                    .for_each(|site| self.site_day(site, day, &mut rows, lost));
+                let entity = unit.part << 32 | block as u64;
+                let mut rng = stream(self.world.seed, Purpose::Shuffle, entity, i64::from(day));
+                rows.shuffle(&mut rng);
+                count += rows.len() as u64;
+                each(&rows, &mut rng)?;
+            }
+        }
+        Ok(count)
     }
 
     fn site_day(&self, site: usize, day: i32, rows: &mut Vec<Row>, lost: &mut BTreeMap<usize, i64>) {
@@ -200,12 +269,7 @@ impl Maker<'_> {
         }
     }
 
-    fn spread(
-        &self,
-        files: &mut [TableFile],
-        rows: &[Row],
-        rng: &mut rand_chacha::ChaCha8Rng,
-    ) -> Result<(), ToolError> {
+    fn spread(&self, files: &mut [TableFile], rows: &[Row], rng: &mut ChaCha8Rng) -> Result<(), ToolError> {
         if let [only] = files {
             return self.write(only, rows);
         }

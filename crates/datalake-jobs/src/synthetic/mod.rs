@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Every day of every customer is a function of the seed, so units are made in parallel and in any order, and
-//! memory holds the customers and a block of rows a thread, never a day of the lake.
+//! memory holds the customers and a block of rows a thread, never a day of the lake. Only the layout of one file
+//! needs space on disk beside it: all rows pass through files there once.
 
 pub mod attack;
 pub(crate) mod clock;
@@ -24,6 +25,7 @@ pub mod life;
 mod load;
 mod measurements;
 pub(crate) mod names;
+mod one_file;
 pub mod options;
 mod output;
 pub(crate) mod random;

@@ -24,6 +24,18 @@ pub enum Layout {
     Component,
     /// Any row in any file.
     Shuffled,
+    /// One file with all rows in no order; on their way there they take 47 bytes of disk each.
+    OneFile,
+}
+
+/// Which file of a folder a row goes to, where there are several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Share {
+    /// Any of them.
+    Chance,
+    /// Each holds a range of service points, as systems write that export in parallel (`daily` and `monthly` only).
+    Range,
 }
 
 /// How tables are written.
@@ -90,9 +102,12 @@ pub struct Args {
     /// How rows are spread over files.
     #[arg(long, value_enum, default_value_t = Layout::Daily)]
     pub layout: Layout,
-    /// Files of a folder; the layout `component` makes one per 500 service points instead.
+    /// Files of a folder; the layout `component` makes one per 500 service points instead, `one_file` one of all.
     #[arg(long, default_value_t = 1)]
     pub files_per_day: u32,
+    /// Which of the files of a folder a row goes to.
+    #[arg(long, value_enum, default_value_t = Share::Chance)]
+    pub file_share: Share,
     /// How tables are written.
     #[arg(long, value_enum, default_value_t = Format::Parquet)]
     pub format: Format,
@@ -132,6 +147,13 @@ impl Args {
                 option: "--interval-seconds",
                 value: self.interval_seconds.to_string(),
                 why: "component types are known for 300, 600, 900, 1800, 3600 and 86400".to_owned(),
+            });
+        }
+        if self.file_share == Share::Range && !matches!(self.layout, Layout::Daily | Layout::Monthly) {
+            return Err(ToolError::Option {
+                option: "--file-share",
+                value: "range".to_owned(),
+                why: "only the layouts `daily` and `monthly` have folders to share out".to_owned(),
             });
         }
         check_share("--theft-share", self.theft_share)?;

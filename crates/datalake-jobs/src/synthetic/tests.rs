@@ -210,11 +210,11 @@ fn all_bytes(lake: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 #[test]
 fn a_seed_makes_one_lake_whatever_the_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
-    let make = |name: &str, seed: u64, threads| {
+    let make = |name: &str, seed: u64, threads, more: &str| {
         let lake = folder.path().join(name);
         let args = args(
             &lake,
-            &format!("--service-points 60 --days 15 --theft-share 0.3 --seed {seed}"),
+            &format!("--service-points 60 --days 15 --theft-share 0.3 --seed {seed} {more}"),
         );
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -223,9 +223,11 @@ fn a_seed_makes_one_lake_whatever_the_number_of_threads() {
         pool.install(|| run_now(&args)).unwrap();
         all_bytes(&lake)
     };
-    let first = make("a", 5, 1);
-    assert!(first == make("b", 5, 3), "the same bytes");
-    assert!(first != make("c", 6, 1), "another seed, another lake");
+    let first = make("a", 5, 1, "");
+    assert!(first == make("b", 5, 3, ""), "the same bytes");
+    assert!(first != make("c", 6, 1, ""), "another seed, another lake");
+    let one_file = make("d", 5, 1, "--layout one_file");
+    assert!(one_file == make("e", 5, 3, "--layout one_file"), "the same bytes");
 }
 
 #[test]
@@ -263,6 +265,63 @@ fn layouts_spread_the_same_rows() {
     assert_eq!(files, ["measurements/part-00000.parquet"]);
     let (rows, files) = make("shuffled");
     assert!(rows == daily && files.len() == 8);
+    let (rows, files) = make("one_file --files-per-day 3");
+    assert!(rows == daily);
+    assert_eq!(files, ["measurements/part-0.parquet"]);
+    let (rows, files) = make("daily --files-per-day 3 --file-share range");
+    assert!(rows == daily && files.len() == 48);
+    let (rows, files) = make("monthly --files-per-day 2 --file-share range");
+    assert!(rows == daily && files.len() == 4);
+}
+
+/// Ids of the rows in the order of a file.
+fn ids_in(lake: &Path, file: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    each_batch(&lake.join("measurements").join(file), "measurements", |batch| {
+        ids.extend(
+            batch
+                .text("measuring_component_id")?
+                .iter()
+                .flatten()
+                .map(str::to_owned),
+        );
+        Ok(())
+    })
+    .unwrap();
+    ids
+}
+
+#[test]
+fn files_of_a_range_hold_its_components_in_no_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    let more = "--service-points 30 --days 2 --files-per-day 4 --file-share range";
+    run_now(&args(&lake, more)).unwrap();
+    let mut before = BTreeSet::new();
+    for part in 0..4 {
+        let ids = ids_in(&lake, &format!("msrmt_date=2024-03-20/part-{part}.parquet"));
+        assert!(!ids.is_sorted() && ids.len() > 5 * 48);
+        let ids: BTreeSet<_> = ids.into_iter().collect();
+        assert!(before.last() < ids.first(), "ranges follow each other");
+        before = ids;
+    }
+}
+
+#[test]
+fn the_one_file_is_shuffled_as_a_whole_and_leaves_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    run_now(&args(&lake, "--service-points 30 --days 20 --layout one_file")).unwrap();
+    let ids = ids_in(&lake, "part-0.parquet");
+    let all: BTreeSet<_> = ids.iter().collect();
+    // A run of rows holds about as many components as chance would have it.
+    let first: BTreeSet<_> = ids[..500].iter().collect();
+    assert_eq!(first.len(), all.len());
+    let hidden = fs_err::read_dir(&lake).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with('.')
+    });
+    assert_eq!(hidden.count(), 0);
 }
 
 #[test]
@@ -524,6 +583,10 @@ fn what_cannot_be_made_is_told() {
         ),
         ("--time-zone Mars/Olympus", "--time-zone is Mars/Olympus"),
         ("--files-per-day 0", "--files-per-day is 0"),
+        (
+            "--layout component --file-share range",
+            "--file-share is range: only the layouts",
+        ),
     ] {
         let (code, text) = told(more);
         assert_eq!(code, ExitCode::Usage, "{text}");

@@ -415,9 +415,11 @@ impl Job<'_> {
         let measured = measured?;
         let counts = measured.counts;
         record.rows = Some(rows_of(&counts));
+        let spilled_bytes = measured.spilled_bytes + store.spilled_bytes();
+        record.spilled_bytes = Some(spilled_bytes);
         tracing::info!(
             rows = counts.read,
-            spilled_bytes = measured.spilled_bytes + store.spilled_bytes(),
+            spilled_bytes,
             days_taken_over = measured.days_taken_over,
             "day profiles are made"
         );

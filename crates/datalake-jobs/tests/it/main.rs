@@ -21,6 +21,7 @@ mod fixture;
 mod invariants;
 mod kills;
 mod seed_parity;
+mod state;
 mod support;
 
 #[path = "../../examples/make_test_data/lake/mod.rs"]

@@ -262,6 +262,7 @@ fn the_run_is_recorded() {
         "rows",
         "steps",
         "peak_memory_bytes",
+        "spilled_bytes",
     ] {
         assert!(!record[key].is_null(), "no {key} in {record}");
     }
