@@ -501,6 +501,9 @@ fn basis(resolved: &Resolved<RawConfig>) -> String {
             "rules",
             "max_rejected_share",
             "keep_day_profiles",
+            "first_day",
+            "last_day",
+            "compact",
         ] {
             object.remove(key);
         }

@@ -205,12 +205,12 @@ fn days_can_be_listed_and_forgotten() {
             .ok()
             .stdout
     };
-    assert_snapshot!(state(&["list"]), @"");
+    assert_snapshot!(state(&["list"]), @"no day profiles are kept");
     lake.run(&[]);
     assert_eq!(state(&["list"]).lines().count(), 1 + 3);
-    assert_snapshot!(state(&["drop", "--first", "2024-01-02"]), @"");
+    assert_snapshot!(state(&["drop", "--first", "2024-01-02"]), @"2 days are forgotten");
     assert_eq!(taken_over(&lake.run(&["--set", "rules.min_peers=3"])), 1);
-    assert_snapshot!(state(&["drop"]), @"");
+    assert_snapshot!(state(&["drop"]), @"3 days are forgotten");
     assert!(lake.state_files().is_empty());
 }
 
@@ -242,7 +242,11 @@ fn a_past_window_is_the_lake_of_then() {
     let wrong = job(&now.folder.lake(), &now.folder.output())
         .args(&["--from", "2024-03-01", "--to", "2024-02-01"])
         .run();
-    assert_snapshot!(wrong.verdict(), @"");
+    assert_snapshot!(wrong.verdict(), @r"
+    exit 78
+    error: config key `first_day` (flag --from)
+    Caused by: it is after `last_day`: no day is left
+    ");
 }
 
 #[derive(Debug, Clone)]

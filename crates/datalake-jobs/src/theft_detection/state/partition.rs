@@ -149,7 +149,8 @@ fn encode(batches: &[&RecordBatch], registry: &Registry) -> Result<Vec<u8>, Enco
         .set_compression(Compression::UNCOMPRESSED)
         .set_encoding(Encoding::DELTA_BINARY_PACKED)
         .set_column_encoding("measuring_component_id".into(), Encoding::DELTA_BYTE_ARRAY)
-        .set_column_encoding("spread".into(), Encoding::RLE)
+        .set_column_encoding("spread".into(), Encoding::PLAIN)
+        .set_column_encoding("has_hours".into(), Encoding::PLAIN)
         .set_column_encoding("shape_hash".into(), Encoding::PLAIN)
         .set_offset_index_disabled(true)
         .build();
