@@ -8,6 +8,7 @@
 //! killed run leaves the old one.
 
 mod kept;
+mod narrow;
 mod partition;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

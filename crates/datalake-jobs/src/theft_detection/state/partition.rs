@@ -1,29 +1,31 @@
-//! A day's profiles as a file: Parquet whose integers are packed by their differences, readable by anything that reads
-//! Parquet.
+//! A day's profiles as a file: Arrow, its integers as narrow as they fit.
 //!
-//! Components stand by their ids, since dense indices change with every meter that is bought. The 24 hours are columns of
-//! their own: nested columns cost several times as much to write and read.
+//! Components stand by their ids, since dense indices change with every meter that is bought. Parquet would take about as
+//! much room and ten times the processor: its pages and footers are made for larger files than a day of a town.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, FixedSizeListArray, RecordBatch, StringArray, UInt32Array,
+};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::ipc::reader::FileReader;
+use arrow::ipc::writer::FileWriter;
 use datalake_transforms::day_grid::DayFacts;
-use datalake_transforms::day_profile::{self, HOURS, column, hours_array};
+use datalake_transforms::day_profile::{self, HOURS, column};
 use datalake_transforms::error::TransformError;
 use datalake_transforms::registry::Registry;
 use fs_err as fs;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, Encoding};
-use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::DayEntry;
+use super::{DayEntry, narrow};
+
+/// The column of ids.
+const ID: &str = "measuring_component_id";
 
 /// Why the state could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +36,6 @@ pub enum StateError {
     /// A table could not be laid out.
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
-    /// A file could not be encoded.
-    #[error("the state in `{}` cannot be written", folder.display())]
-    Parquet {
-        /// The folder.
-        folder: PathBuf,
-        /// What the encoder said.
-        source: ParquetError,
-    },
     /// Profiles that are none: a bug.
     #[error(transparent)]
     Transform(#[from] TransformError),
@@ -119,16 +113,10 @@ pub(super) fn write(
         return Ok(None);
     }
     batches.sort_by_key(|batch| column::components(batch)[0]);
-    let content = encode(&batches, registry).map_err(|error| match error {
-        Encode::Parquet(source) => StateError::Parquet {
-            folder: folder.to_owned(),
-            source,
-        },
-        Encode::Arrow(error) => error.into(),
-    })?;
+    let content = encode(&batches, registry)?;
     // Named after its content: nothing that an old manifest names is ever overwritten by something else.
     let digest = twox_hash::XxHash3_64::oneshot(&content);
-    let name = format!("day={}.{digest:016x}.parquet", date(day));
+    let name = format!("day={}.{digest:016x}.arrow", date(day));
     let of_batch = |batch: &&RecordBatch| facts.of(column::components(batch), day);
     Ok(Some(Part {
         file: KeptFile::write(folder, name, &content)?,
@@ -137,85 +125,54 @@ pub(super) fn write(
     }))
 }
 
-enum Encode {
-    Parquet(ParquetError),
-    Arrow(arrow::error::ArrowError),
-}
-
-fn encode(batches: &[&RecordBatch], registry: &Registry) -> Result<Vec<u8>, Encode> {
-    let properties = WriterProperties::builder()
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_compression(Compression::UNCOMPRESSED)
-        .set_encoding(Encoding::DELTA_BINARY_PACKED)
-        .set_column_encoding("measuring_component_id".into(), Encoding::DELTA_BYTE_ARRAY)
-        .set_column_encoding("spread".into(), Encoding::PLAIN)
-        .set_column_encoding("has_hours".into(), Encoding::PLAIN)
-        .set_column_encoding("shape_hash".into(), Encoding::PLAIN)
-        .set_offset_index_disabled(true)
-        .build();
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), SCHEMA.clone(), Some(properties)).map_err(Encode::Parquet)?;
-    for batch in batches {
-        let flat = flatten(batch, registry).map_err(Encode::Arrow)?;
-        writer.write(&flat).map_err(Encode::Parquet)?;
-    }
-    writer.into_inner().map_err(Encode::Parquet)
-}
-
-/// Name of an hour's column.
-fn hour_name(hour: usize) -> String {
-    format!("kwh_{hour:02}")
-}
-
-/// As `day_profile`, but for ids in place of indices, and the hours side by side.
-static SCHEMA: std::sync::LazyLock<SchemaRef> = std::sync::LazyLock::new(|| {
-    let mut fields = vec![Field::new("measuring_component_id", DataType::Utf8, false)];
-    for (position, field) in day_profile::SCHEMA.fields().iter().enumerate() {
-        match position {
-            column::COMPONENT => {}
-            column::HOURLY_KWH => {
-                let hour = |hour| Field::new(hour_name(hour), DataType::Int64, true);
-                fields.push(Field::new("has_hours", DataType::Boolean, false));
-                fields.extend((0..HOURS).map(hour));
-            }
-            _ => fields.push(field.as_ref().clone()),
-        }
-    }
-    Arc::new(Schema::new(fields))
-});
-
-fn flatten(batch: &RecordBatch, registry: &Registry) -> Result<RecordBatch, arrow::error::ArrowError> {
+/// As `day_profile`, but for ids in place of indices, and integers as narrow as they fit: a column's metadata say by which
+/// `base` and `step` a stored number stands for `base + step * number`.
+fn encode(batches: &[&RecordBatch], registry: &Registry) -> Result<Vec<u8>, StateError> {
+    let whole;
+    let batch = if let [batch] = batches {
+        *batch
+    } else {
+        whole = arrow::compute::concat_batches(&day_profile::SCHEMA, batches.iter().copied())?;
+        &whole
+    };
     let ids = column::components(batch)
         .iter()
         .map(|&component| registry.components[component as usize].id.as_str());
+    let mut fields = vec![Field::new(ID, DataType::Utf8, false)];
     let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(ids))];
-    for (position, array) in batch.columns().iter().enumerate() {
-        match position {
-            column::COMPONENT => {}
+    for (position, field) in day_profile::SCHEMA.fields().iter().enumerate() {
+        let array = batch.column(position);
+        let (field, array) = match position {
+            // The ids, and the file's own day.
+            column::COMPONENT | column::DAY => continue,
             column::HOURLY_KWH => {
-                let rows = batch.num_rows();
                 let lists = array.as_fixed_size_list();
-                let known = arrow::compute::is_not_null(lists)?;
-                let all_null = lists.null_count() == lists.len();
-                columns.push(Arc::new(known));
-                let items = lists.values().as_primitive::<Int64Type>();
-                for hour in 0..HOURS {
-                    let item = |row: usize| {
-                        let at = lists.value_offset(row) as usize + hour;
-                        (lists.is_valid(row) && items.is_valid(at)).then(|| items.value(at))
-                    };
-                    columns.push(Arc::new(if all_null {
-                        Int64Array::new_null(rows)
-                    } else {
-                        (0..rows).map(item).collect::<Int64Array>()
-                    }));
-                }
+                let items = lists.values();
+                let (item, items) = narrow::narrow("item", items);
+                let lists = FixedSizeListArray::try_new(
+                    Arc::new(item.clone()),
+                    HOURS as i32,
+                    items,
+                    lists.nulls().cloned(),
+                )?;
+                let kind = lists.data_type().clone();
+                // Metadata of an item are not kept everywhere: they stand at the list.
+                let metadata = item.metadata().clone();
+                let field = Field::new(field.name(), kind, true).with_metadata(metadata);
+                (field, Arc::new(lists) as ArrayRef)
             }
-            _ => columns.push(array.clone()),
-        }
+            _ => narrow::narrow(field.name(), array),
+        };
+        fields.push(field);
+        columns.push(array);
     }
-    RecordBatch::try_new(SCHEMA.clone(), columns)
+    let schema = Arc::new(Schema::new(fields));
+    let mut content = Vec::new();
+    let mut writer = FileWriter::try_new(&mut content, &schema)?;
+    writer.write(&RecordBatch::try_new(schema.clone(), columns)?)?;
+    writer.finish()?;
+    drop(writer);
+    Ok(content)
 }
 
 /// The days whose partition is sound and whose components are what they were, with their profiles under this run's dense
@@ -231,10 +188,9 @@ pub(super) fn read_all<'e>(
         .map(|(position, component)| (component.id.as_str(), position))
         .collect();
     let sound = |day: i32, part: &Part| -> Option<RecordBatch> {
-        let profiles = read(folder, &part.file, registry, &by_id)?;
+        let profiles = read(folder, day, &part.file, registry, &by_id)?;
         let same = profiles.num_rows() as u64 == part.rows
-            && facts.of(column::components(&profiles), day) == part.facts
-            && column::days(&profiles).iter().all(|found| *found == day);
+            && facts.of(column::components(&profiles), day) == part.facts;
         same.then_some(profiles)
     };
     entries
@@ -255,28 +211,20 @@ pub(super) fn read_all<'e>(
 
 fn read(
     folder: &Path,
+    day: i32,
     file: &KeptFile,
     registry: &Registry,
     by_id: &HashMap<&str, u32>,
 ) -> Option<RecordBatch> {
-    let content = file.read(folder)?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(content)).ok()?;
-    let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).ok()?;
-    let mut batches = reader.with_batch_size(rows.max(1)).build().ok()?;
-    let flat = batches.next()?.ok()?;
-    if flat.num_rows() != rows || flat.schema().fields().len() != SCHEMA.fields().len() {
-        return None;
-    }
-    unflatten(&flat, registry, by_id)
-}
-
-fn unflatten(flat: &RecordBatch, registry: &Registry, by_id: &HashMap<&str, u32>) -> Option<RecordBatch> {
-    let rows = flat.num_rows();
-    let ids = flat.column(0).as_string_opt::<i32>()?;
+    let mut reader = FileReader::try_new(Cursor::new(file.read(folder)?), None).ok()?;
+    let batch = reader.next()?.ok()?;
+    let rows = batch.num_rows();
+    let stored = batch.schema();
+    let ids = batch.column(0).as_string_opt::<i32>()?;
     // Both the rows and the registry are sorted by id: the next one is nearly always the one after the last.
     let mut next = 0_u32;
     let mut components = Vec::with_capacity(rows);
-    for id in ids.iter() {
+    for id in ids {
         let id = id?;
         let found = registry
             .components
@@ -289,27 +237,24 @@ fn unflatten(flat: &RecordBatch, registry: &Registry, by_id: &HashMap<&str, u32>
     if !components.is_sorted() {
         return None;
     }
-    let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(components))];
-    let mut position = 1;
-    for at in 1..day_profile::SCHEMA.fields().len() {
-        if at != column::HOURLY_KWH {
-            columns.push(flat.column(position).clone());
-            position += 1;
-            continue;
-        }
-        let known: Vec<bool> = flat.column(position).as_boolean_opt()?.values().iter().collect();
-        let mut hours = Vec::new();
-        if known.contains(&true) {
-            hours.resize(rows * HOURS, day_profile::UNKNOWN_HOUR);
-            for hour in 0..HOURS {
-                let items = flat.column(position + 1 + hour).as_primitive_opt::<Int64Type>()?;
-                for (row, kwh) in items.iter().enumerate() {
-                    hours[row * HOURS + hour] = kwh.unwrap_or(day_profile::UNKNOWN_HOUR);
-                }
-            }
-        }
-        columns.push(hours_array(hours, &known).ok()?);
-        position += 1 + HOURS;
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt32Array::from(components)),
+        Arc::new(Date32Array::from_value(day, rows)),
+    ];
+    for (position, field) in day_profile::SCHEMA.fields().iter().enumerate().skip(2) {
+        let array = batch.column_by_name(field.name())?;
+        let metadata = stored.field_with_name(field.name()).ok()?.metadata();
+        columns.push(if position == column::HOURLY_KWH {
+            let lists = array.as_fixed_size_list_opt()?;
+            let DataType::FixedSizeList(item, size) = field.data_type() else {
+                return None;
+            };
+            let items = narrow::widen(lists.values(), item.data_type(), metadata)?;
+            let lists = FixedSizeListArray::try_new(item.clone(), *size, items, lists.nulls().cloned());
+            Arc::new(lists.ok()?)
+        } else {
+            narrow::widen(array, field.data_type(), metadata)?
+        });
     }
     RecordBatch::try_new(day_profile::SCHEMA.clone(), columns).ok()
 }
