@@ -144,4 +144,16 @@ impl SeriesBlock {
             .map(|position| f(self.series(position)))
             .collect()
     }
+
+    /// The same with something that `f` may overwrite and use again: `init` makes one for each share of the work.
+    pub fn par_map_with<S, T: Send>(
+        &self,
+        init: impl Fn() -> S + Sync + Send,
+        f: impl Fn(&mut S, DaySeries<'_>) -> T + Sync + Send,
+    ) -> Vec<T> {
+        self.range()
+            .into_par_iter()
+            .map_init(init, |scratch, position| f(scratch, self.series(position)))
+            .collect()
+    }
 }

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::config::{whole, within};
 use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::error::TransformError;
-use crate::levels::{Levels, median};
+use crate::levels::Levels;
 use crate::model::MICRO;
+use crate::quantiles::median;
 
 /// Whole days that are not flat, to know the home's level by.
 const VARIED_DAYS: usize = 14;
@@ -87,8 +88,12 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     if counts_coarsely(context, &others) {
         return not_judged(Gap::CoarseSteps);
     }
-    let mut varied: Vec<f64> = others.iter().map(|&position| levels.kwh[position]).collect();
-    let usual = median(&mut varied).unwrap_or(0.0);
+    let usual = if others.len() == levels.len() {
+        levels.median_kwh
+    } else {
+        let mut varied: Vec<f64> = others.iter().map(|&position| levels.kwh[position]).collect();
+        median(&mut varied).unwrap_or(0.0)
+    };
     let level_of = |run: &Range<usize>| levels.median_over(run.clone()).unwrap_or(0.0);
     let mut best: Option<Range<usize>> = None;
     for run in runs(levels, &flat) {
@@ -178,10 +183,26 @@ fn counts_coarsely(context: &StayContext<'_>, others: &[usize]) -> bool {
         energies.dedup();
         return (energies.len() as f64) < DISTINCT_SHARE * days;
     }
-    let mut runs: Vec<f64> = rows
-        .map(|row| f64::from(context.series.longest_equal_run[row]))
-        .collect();
-    median(&mut runs).unwrap_or(0.0) > f64::from(equal_intervals(context)) / 2.0
+    let runs = rows.map(|row| context.series.longest_equal_run[row]);
+    median_exceeds_half(runs, equal_intervals(context))
+}
+
+/// Whether the median of some counts is greater than half of a number.
+fn median_exceeds_half(counts: impl Iterator<Item = u16>, number: u16) -> bool {
+    let (mut below, mut above) = (0_usize, 0_usize);
+    let (mut greatest_below, mut least_above) = (0, u16::MAX);
+    for count in counts {
+        if 2 * u32::from(count) > u32::from(number) {
+            above += 1;
+            least_above = least_above.min(count);
+        } else {
+            below += 1;
+            greatest_below = greatest_below.max(count);
+        }
+    }
+    // Where as many lie above as below, the median is the mean of the two in the middle.
+    let middle = u32::from(greatest_below) + u32::from(least_above);
+    above > below || (above == below && above > 0 && middle > u32::from(number))
 }
 
 fn runs(levels: &Levels, flat: &[bool]) -> Vec<Range<usize>> {
@@ -204,6 +225,7 @@ mod tests {
     use super::*;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise, period, typed};
     use crate::suppressors::Suppressor;
+    use proptest::prelude::*;
 
     fn judged(kwh: &[f64]) -> (RuleEvidence, Vec<Suppressor>) {
         let world = World::steady(installed(), kwh.len());
@@ -312,5 +334,14 @@ mod tests {
         let (evidence, _) = world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline);
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 15.0).abs() < 1e-6);
+    }
+
+    proptest! {
+        #[test]
+        fn the_median_of_counts_by_sorting(counts in prop::collection::vec(0_u16..9, 0..12), number in 0_u16..18) {
+            let mut sorted: Vec<f64> = counts.iter().map(|&count| f64::from(count)).collect();
+            let exceeds = median(&mut sorted).unwrap_or(0.0) > f64::from(number) / 2.0;
+            prop_assert_eq!(median_exceeds_half(counts.into_iter(), number), exceeds);
+        }
     }
 }
