@@ -17,6 +17,9 @@ const ELASTICITY: (f64, f64) = (0.0, 3.0);
 /// Least noise of a weekly level, ln.
 const NOISE_FLOOR: f64 = 0.05;
 
+/// A drop (ln) from which on a home may be one that is visited now and then: its days spread more than they did.
+pub(crate) const DEEP: f64 = 1.2;
+
 /// Weeks of a level that a home has shown before.
 const SHOWN_WEEKS: usize = 4;
 
@@ -54,7 +57,7 @@ pub struct Step {
     pub explained: f64,
     /// Step (below zero) that the weeks before would show if they were all there is.
     pub earlier_step: f64,
-    /// Robust spread of the days before and after.
+    /// Robust spread of the days before and after; 0 of a drop less deep than [`DEEP`], where nobody asks for it.
     pub spread_before: f64,
     /// See `spread_before`.
     pub spread_after: f64,
@@ -73,14 +76,18 @@ impl Step {
     }
 }
 
-/// Prefix sums of the regressors.
-struct Sums {
-    x: Vec<f64>,
-    y: Vec<f64>,
-    xx: Vec<f64>,
-    xy: Vec<f64>,
-    yy: Vec<f64>,
+/// Sums of the regressors over the first blocks.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+    yy: f64,
 }
+
+/// One item more than there are blocks.
+struct Sums(Vec<Sum>);
 
 /// Sums of squares around the mean over a range of blocks.
 #[derive(Clone, Copy)]
@@ -94,33 +101,30 @@ struct Moments {
 
 impl Sums {
     fn new(blocks: &[Block]) -> Self {
-        let prefix = |value: fn(&Block) -> f64| {
-            let mut sum = 0.0;
-            std::iter::once(0.0)
-                .chain(blocks.iter().map(|block| {
-                    sum += value(block);
-                    sum
-                }))
-                .collect()
-        };
-        Self {
-            x: prefix(|b| b.index),
-            y: prefix(|b| b.level),
-            xx: prefix(|b| b.index * b.index),
-            xy: prefix(|b| b.index * b.level),
-            yy: prefix(|b| b.level * b.level),
+        let mut sum = Sum::default();
+        let mut sums = Vec::with_capacity(blocks.len() + 1);
+        sums.push(sum);
+        for Block { level, index, .. } in blocks {
+            sum.x += index;
+            sum.y += level;
+            sum.xx += index * index;
+            sum.xy += index * level;
+            sum.yy += level * level;
+            sums.push(sum);
         }
+        Self(sums)
     }
 
     fn moments(&self, from: usize, to: usize) -> Moments {
         let n = (to - from) as f64;
-        let (x, y) = (self.x[to] - self.x[from], self.y[to] - self.y[from]);
+        let (from, to) = (&self.0[from], &self.0[to]);
+        let (x, y) = (to.x - from.x, to.y - from.y);
         Moments {
             mean_x: x / n,
             mean_y: y / n,
-            xx: (self.xx[to] - self.xx[from] - x * x / n).max(0.0),
-            xy: self.xy[to] - self.xy[from] - x * y / n,
-            yy: (self.yy[to] - self.yy[from] - y * y / n).max(0.0),
+            xx: (to.xx - from.xx - x * x / n).max(0.0),
+            xy: to.xy - from.xy - x * y / n,
+            yy: (to.yy - from.yy - y * y / n).max(0.0),
         }
     }
 }
@@ -215,19 +219,22 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
     let onset_day = refine(levels, blocks, t, b, level_before, level_after);
     let split = levels.positions(i32::MIN..onset_day).end;
     let days = |range: std::ops::Range<usize>| -> Vec<f64> {
+        let mut adjusted = Vec::with_capacity(range.len());
         let days = levels.ln_kwh[range.clone()].iter().zip(&levels.index[range]);
-        days.map(|(level, index)| level - b * index)
-            .filter(|level| level.is_finite())
-            .collect()
+        let days = days.map(|(level, index)| level - b * index);
+        adjusted.extend(days.filter(|level| level.is_finite()));
+        adjusted
     };
     let (mut days_pre, mut days_post) = (days(0..split), days(split..levels.len()));
     let upper_drop = quantile(&mut days_post, 0.9)? - quantile(&mut days_pre, 0.9)?;
+    let drop = level_after - level_before;
+    let is_deep = -drop >= DEEP;
     Some(Step {
         onset_day,
         last_day: *levels.day.last()?,
         days_before: onset_day - blocks[0].first_day,
         elasticity: b,
-        drop: level_after - level_before,
+        drop,
         raw_drop: median_of(blocks[t..].iter().map(|block| block.level))
             - median_of(blocks[..t].iter().map(|block| block.level)),
         upper_drop,
@@ -235,8 +242,8 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
         below_shown: level_after - shown,
         explained: 1.0 - error / (without + blocks.len() as f64 * NOISE_FLOOR * NOISE_FLOOR),
         earlier_step: best_split(&blocks[..t], 3, 3).map_or(0.0, |(_, _, step, ..)| step),
-        spread_before: spread(&mut days_pre),
-        spread_after: spread(&mut days_post),
+        spread_before: if is_deep { spread(&mut days_pre) } else { 0.0 },
+        spread_after: if is_deep { spread(&mut days_post) } else { 0.0 },
         scatter_before: scatter(levels, &blocks[..t]),
         scatter_after: scatter(levels, &blocks[t..]),
     })

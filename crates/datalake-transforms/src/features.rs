@@ -87,7 +87,7 @@ pub fn meter_features(registry: &Registry, block: &SeriesBlock) -> Result<Record
                     series.component
                 ))
             })?;
-        let days = Days::of(&series, &mut scratch.kwh, &mut scratch.sorted);
+        let days = Days::of(&series, &mut scratch.kwh, &mut scratch.buffer);
         let moments = days.moments();
         let core = Core::of(&series, &days, moments.as_ref(), CoreInstall::of(component));
         let further = Further::of(
@@ -95,7 +95,7 @@ pub fn meter_features(registry: &Registry, block: &SeriesBlock) -> Result<Record
             &series,
             &days,
             (moments.as_ref(), &core),
-            &mut scratch.hours,
+            (&mut scratch.buffer, &mut scratch.hours),
         );
         let service_point = component.last_service_point();
         Ok(Features {

@@ -56,7 +56,9 @@ pub fn judge(
     let judged = block.par_map_with(Levels::default, |levels, series| {
         judge_with(levels, &series, registry, peers, config)
     });
-    judged.into_iter().flatten().collect()
+    let mut all = Vec::with_capacity(judged.iter().map(Vec::len).sum());
+    all.extend(judged.into_iter().flatten());
+    all
 }
 
 /// Judges one component: one item for each stay that has rows; nothing for what is not delivered kWh.

@@ -77,14 +77,34 @@ pub fn intervals_of_a_day(component: &Component) -> u16 {
 }
 
 /// Usable kWh of a whole day; `None` for a day that is not whole.
-#[must_use]
-pub fn whole_day_kwh(series: &DaySeries<'_>, row: usize, intervals: u16) -> Option<f64> {
-    let usable = series.usable[row];
-    if usable == 0 || series.cut[row] > 0 || 4 * u32::from(usable) < 3 * u32::from(intervals) {
+#[inline]
+fn whole_kwh(usable: u16, cut: u16, micro: i64, intervals: u16) -> Option<f64> {
+    if usable == 0 || cut > 0 || 4 * u32::from(usable) < 3 * u32::from(intervals) {
         return None;
     }
-    let kwh = series.usable_kwh[row] as f64 / MICRO as f64;
+    let kwh = micro as f64 / MICRO as f64;
     Some(kwh * f64::from(intervals.max(usable)) / f64::from(usable))
+}
+
+/// Row, day and kWh of the whole days of a stay among `rows` of a series.
+pub(crate) fn whole_days<'a>(
+    series: &DaySeries<'a>,
+    rows: Range<usize>,
+    stay: &Stay,
+    intervals: u16,
+) -> impl Iterator<Item = (usize, i32, f64)> + use<'a> {
+    let days = &series.day[rows.clone()];
+    let from = rows.start + days.partition_point(|&day| day < stay.first_whole_day());
+    let to = rows.start + days.partition_point(|&day| day < stay.removal_day());
+    let rows = from..to.max(from);
+    let days = series.day[rows.clone()].iter();
+    let usable = series.usable[rows.clone()].iter().zip(&series.cut[rows.clone()]);
+    let values = usable.zip(&series.usable_kwh[rows.clone()]);
+    rows.zip(days)
+        .zip(values)
+        .filter_map(move |((row, &day), ((&usable, &cut), &micro))| {
+            Some((row, day, whole_kwh(usable, cut, micro, intervals)?))
+        })
 }
 
 impl Levels {
@@ -112,16 +132,8 @@ impl Levels {
         index: Option<&DayIndex>,
     ) {
         self.clear();
-        let days = stay.first_whole_day()..stay.removal_day();
         let mut known = 0;
-        for row in rows {
-            let day = series.day[row];
-            if !days.contains(&day) {
-                continue;
-            }
-            let Some(kwh) = whole_day_kwh(series, row, intervals) else {
-                continue;
-            };
+        for (row, day, kwh) in whole_days(series, rows, stay, intervals) {
             if series.usable_kwh[row] == 0 && series.usable_negative[row] == 0 {
                 self.zeros.push(self.day.len());
             }
@@ -296,7 +308,8 @@ mod tests {
         profiles.usable_kwh[1] = 18_000_000;
         profiles.usable[2] = 35;
         let series = profiles.series();
-        let kwh: Vec<Option<f64>> = (0..3).map(|row| whole_day_kwh(&series, row, 48)).collect();
+        let day = |row: usize| whole_kwh(series.usable[row], series.cut[row], series.usable_kwh[row], 48);
+        let kwh: Vec<Option<f64>> = (0..3).map(day).collect();
         assert_eq!(kwh, [Some(24.0), Some(24.0), None]);
     }
 

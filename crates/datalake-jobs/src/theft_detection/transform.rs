@@ -159,7 +159,9 @@ pub(super) fn judge_all(
             Ok::<_, JudgeError>(found)
         })
         .collect::<Result<_, _>>()?;
-    let assessment = assemble(evidence.into_iter().flatten().collect(), registry, &peers, rules)?;
+    let mut stays = Vec::with_capacity(evidence.iter().map(Vec::len).sum());
+    stays.extend(evidence.into_iter().flatten());
+    let assessment = assemble(stays, registry, &peers, rules)?;
     Ok(Outcome {
         findings: ahead_of_the_lake(&features)?,
         features,

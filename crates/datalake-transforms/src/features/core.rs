@@ -88,9 +88,9 @@ impl Core {
                 0
             },
             recent_ratio: recent_ratio(days),
-            p95_kwh: days.quantile(0.95),
+            p95_kwh: days.p95,
             night_share: if series.has_night {
-                ratio(night_kwh(series), total_kwh)
+                ratio(days.sum_of(series.night_kwh), total_kwh)
             } else {
                 None
             },
@@ -120,16 +120,6 @@ pub(super) fn micro_sum(micros: &[i64]) -> f64 {
     ((i128::from(high) << 32) + i128::from(low)) as f64 / 1e6
 }
 
-/// Energy before 06:00 of the rows with a value.
-fn night_kwh(series: &DaySeries<'_>) -> f64 {
-    let nights = series.night_kwh.iter().zip(series.valued);
-    nights
-        .filter(|(_, valued)| **valued > 0)
-        .map(|(kwh, _)| i128::from(*kwh))
-        .sum::<i128>() as f64
-        / 1e6
-}
-
 /// Rows one after another whose energy is zero; gaps between days do not end a run, rows without a value do.
 fn longest_zero_run(series: &DaySeries<'_>) -> u32 {
     let (mut longest, mut run) = (0, 0);
@@ -142,8 +132,7 @@ fn longest_zero_run(series: &DaySeries<'_>) -> u32 {
 
 /// Median of the last 30 calendar days over the median of the days before.
 fn recent_ratio(days: &Days<'_>) -> Option<f64> {
-    let before = days.median_before()?;
-    ratio(days.recent_median()?, before)
+    ratio(days.recent_median?, days.median_before?)
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
-//! The days of a component that have energy, as floats and in order of size.
+//! The days of a component that have energy, as floats and their quantiles.
 
 use std::borrow::Cow;
 
 use super::core::{RECENT_DAYS, kwh, micro_sum};
 use super::statistics::Moments;
-use crate::quantiles::{Position, nth_of_two};
+use crate::quantiles::quantiles_of;
 use crate::series::DaySeries;
 
 /// Memory that is used again for every component.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) kwh: Vec<f64>,
-    pub(super) sorted: Vec<i64>,
+    /// For quantiles.
+    pub(super) buffer: Vec<i64>,
     pub(super) hours: Vec<i64>,
 }
 
@@ -29,14 +30,19 @@ pub(super) struct Days<'a> {
     complete: bool,
     /// Last day that has a row, with a value or without.
     pub(super) last: Option<i32>,
-    /// Energy in order of size: of the last 30 calendar days, and of the days before.
-    recent: &'a [i64],
-    before: &'a [i64],
+    /// Quantiles of the energy of the days.
+    pub(super) p95: Option<f64>,
+    pub(super) median: Option<f64>,
+    pub(super) p05: Option<f64>,
+    /// Median of the last 30 calendar days.
+    pub(super) recent_median: Option<f64>,
+    /// Median of the days before those.
+    pub(super) median_before: Option<f64>,
 }
 
 impl<'a> Days<'a> {
-    /// `kwh` and `sorted` are overwritten.
-    pub(super) fn of(series: &DaySeries<'a>, kwh_of: &'a mut Vec<f64>, sorted: &'a mut Vec<i64>) -> Self {
+    /// `kwh_of` and `buffer` are overwritten.
+    pub(super) fn of(series: &DaySeries<'a>, kwh_of: &'a mut Vec<f64>, buffer: &mut Vec<i64>) -> Self {
         kwh_of.clear();
         kwh_of.extend(series.kwh.iter().map(|micro| kwh(*micro)));
         let by_row: &[f64] = kwh_of;
@@ -57,11 +63,14 @@ impl<'a> Days<'a> {
         let last = series.day.last().copied();
         let first_recent = last.map_or(i32::MIN, |last| last - RECENT_DAYS + 1);
         let split = day.partition_point(|day| *day < first_recent);
-        sorted.clear();
-        sorted.extend_from_slice(&micro);
-        let (before, recent) = sorted.split_at_mut(split);
-        before.sort_unstable();
-        recent.sort_unstable();
+        let mut quantiles = |part: &[i64], descending| {
+            buffer.clear();
+            buffer.extend_from_slice(part);
+            quantiles_of(buffer, descending, super::core::kwh)
+        };
+        let [p95, median, p05] = quantiles(&micro, [0.95, 0.5, 0.05]);
+        let [median_before, ..] = quantiles(&micro[..split], [0.5; 3]);
+        let [recent_median, ..] = quantiles(&micro[split..], [0.5; 3]);
         Self {
             day,
             kwh,
@@ -70,8 +79,11 @@ impl<'a> Days<'a> {
             valued: series.valued,
             complete,
             last,
-            recent,
-            before,
+            p95,
+            median,
+            p05,
+            median_before,
+            recent_median,
         }
     }
 
@@ -85,19 +97,13 @@ impl<'a> Days<'a> {
         micro_sum(&self.micro[self.day.partition_point(|at| *at <= day)..])
     }
 
-    /// Of the energy of the days.
-    pub(super) fn quantile(&self, q: f64) -> Option<f64> {
-        quantile_of_two(self.before, self.recent, q)
-    }
-
-    /// Median of the last 30 calendar days.
-    pub(super) fn recent_median(&self) -> Option<f64> {
-        quantile_of_two(self.recent, &[], 0.5)
-    }
-
-    /// Median of the days before those.
-    pub(super) fn median_before(&self) -> Option<f64> {
-        quantile_of_two(self.before, &[], 0.5)
+    /// Exact sum of another column over the rows with a value.
+    pub(super) fn sum_of(&self, column: &[i64]) -> f64 {
+        if self.complete {
+            micro_sum(column)
+        } else {
+            micro_sum(&valued_only(column, self.valued))
+        }
     }
 
     /// Days and their energy.
@@ -127,12 +133,4 @@ fn valued_only<T: Copy>(items: &[T], valued: &[u16]) -> Vec<T> {
     rows.filter(|(_, valued)| **valued > 0)
         .map(|(item, _)| *item)
         .collect()
-}
-
-/// Quantile, in kWh, of what two sorted slices are together.
-fn quantile_of_two(a: &[i64], b: &[i64], q: f64) -> Option<f64> {
-    let numbers = a.len() + b.len();
-    let at = Position::of(numbers, q)?;
-    let nth = |position| kwh(nth_of_two(a, b, position));
-    Some(at.between(nth(at.lower), nth((at.lower + 1).min(numbers - 1))))
 }

@@ -51,13 +51,13 @@ pub(super) struct Further {
 }
 
 impl Further {
-    /// `core` has been made of the same series; `hours` is overwritten.
+    /// `core` has been made of the same series; `buffers` are overwritten.
     pub(super) fn of(
         block: &SeriesBlock,
         series: &DaySeries<'_>,
         days: &Days<'_>,
         (moments, core): (Option<&Moments>, &Core),
-        hours: &mut Vec<i64>,
+        buffers: (&mut Vec<i64>, &mut Vec<i64>),
     ) -> Self {
         let (from, to) = series.rows;
         let extra = |position| &column::u16s(&block.batch, position)[from..to];
@@ -73,7 +73,7 @@ impl Further {
             .clone()
             .rposition(|(actual, overridden)| *actual > 0 || *overridden > 0);
         let actual = actual.map(|(actual, overridden)| u64::from(actual.saturating_add(*overridden)));
-        let median_kwh = days.quantile(0.5);
+        let [median_kwh, p05_kwh] = [days.median, days.p05];
         Self {
             first_day,
             last_day,
@@ -93,13 +93,13 @@ impl Further {
             off_kwh: micro_sum(series.off_kwh),
             uninstalled_kwh: micro_sum(series.uninstalled_kwh),
             median_kwh,
-            p05_kwh: days.quantile(BASE_QUANTILE),
+            p05_kwh,
             variation: moments.and_then(|moments| ratio(moments.stddev()?, moments.mean())),
             load_factor: core
                 .max_interval_kwh
                 .and_then(|max| ratio(core.total_kwh, valued * max))
                 .filter(|factor| (0.0..=1.0).contains(factor)),
-            base_load_kw: base_load_kw(series, hours),
+            base_load_kw: base_load_kw(series, buffers),
             weekend_ratio: weekend_ratio(days),
             night_share_change: night_share_change(series),
             lag1_corr: days.lag_correlation(1),
@@ -121,38 +121,42 @@ fn total(counts: &[u16]) -> f64 {
 }
 
 /// Low quantile of the known hours; where there are none, of the usable days, spread over 24 hours.
-fn base_load_kw(series: &DaySeries<'_>, hours: &mut Vec<i64>) -> Option<f64> {
-    low_quantile(series.hourly_kwh, BASE_QUANTILE, hours).or_else(|| {
-        hours.clear();
+fn base_load_kw(series: &DaySeries<'_>, (buffer, kept): (&mut Vec<i64>, &mut Vec<i64>)) -> Option<f64> {
+    low_quantile(series.hourly_kwh, BASE_QUANTILE, buffer, kept).or_else(|| {
+        buffer.clear();
         let usable = series.usable_kwh.iter().zip(series.usable);
-        hours.extend(usable.filter(|(_, usable)| **usable > 0).map(|(micro, _)| *micro));
-        quantile_of(hours, BASE_QUANTILE, |micro| kwh(micro) / HOURS as f64)
+        buffer.extend(usable.filter(|(_, usable)| **usable > 0).map(|(micro, _)| *micro));
+        quantile_of(buffer, BASE_QUANTILE, |micro| kwh(micro) / HOURS as f64)
     })
 }
 
-/// Hours of which fewer are not worth a sample.
-const SAMPLED: usize = 2_048;
+/// Days of a sample of the hours; few more are not worth a sample.
+const SAMPLE_DAYS: usize = 32;
 
-/// Hours of a sample.
-const SAMPLE: usize = 256;
+/// What a sample is asked for: so many times the quantile that is looked for.
+const SAMPLE_MARGINS: [f64; 2] = [2.5, 6.0];
 
-/// A quantile of the known hours, in kWh; the lower, the quicker. `buffer` is overwritten.
+/// A quantile of the known hours, in kWh; the lower, the quicker. `buffer` and `kept` are overwritten.
 ///
-/// A sample of the hours tells below what the quantile must lie, and only what lies there is looked at closely. Where the
-/// sample misled, all hours are.
-fn low_quantile(hours: &[i64], q: f64, buffer: &mut Vec<i64>) -> Option<f64> {
-    if hours.len() >= SAMPLED {
-        // Odd, so that it meets every hour of the day, and no multiple of 3 for the same reason.
-        let step = (hours.len() / SAMPLE) | 1;
-        let step = if step % 3 == 0 { step + 2 } else { step };
+/// The hours of some days tell below what the quantile must lie, and only what lies there is looked at closely. Where
+/// they misled, all hours are.
+fn low_quantile(hours: &[i64], q: f64, buffer: &mut Vec<i64>, kept: &mut Vec<i64>) -> Option<f64> {
+    let days = hours.len() / HOURS;
+    if days >= 4 * SAMPLE_DAYS {
         buffer.clear();
-        buffer.extend(hours.iter().step_by(step).filter(|hour| **hour != UNKNOWN_HOUR));
-        buffer.sort_unstable();
-        let bound = buffer.get((2.0 * q * buffer.len() as f64) as usize).copied();
-        if let Some(bound) = bound
-            && let Some(found) = quantile_below(hours, q, bound, buffer)
-        {
-            return Some(found);
+        for day in hours.chunks_exact(HOURS).step_by(days / SAMPLE_DAYS) {
+            buffer.extend_from_slice(day);
+        }
+        // Unknown hours lie below everything.
+        let unknown = buffer.iter().filter(|hour| **hour == UNKNOWN_HOUR).count();
+        for margin in SAMPLE_MARGINS {
+            let bound = unknown + (margin * q * (buffer.len() - unknown) as f64) as usize;
+            if bound < buffer.len() {
+                let bound = *buffer.select_nth_unstable(bound).1;
+                if let Some(found) = quantile_below(hours, q, bound, kept) {
+                    return Some(found);
+                }
+            }
         }
     }
     buffer.clear();
@@ -161,22 +165,30 @@ fn low_quantile(hours: &[i64], q: f64, buffer: &mut Vec<i64>) -> Option<f64> {
 }
 
 /// The quantile if it and its neighbour are `bound` at most.
-fn quantile_below(hours: &[i64], q: f64, bound: i64, buffer: &mut Vec<i64>) -> Option<f64> {
-    buffer.clear();
-    buffer.resize(hours.len(), 0);
-    let (mut known, mut kept) = (0, 0);
-    // Every hour is written, and the next one overwrites it unless it counts: nothing to guess for the processor.
-    for &hour in hours {
-        buffer[kept] = hour;
-        let is_known = hour != UNKNOWN_HOUR;
-        known += usize::from(is_known);
-        kept += usize::from(is_known & (hour <= bound));
+fn quantile_below(hours: &[i64], q: f64, bound: i64, kept: &mut Vec<i64>) -> Option<f64> {
+    kept.clear();
+    let mut unknown = 0;
+    for day in hours.as_chunks::<HOURS>().0 {
+        let mut low = 0_u32;
+        for (place, &hour) in day.iter().enumerate() {
+            low |= u32::from(hour <= bound) << place;
+        }
+        while low != 0 {
+            let hour = day[low.trailing_zeros() as usize];
+            if hour == UNKNOWN_HOUR {
+                unknown += 1;
+            } else {
+                kept.push(hour);
+            }
+            low &= low - 1;
+        }
     }
+    let known = hours.len() - unknown;
     let at = Position::of(known, q)?;
-    if kept < (at.lower + 2).min(known) {
+    if kept.len() < (at.lower + 2).min(known) {
         return None;
     }
-    let (_, &mut low, above) = buffer[..kept].select_nth_unstable(at.lower);
+    let (_, &mut low, above) = kept.select_nth_unstable(at.lower);
     let high = above.iter().copied().min().unwrap_or(low);
     Some(at.between(kwh(low), kwh(high)))
 }
@@ -287,7 +299,7 @@ mod tests {
         ) {
             let hours = hours(seed, days, unknown, steps);
             let mut known: Vec<f64> = hours.iter().filter(|h| **h != UNKNOWN_HOUR).map(|h| kwh(*h)).collect();
-            let found = low_quantile(&hours, q, &mut Vec::new());
+            let found = low_quantile(&hours, q, &mut Vec::new(), &mut Vec::new());
             prop_assert_eq!(found, crate::quantiles::quantile(&mut known, q));
         }
     }

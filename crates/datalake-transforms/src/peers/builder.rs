@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::histogram::Scale;
 use super::silent::SilentDays;
 use super::{DayIndex, PeerGroup, Peers, YEAR_DAYS};
-use crate::levels::{intervals_of_a_day, whole_day_kwh};
+use crate::levels::{intervals_of_a_day, whole_days};
 use crate::model::DAYS_AHEAD;
 use crate::quantiles::median;
 use crate::registry::{Component, Registry};
@@ -234,8 +234,8 @@ impl PeerBuilder {
 
     /// Counts all components of a block; every component is to be observed once, with all its days.
     pub fn observe(&mut self, block: &SeriesBlock, registry: &Registry) {
-        for position in block.range() {
-            self.observe_series(&block.series(position), registry);
+        for series in block.iter() {
+            self.observe_series(&series, registry);
         }
     }
 
@@ -255,14 +255,10 @@ impl PeerBuilder {
     }
 
     fn observe_stay(&mut self, series: &DaySeries<'_>, stay: &Stay, intervals: u16, group: u32) {
-        let whole = stay.first_whole_day()..stay.removal_day();
         let days = &mut self.days;
         days.clear();
-        days.extend(
-            rows_of(stay, series.day)
-                .filter(|&row| whole.contains(&series.day[row]))
-                .filter_map(|row| Some((series.day[row], whole_day_kwh(series, row, intervals)?))),
-        );
+        let whole = whole_days(series, rows_of(stay, series.day), stay, intervals);
+        days.extend(whole.map(|(_, day, kwh)| (day, kwh)));
         drop_strays(days);
         let (Some(&(first, _)), Some(&(last, _))) = (days.first(), days.last()) else {
             return;

@@ -87,10 +87,12 @@ impl Edges {
             }
             median(edge)
         };
+        let head = level(0..edge)?;
         Some(Self {
             days: (*levels.day.first()?, *levels.day.last()?),
-            head: level(0..edge)? as f32,
-            tail: level(n - edge..n)? as f32,
+            head: head as f32,
+            // Of a short stay both ends are all of it.
+            tail: if edge == n { head } else { level(n - edge..n)? } as f32,
             edge_days: edge as u16,
             whole_days: n as u32,
             index_sum: levels.factor.iter().sum::<f64>() as f32,

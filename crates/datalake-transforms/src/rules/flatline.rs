@@ -81,18 +81,18 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         return not_judged(Gap::TooFewDays);
     }
     let flat = flat_days(context);
-    let others: Vec<usize> = (0..levels.len()).filter(|&position| !flat[position]).collect();
-    if others.len() < VARIED_DAYS {
+    let others = || (0..levels.len()).filter(|&position| !flat[position]);
+    if others().count() < VARIED_DAYS {
         return not_judged(Gap::TooFewDays);
     }
-    if counts_coarsely(context, &others) {
+    if counts_coarsely(context, others()) {
         return not_judged(Gap::CoarseSteps);
     }
-    let usual = if others.len() == levels.len() {
-        levels.median_kwh
-    } else {
-        let mut varied: Vec<f64> = others.iter().map(|&position| levels.kwh[position]).collect();
+    let usual = if flat.contains(&true) {
+        let mut varied: Vec<f64> = others().map(|position| levels.kwh[position]).collect();
         median(&mut varied).unwrap_or(0.0)
+    } else {
+        levels.median_kwh
     };
     let level_of = |run: &Range<usize>| levels.median_over(run.clone()).unwrap_or(0.0);
     let mut best: Option<Range<usize>> = None;
@@ -171,20 +171,32 @@ fn repeats(context: &StayContext<'_>, position: usize) -> bool {
 }
 
 /// Whether even the days that are not flat repeat values as only a meter of coarse steps does.
-fn counts_coarsely(context: &StayContext<'_>, others: &[usize]) -> bool {
-    let rows = others
-        .iter()
-        .map(|&position| context.levels.row[position] as usize);
+fn counts_coarsely(context: &StayContext<'_>, others: impl Iterator<Item = usize>) -> bool {
+    let rows = others.map(|position| context.levels.row[position] as usize);
     if context.intervals < SHAPED {
         let mut energies: Vec<i64> = rows.map(|row| context.series.usable_kwh[row]).collect();
         energies.retain(|&energy| energy != 0);
-        let days = energies.len() as f64;
+        let enough = DISTINCT_SHARE * energies.len() as f64;
+        if f64::from(distinct_at_least(&energies)) >= enough {
+            return false;
+        }
         energies.sort_unstable();
         energies.dedup();
-        return (energies.len() as f64) < DISTINCT_SHARE * days;
+        return (energies.len() as f64) < enough;
     }
     let runs = rows.map(|row| context.series.longest_equal_run[row]);
     median_exceeds_half(runs, equal_intervals(context))
+}
+
+/// A number of values that are surely distinct; mostly nearly all of a few hundred.
+fn distinct_at_least(values: &[i64]) -> u32 {
+    // Values in different ones of 1,024 places are different values.
+    let mut places = [0_u64; 16];
+    for value in values {
+        let hash = (*value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+        places[hash as usize / 64] |= 1 << (hash % 64);
+    }
+    places.iter().map(|place| place.count_ones()).sum()
 }
 
 /// Whether the median of some counts is greater than half of a number.
@@ -337,6 +349,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn never_more_than_are_distinct(mut values in prop::collection::vec(-40_i64..40, 0..200)) {
+            let found = distinct_at_least(&values) as usize;
+            values.sort_unstable();
+            values.dedup();
+            prop_assert!(found <= values.len() && (found > 0 || values.is_empty()));
+        }
+
         #[test]
         fn the_median_of_counts_by_sorting(counts in prop::collection::vec(0_u16..9, 0..12), number in 0_u16..18) {
             let mut sorted: Vec<f64> = counts.iter().map(|&count| f64::from(count)).collect();

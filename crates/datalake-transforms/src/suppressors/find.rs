@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Suppression, Suppressor};
-use crate::change_point::Step;
+use crate::change_point::{DEEP, Step};
 use crate::day_profile::{HOURS, UNKNOWN_HOUR};
 use crate::judge::COMPONENTS_OF_A_PLACE;
 use crate::levels::{Levels, WEEK};
@@ -33,8 +33,8 @@ const CALM: (f64, f64) = (0.8, 0.55);
 /// A drop that deep (ln) leaves an empty home's standby.
 const STANDBY_DROP: f64 = 2.5;
 
-/// A drop of at least the first (ln) with a spread grown by the second: a home that is visited now and then.
-const VISITED: (f64, f64) = (1.2, 2.5);
+/// A deep drop with a spread that grew by so much: a home that is visited now and then.
+const VISITED: f64 = 2.5;
 
 /// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
 /// is enough for a drop of all parts alike.
@@ -299,7 +299,7 @@ impl<'a> Suppressing<'a, '_> {
     fn vacancy(&mut self, step: &Step) {
         let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
         let grown = step.spread_after / step.spread_before.max(0.02);
-        let visited = -step.drop >= VISITED.0 && grown >= VISITED.1;
+        let visited = -step.drop >= DEEP && grown >= VISITED;
         let standby = -step.drop >= STANDBY_DROP;
         let part = if visited {
             1.0
@@ -326,13 +326,19 @@ impl<'a> Suppressing<'a, '_> {
     /// them and leave the base load behind; what takes a share of everything is not people.
     fn fell_at_all_hours(&self, onset: i32) -> bool {
         let max_ratio = self.context.config.sustained_drop.max_ratio;
-        let parts: Option<Vec<f64>> = (0..6)
-            .map(|part| self.hours_ratio(onset, &[4 * part, 4 * part + 1, 4 * part + 2, 4 * part + 3]))
-            .collect();
-        parts.is_some_and(|parts| {
-            let mean = parts.iter().sum::<f64>() / parts.len() as f64;
-            parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
-        })
+        let mut parts = [0.0; 6];
+        for (first, part) in (0..).step_by(4).zip(&mut parts) {
+            let Some(ratio) = self.hours_ratio(onset, &[first, first + 1, first + 2, first + 3]) else {
+                return false;
+            };
+            // Whatever the others did, this is too much.
+            if ratio > EVEN * max_ratio {
+                return false;
+            }
+            *part = ratio;
+        }
+        let mean = parts.iter().sum::<f64>() / parts.len() as f64;
+        parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
     }
 
     /// Median energy of some hours of the day after the onset / before; `None` where it is unknown or was none.
@@ -344,9 +350,8 @@ impl<'a> Suppressing<'a, '_> {
         let levels = self.levels();
         let usual = |positions: std::ops::Range<usize>| {
             let mut days: Vec<f64> = Vec::with_capacity(positions.len());
-            for position in positions {
-                let row = levels.row[position] as usize * HOURS;
-                let day = &hourly[row..row + HOURS];
+            for &row in &levels.row[positions] {
+                let day = &hourly[row as usize * HOURS..][..HOURS];
                 if hours.iter().all(|&hour| day[hour] != UNKNOWN_HOUR) {
                     days.push(hours.iter().map(|&hour| day[hour] as f64).sum());
                 }
