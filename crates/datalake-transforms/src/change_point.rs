@@ -5,7 +5,8 @@
 //! form over prefix sums; the `tau` with the least squared error and `c < 0` is taken. `b` is drawn towards 1 (ridge) and kept in
 //! 0..=3, so that a short series cannot explain its own drop by the season.
 
-use crate::levels::{Block, Levels, median, quantile};
+use crate::levels::{Block, Levels};
+use crate::quantiles::{median, quantile};
 
 /// Strength of the pull of the elasticity towards 1, in units of the squared index.
 const RIDGE: f64 = 0.15;
@@ -15,6 +16,9 @@ const ELASTICITY: (f64, f64) = (0.0, 3.0);
 
 /// Least noise of a weekly level, ln.
 const NOISE_FLOOR: f64 = 0.05;
+
+/// A drop (ln) from which on a home may be one that is visited now and then: its days spread more than they did.
+pub(crate) const DEEP: f64 = 1.2;
 
 /// Weeks of a level that a home has shown before.
 const SHOWN_WEEKS: usize = 4;
@@ -53,7 +57,7 @@ pub struct Step {
     pub explained: f64,
     /// Step (below zero) that the weeks before would show if they were all there is.
     pub earlier_step: f64,
-    /// Robust spread of the days before and after.
+    /// Robust spread of the days before and after; 0 of a drop less deep than [`DEEP`], where nobody asks for it.
     pub spread_before: f64,
     /// See `spread_before`.
     pub spread_after: f64,
@@ -72,14 +76,18 @@ impl Step {
     }
 }
 
-/// Prefix sums of the regressors.
-struct Sums {
-    x: Vec<f64>,
-    y: Vec<f64>,
-    xx: Vec<f64>,
-    xy: Vec<f64>,
-    yy: Vec<f64>,
+/// Sums of the regressors over the first blocks.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+    yy: f64,
 }
+
+/// One item more than there are blocks.
+struct Sums(Vec<Sum>);
 
 /// Sums of squares around the mean over a range of blocks.
 #[derive(Clone, Copy)]
@@ -93,33 +101,30 @@ struct Moments {
 
 impl Sums {
     fn new(blocks: &[Block]) -> Self {
-        let prefix = |value: fn(&Block) -> f64| {
-            let mut sum = 0.0;
-            std::iter::once(0.0)
-                .chain(blocks.iter().map(|block| {
-                    sum += value(block);
-                    sum
-                }))
-                .collect()
-        };
-        Self {
-            x: prefix(|b| b.index),
-            y: prefix(|b| b.level),
-            xx: prefix(|b| b.index * b.index),
-            xy: prefix(|b| b.index * b.level),
-            yy: prefix(|b| b.level * b.level),
+        let mut sum = Sum::default();
+        let mut sums = Vec::with_capacity(blocks.len() + 1);
+        sums.push(sum);
+        for Block { level, index, .. } in blocks {
+            sum.x += index;
+            sum.y += level;
+            sum.xx += index * index;
+            sum.xy += index * level;
+            sum.yy += level * level;
+            sums.push(sum);
         }
+        Self(sums)
     }
 
     fn moments(&self, from: usize, to: usize) -> Moments {
         let n = (to - from) as f64;
-        let (x, y) = (self.x[to] - self.x[from], self.y[to] - self.y[from]);
+        let (from, to) = (&self.0[from], &self.0[to]);
+        let (x, y) = (to.x - from.x, to.y - from.y);
         Moments {
             mean_x: x / n,
             mean_y: y / n,
-            xx: (self.xx[to] - self.xx[from] - x * x / n).max(0.0),
-            xy: self.xy[to] - self.xy[from] - x * y / n,
-            yy: (self.yy[to] - self.yy[from] - y * y / n).max(0.0),
+            xx: (to.xx - from.xx - x * x / n).max(0.0),
+            xy: to.xy - from.xy - x * y / n,
+            yy: (to.yy - from.yy - y * y / n).max(0.0),
         }
     }
 }
@@ -166,10 +171,13 @@ fn median_of(values: impl Iterator<Item = f64>) -> f64 {
     median(&mut values.collect::<Vec<_>>()).unwrap_or(0.0)
 }
 
-/// Robust standard deviation: 1.4826 x median absolute deviation.
-fn spread(values: &[f64]) -> f64 {
-    let centre = median_of(values.iter().copied());
-    1.4826 * median_of(values.iter().map(|value| (value - centre).abs()))
+/// Robust standard deviation: 1.4826 x median absolute deviation. Overwrites `values`.
+fn spread(values: &mut [f64]) -> f64 {
+    let centre = median(values).unwrap_or(0.0);
+    for value in values.iter_mut() {
+        *value = (*value - centre).abs();
+    }
+    1.4826 * median(values).unwrap_or(0.0)
 }
 
 /// The step down that explains most, lasting to the end; at least `before` blocks before it and `after` after.
@@ -183,9 +191,14 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
     let level_before = median_of(pre.iter().copied());
     let level_after = median_of(post.iter().copied());
 
+    let mut shown_weeks = [0.0; SHOWN_WEEKS];
+    let shown_weeks = &mut shown_weeks[..SHOWN_WEEKS.min(pre.len()).min(post.len())];
     let shown = pre
-        .windows(SHOWN_WEEKS.min(pre.len()).min(post.len()))
-        .map(|weeks| median_of(weeks.iter().copied()))
+        .windows(shown_weeks.len())
+        .filter_map(|weeks| {
+            shown_weeks.copy_from_slice(weeks);
+            median(shown_weeks)
+        })
         .fold(f64::INFINITY, f64::min);
     let mut over_the_year: Vec<f64> = Vec::new();
     for (block, level) in blocks[t..].iter().zip(post) {
@@ -204,19 +217,24 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
     };
 
     let onset_day = refine(levels, blocks, t, b, level_before, level_after);
-    let day_level = |position: usize| levels.ln_kwh(position) - b * levels.index[position];
     let split = levels.positions(i32::MIN..onset_day).end;
     let days = |range: std::ops::Range<usize>| -> Vec<f64> {
-        range.map(day_level).filter(|level| level.is_finite()).collect()
+        let mut adjusted = Vec::with_capacity(range.len());
+        let days = levels.ln_kwh[range.clone()].iter().zip(&levels.index[range]);
+        let days = days.map(|(level, index)| level - b * index);
+        adjusted.extend(days.filter(|level| level.is_finite()));
+        adjusted
     };
     let (mut days_pre, mut days_post) = (days(0..split), days(split..levels.len()));
     let upper_drop = quantile(&mut days_post, 0.9)? - quantile(&mut days_pre, 0.9)?;
+    let drop = level_after - level_before;
+    let is_deep = -drop >= DEEP;
     Some(Step {
         onset_day,
         last_day: *levels.day.last()?,
         days_before: onset_day - blocks[0].first_day,
         elasticity: b,
-        drop: level_after - level_before,
+        drop,
         raw_drop: median_of(blocks[t..].iter().map(|block| block.level))
             - median_of(blocks[..t].iter().map(|block| block.level)),
         upper_drop,
@@ -224,8 +242,8 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
         below_shown: level_after - shown,
         explained: 1.0 - error / (without + blocks.len() as f64 * NOISE_FLOOR * NOISE_FLOOR),
         earlier_step: best_split(&blocks[..t], 3, 3).map_or(0.0, |(_, _, step, ..)| step),
-        spread_before: spread(&days_pre),
-        spread_after: spread(&days_post),
+        spread_before: if is_deep { spread(&mut days_pre) } else { 0.0 },
+        spread_after: if is_deep { spread(&mut days_post) } else { 0.0 },
         scatter_before: scatter(levels, &blocks[..t]),
         scatter_after: scatter(levels, &blocks[t..]),
     })
@@ -233,12 +251,23 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
 
 /// Median distance of the days from the level of their week.
 fn scatter(levels: &Levels, weeks: &[Block]) -> f64 {
-    median_of(weeks.iter().flat_map(|week| {
-        levels
-            .positions(week.first_day..week.last_day + 1)
-            .filter(|&position| levels.index[position].is_finite())
-            .map(move |position| (levels.ln_kwh(position) - week.level).abs())
-    }))
+    let Some(first) = weeks.first() else {
+        return 0.0;
+    };
+    let mut position = levels.positions(first.first_day..first.first_day).start;
+    let mut distances = Vec::with_capacity(levels.len() - position);
+    for week in weeks {
+        while position < levels.len() && levels.day[position] < week.first_day {
+            position += 1;
+        }
+        while position < levels.len() && levels.day[position] <= week.last_day {
+            if levels.index[position].is_finite() {
+                distances.push((levels.ln_kwh[position] - week.level).abs());
+            }
+            position += 1;
+        }
+    }
+    median(&mut distances).unwrap_or(0.0)
 }
 
 /// The day within a week of the split's week from which the days lie nearer to the level after than to that before.
@@ -251,7 +280,7 @@ fn refine(levels: &Levels, blocks: &[Block], t: usize, b: f64, before: f64, afte
         if cost < best.0 {
             best = (cost, levels.day[position]);
         }
-        let level = levels.ln_kwh(position) - b * levels.index[position];
+        let level = levels.ln_kwh[position] - b * levels.index[position];
         if level.is_finite() {
             // What the day costs if it is counted before the step rather than after.
             cost += (level - before).abs() - (level - after).abs();
@@ -344,6 +373,22 @@ mod tests {
             }
         }
         best.map(|(t, step, _)| (t, step))
+    }
+
+    #[test]
+    fn scatter_by_looking_up_every_week() {
+        let kwh: Vec<f64> = (0..200).map(|day| 5.0 + noise(3, day)).collect();
+        let mut levels = Levels::of(15_000, &kwh);
+        levels.index[50..60].fill(f64::NAN);
+        let weeks = levels.blocks(false);
+        for part in [&weeks[..0], &weeks[..9], &weeks[9..], &weeks[3..4]] {
+            let distances = part.iter().flat_map(|week| {
+                let days = levels.positions(week.first_day..week.last_day + 1);
+                let known = days.filter(|&position| levels.index[position].is_finite());
+                known.map(|position| (levels.ln_kwh[position] - week.level).abs())
+            });
+            assert!((scatter(&levels, part) - median_of(distances)).abs() < 1e-15);
+        }
     }
 
     proptest! {

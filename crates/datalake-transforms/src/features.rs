@@ -57,7 +57,7 @@ use crate::registry::{Component, Registry};
 use crate::series::SeriesBlock;
 
 use self::core::Core;
-use days::Days;
+use days::{Days, Scratch};
 use further::Further;
 
 pub use self::core::CoreInstall;
@@ -77,7 +77,7 @@ struct Features<'r> {
 ///
 /// Fails as a bug where the block holds a component that the registry lacks.
 pub fn meter_features(registry: &Registry, block: &SeriesBlock) -> Result<RecordBatch, TransformError> {
-    let rows = block.par_map(|series| {
+    let rows = block.par_map_with(Scratch::default, |scratch, series| {
         let component = registry
             .components
             .get(series.component as usize)
@@ -87,15 +87,24 @@ pub fn meter_features(registry: &Registry, block: &SeriesBlock) -> Result<Record
                     series.component
                 ))
             })?;
-        let days = Days::of(&series);
+        let days = Days::of(&series, &mut scratch.kwh, &mut scratch.buffer);
+        let moments = days.moments();
+        let core = Core::of(&series, &days, moments.as_ref(), CoreInstall::of(component));
+        let further = Further::of(
+            block,
+            &series,
+            &days,
+            (moments.as_ref(), &core),
+            (&mut scratch.buffer, &mut scratch.hours),
+        );
         let service_point = component.last_service_point();
         Ok(Features {
             component,
             service_point_id: service_point
                 .and_then(|index| registry.service_points.get(index as usize))
                 .map(|service_point| service_point.id.as_str()),
-            core: Core::of(&series, &days, CoreInstall::of(component)),
-            further: Further::of(block, &series, &days),
+            core,
+            further,
         })
     });
     let rows = rows.into_iter().collect::<Result<Vec<_>, TransformError>>()?;

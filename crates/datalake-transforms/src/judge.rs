@@ -1,7 +1,5 @@
 //! The second pass: judges every stay of every component by all rules.
 
-use rayon::prelude::*;
-
 use crate::levels::{Block, Levels, Week, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
@@ -55,17 +53,28 @@ pub fn judge(
     peers: &Peers,
     config: &RuleConfig,
 ) -> Vec<StayEvidence> {
-    let judged: Vec<Vec<StayEvidence>> = block
-        .range()
-        .into_par_iter()
-        .map(|position| judge_series(&block.series(position), registry, peers, config))
-        .collect();
-    judged.into_iter().flatten().collect()
+    let judged = block.par_map_with(Levels::default, |levels, series| {
+        judge_with(levels, &series, registry, peers, config)
+    });
+    let mut all = Vec::with_capacity(judged.iter().map(Vec::len).sum());
+    all.extend(judged.into_iter().flatten());
+    all
 }
 
 /// Judges one component: one item for each stay that has rows; nothing for what is not delivered kWh.
 #[must_use]
 pub fn judge_series(
+    series: &DaySeries<'_>,
+    registry: &Registry,
+    peers: &Peers,
+    config: &RuleConfig,
+) -> Vec<StayEvidence> {
+    judge_with(&mut Levels::default(), series, registry, peers, config)
+}
+
+/// The same; `levels` is overwritten by those of each stay.
+fn judge_with(
+    levels: &mut Levels,
     series: &DaySeries<'_>,
     registry: &Registry,
     peers: &Peers,
@@ -86,7 +95,7 @@ pub fn judge_series(
             continue;
         }
         let index = group.and_then(|group| group.index.as_ref());
-        let levels = Levels::new(series, rows.clone(), &stay, intervals, index);
+        levels.fill(series, rows.clone(), &stay, intervals, index);
         let context = StayContext {
             registry,
             component,
@@ -94,7 +103,7 @@ pub fn judge_series(
             stay: &stay,
             rows,
             intervals,
-            levels: &levels,
+            levels,
             peers,
             group,
             received: has_received_channel(registry, &stay),
@@ -127,7 +136,9 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
     let blocks: Vec<Block> = levels.blocks(context.is_register());
     let (zero, run) = zero_while_on::judge(context);
     let (drop, step) = sustained_drop::judge(context, &blocks);
-    let rules = vec![
+    // One more comes when the meters of a place are compared.
+    let mut rules = Vec::with_capacity(Rule::ALL.len());
+    rules.extend([
         usage_not_installed::judge(context),
         usage_disconnected::judge(context),
         zero,
@@ -137,7 +148,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         overlapping_install::judge(context),
         prolonged_estimation::judge(context),
         peer_low::judge(context),
-    ];
+    ]);
     let suppressions = suppress(context, &rules, run.as_ref(), step.as_ref());
     let series = context.series;
     let rows = context.rows.clone();
@@ -163,7 +174,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         } else {
             Vec::new()
         },
-        loss: level_loss(context, &rules, billable),
+        loss: level_loss(context, &blocks, &rules, billable),
         usage_micro: usage(context, &rules, billable),
         rules,
         suppressions,
@@ -178,7 +189,12 @@ const LEVEL_RULES: [Rule; 4] = [
     Rule::ReverseFlow,
 ];
 
-fn level_loss(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) -> Option<Loss> {
+fn level_loss(
+    context: &StayContext<'_>,
+    blocks: &[Block],
+    rules: &[RuleEvidence],
+    billable: i32,
+) -> Option<Loss> {
     let hits = || {
         rules
             .iter()
@@ -196,7 +212,7 @@ fn level_loss(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) 
             within && (hit.rule != Rule::ReverseFlow || context.series.usable_negative_kwh[row] < 0)
         })
     };
-    loss(context.levels, onset, days, context.is_register(), counts)
+    loss(context.levels, blocks, onset, days, counts)
 }
 
 fn usage(context: &StayContext<'_>, rules: &[RuleEvidence], billable: i32) -> i64 {

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::model::{DAY_SECONDS, MICRO};
 use crate::peers::DayIndex;
+use crate::quantiles::median;
 use crate::registry::Component;
 use crate::series::DaySeries;
 use crate::stays::Stay;
@@ -20,7 +21,7 @@ const DAYS_OF_A_LEVEL: usize = 4;
 /// A level below this share of the own median counts as this much: the logarithm of zero is no level.
 const FLOOR_SHARE: f64 = 0.02;
 
-/// The whole days of a stay; vectors of equal length, one item a day, days ascending.
+/// The whole days of a stay; vectors of equal length, one item a day, days ascending, unless they say otherwise.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Levels {
     /// Days since 1970-01-01.
@@ -31,6 +32,12 @@ pub struct Levels {
     pub row: Vec<u32>,
     /// ln of the peers' level of the day against their usual level; NaN where too few peers have one.
     pub index: Vec<f64>,
+    /// exp of `index`: the peers' level against their usual level; 1 where too few peers have one.
+    pub factor: Vec<f64>,
+    /// ln of `kwh`, never below the floor.
+    pub ln_kwh: Vec<f64>,
+    /// Positions of the days at exactly zero, ascending.
+    pub zeros: Vec<usize>,
     /// Whether the peers' level is known on most of the days; where not, nothing is adjusted by it.
     pub has_peers: bool,
     /// Median of `kwh`; 0 where there are no days.
@@ -70,29 +77,34 @@ pub fn intervals_of_a_day(component: &Component) -> u16 {
 }
 
 /// Usable kWh of a whole day; `None` for a day that is not whole.
-#[must_use]
-pub fn whole_day_kwh(series: &DaySeries<'_>, row: usize, intervals: u16) -> Option<f64> {
-    let usable = series.usable[row];
-    if usable == 0 || series.cut[row] > 0 || 4 * u32::from(usable) < 3 * u32::from(intervals) {
+#[inline]
+fn whole_kwh(usable: u16, cut: u16, micro: i64, intervals: u16) -> Option<f64> {
+    if usable == 0 || cut > 0 || 4 * u32::from(usable) < 3 * u32::from(intervals) {
         return None;
     }
-    let kwh = series.usable_kwh[row] as f64 / MICRO as f64;
+    let kwh = micro as f64 / MICRO as f64;
     Some(kwh * f64::from(intervals.max(usable)) / f64::from(usable))
 }
 
-/// Median by the mean of the two middle values; `None` of nothing. Reorders `values`.
-pub fn median(values: &mut [f64]) -> Option<f64> {
-    quantile(values, 0.5)
-}
-
-/// Quantile with linear interpolation between the neighbours; `None` of nothing. Reorders `values`.
-pub fn quantile(values: &mut [f64], q: f64) -> Option<f64> {
-    let last = values.len().checked_sub(1)?;
-    let position = q * last as f64;
-    let lower = (position.floor() as usize).min(last);
-    let (_, &mut low, above) = values.select_nth_unstable_by(lower, f64::total_cmp);
-    let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
-    Some(low + (high - low) * (position - lower as f64))
+/// Row, day and kWh of the whole days of a stay among `rows` of a series.
+pub(crate) fn whole_days<'a>(
+    series: &DaySeries<'a>,
+    rows: Range<usize>,
+    stay: &Stay,
+    intervals: u16,
+) -> impl Iterator<Item = (usize, i32, f64)> + use<'a> {
+    let days = &series.day[rows.clone()];
+    let from = rows.start + days.partition_point(|&day| day < stay.first_whole_day());
+    let to = rows.start + days.partition_point(|&day| day < stay.removal_day());
+    let rows = from..to.max(from);
+    let days = series.day[rows.clone()].iter();
+    let usable = series.usable[rows.clone()].iter().zip(&series.cut[rows.clone()]);
+    let values = usable.zip(&series.usable_kwh[rows.clone()]);
+    rows.zip(days)
+        .zip(values)
+        .filter_map(move |((row, &day), ((&usable, &cut), &micro))| {
+            Some((row, day, whole_kwh(usable, cut, micro, intervals)?))
+        })
 }
 
 impl Levels {
@@ -106,29 +118,88 @@ impl Levels {
         index: Option<&DayIndex>,
     ) -> Self {
         let mut levels = Self::default();
-        let days = stay.first_whole_day()..stay.removal_day();
-        let mut known = 0;
-        for row in rows {
-            let day = series.day[row];
-            if !days.contains(&day) {
-                continue;
-            }
-            let Some(kwh) = whole_day_kwh(series, row, intervals) else {
-                continue;
-            };
-            let ln = index.and_then(|index| index.ln(day)).unwrap_or(f64::NAN);
-            known += usize::from(ln.is_finite());
-            levels.day.push(day);
-            levels.kwh.push(kwh);
-            levels.row.push(row as u32);
-            levels.index.push(ln);
-        }
-        levels.has_peers = known > 0 && 2 * known >= levels.day.len();
-        if !levels.has_peers {
-            levels.index.fill(0.0);
-        }
-        levels.median_kwh = median(&mut levels.kwh.clone()).unwrap_or(0.0);
+        levels.fill(series, rows, stay, intervals, index);
         levels
+    }
+
+    /// Takes the whole days among `rows` of a series for those that are here.
+    pub(crate) fn fill(
+        &mut self,
+        series: &DaySeries<'_>,
+        rows: Range<usize>,
+        stay: &Stay,
+        intervals: u16,
+        index: Option<&DayIndex>,
+    ) {
+        self.clear();
+        let mut known = 0;
+        for (row, day, kwh) in whole_days(series, rows, stay, intervals) {
+            if series.usable_kwh[row] == 0 && series.usable_negative[row] == 0 {
+                self.zeros.push(self.day.len());
+            }
+            let (ln, factor) = index
+                .and_then(|index| index.level(day))
+                .unwrap_or((f64::NAN, 1.0));
+            known += usize::from(ln.is_finite());
+            self.day.push(day);
+            self.kwh.push(kwh);
+            self.row.push(row as u32);
+            self.index.push(ln);
+            self.factor.push(factor);
+        }
+        self.has_peers = known > 0 && 2 * known >= self.day.len();
+        if !self.has_peers {
+            self.index.fill(0.0);
+            self.factor.fill(1.0);
+        }
+        self.take_logarithms();
+    }
+
+    fn clear(&mut self) {
+        self.day.clear();
+        self.kwh.clear();
+        self.row.clear();
+        self.index.clear();
+        self.factor.clear();
+        self.zeros.clear();
+    }
+
+    /// The median, and with it the floor of the logarithms.
+    fn take_logarithms(&mut self) {
+        // The logarithms' place serves to find the median first.
+        self.ln_kwh.clear();
+        self.ln_kwh.extend_from_slice(&self.kwh);
+        self.median_kwh = median(&mut self.ln_kwh).unwrap_or(0.0);
+        let floor = self.floor_kwh();
+        self.ln_kwh.clear();
+        self.ln_kwh.extend(self.kwh.iter().map(|kwh| kwh.max(floor).ln()));
+    }
+
+    /// Days with peers at their usual level.
+    #[cfg(test)]
+    pub(crate) fn of(first_day: i32, kwh: &[f64]) -> Self {
+        let mut levels = Self {
+            day: (first_day..).take(kwh.len()).collect(),
+            kwh: kwh.to_vec(),
+            row: (0..kwh.len() as u32).collect(),
+            index: vec![0.0; kwh.len()],
+            factor: vec![1.0; kwh.len()],
+            has_peers: true,
+            ..Self::default()
+        };
+        levels.take_logarithms();
+        levels
+    }
+
+    /// Number of days at exactly zero among `positions`.
+    pub(crate) fn zeros_among(&self, positions: Range<usize>) -> usize {
+        let before = |position: usize| self.zeros.partition_point(|&zero| zero < position);
+        before(positions.end) - before(positions.start)
+    }
+
+    /// Whether a day is at exactly zero.
+    pub(crate) fn is_zero(&self, position: usize) -> bool {
+        self.zeros.binary_search(&position).is_ok()
     }
 
     /// The days by weeks, ascending; weeks without a whole day are left out.
@@ -177,12 +248,6 @@ impl Levels {
         median(&mut self.kwh[positions].to_vec())
     }
 
-    /// ln of a day's kWh, never below the floor.
-    #[must_use]
-    pub fn ln_kwh(&self, position: usize) -> f64 {
-        self.kwh[position].max(self.floor_kwh()).ln()
-    }
-
     /// What stands for zero in logarithms, kWh a day.
     #[must_use]
     pub fn floor_kwh(&self) -> f64 {
@@ -194,29 +259,34 @@ impl Levels {
     #[must_use]
     pub fn blocks(&self, register: bool) -> Vec<Block> {
         let mut blocks: Vec<Block> = Vec::with_capacity(self.len() / 7 + 2);
+        let (mut level, mut index) = (Vec::new(), Vec::new());
         let mut from = 0;
         while from < self.len() {
             // 1970-01-01 was a Thursday.
-            let week = |day: i32| (day + 3).div_euclid(WEEK);
+            let monday = |day: i32| day - (day + 3).rem_euclid(WEEK);
+            let next = monday(self.day[from]).saturating_add(WEEK);
             let mut to = from + 1;
-            while to < self.len() && week(self.day[to]) == week(self.day[from]) {
+            while to < self.len() && self.day[to] < next {
                 to += 1;
             }
             while register && to < self.len() && (self.kwh[to] - self.kwh[to - 1]).abs() < 3e-6 {
                 to += 1;
             }
-            let known: Vec<usize> = (from..to).filter(|&i| self.index[i].is_finite()).collect();
-            if known.len() >= DAYS_OF_A_LEVEL {
-                let mut level: Vec<f64> = known.iter().map(|&i| self.ln_kwh(i)).collect();
-                let mut index: Vec<f64> = known.iter().map(|&i| self.index[i]).collect();
-                if let (Some(level), Some(index)) = (median(&mut level), median(&mut index)) {
-                    blocks.push(Block {
-                        first_day: self.day[from],
-                        last_day: self.day[to - 1],
-                        level,
-                        index,
-                    });
-                }
+            level.clear();
+            index.clear();
+            for position in (from..to).filter(|&position| self.index[position].is_finite()) {
+                level.push(self.ln_kwh[position]);
+                index.push(self.index[position]);
+            }
+            if level.len() >= DAYS_OF_A_LEVEL
+                && let (Some(level), Some(index)) = (median(&mut level), median(&mut index))
+            {
+                blocks.push(Block {
+                    first_day: self.day[from],
+                    last_day: self.day[to - 1],
+                    level,
+                    index,
+                });
             }
             from = to;
         }
@@ -230,7 +300,6 @@ mod tests {
     use super::*;
     use crate::rules::testing::{FIRST_DAY, Profiles, installed, typed};
     use crate::stays::stays;
-    use proptest::prelude::*;
 
     #[test]
     fn a_day_three_quarters_usable_is_filled_up() {
@@ -239,7 +308,8 @@ mod tests {
         profiles.usable_kwh[1] = 18_000_000;
         profiles.usable[2] = 35;
         let series = profiles.series();
-        let kwh: Vec<Option<f64>> = (0..3).map(|row| whole_day_kwh(&series, row, 48)).collect();
+        let day = |row: usize| whole_kwh(series.usable[row], series.cut[row], series.usable_kwh[row], 48);
+        let kwh: Vec<Option<f64>> = (0..3).map(day).collect();
         assert_eq!(kwh, [Some(24.0), Some(24.0), None]);
     }
 
@@ -283,17 +353,23 @@ mod tests {
         assert!(levels.blocks(false).len() > 16);
     }
 
-    proptest! {
-        #[test]
-        fn quantiles_by_sorting(values in prop::collection::vec(-50.0_f64..50.0, 1..40), q in 0.0_f64..=1.0) {
-            let mut sorted = values.clone();
-            sorted.sort_by(f64::total_cmp);
-            let position = q * (sorted.len() - 1) as f64;
-            let low = sorted[position.floor() as usize];
-            let high = sorted[position.ceil() as usize];
-            let expected = low + (high - low) * position.fract();
-            let found = quantile(&mut values.clone(), q).unwrap();
-            prop_assert!((found - expected).abs() < 1e-9);
-        }
+    #[test]
+    fn zeros_and_logarithms_of_the_days() {
+        let mut kwh = vec![4.0; 30];
+        kwh[3] = 0.0;
+        kwh[10..12].fill(0.0);
+        kwh[20] = f64::NAN;
+        let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
+        let mut levels = Levels::of(0, &[1.0; 90]);
+        let stay = &stays(&installed())[0];
+        levels.fill(&profiles.series(), 0..29, stay, 1, None);
+        // What stood there before is gone.
+        assert_eq!(levels, Levels::new(&profiles.series(), 0..29, stay, 1, None));
+        assert_eq!((levels.len(), levels.ln_kwh.len()), (29, 29));
+        assert_eq!(levels.zeros, [3, 10, 11]);
+        assert_eq!(levels.zeros_among(3..11), 2);
+        assert!(levels.is_zero(11) && !levels.is_zero(12));
+        assert!((levels.ln_kwh[0] - 4.0_f64.ln()).abs() < 1e-12);
+        assert!((levels.ln_kwh[3] - 0.08_f64.ln()).abs() < 1e-12);
     }
 }

@@ -31,6 +31,7 @@ pub mod measured;
 pub mod model;
 pub mod newest_wins;
 pub mod peers;
+pub mod quantiles;
 pub mod ranking;
 pub mod register_periods;
 pub mod registry;

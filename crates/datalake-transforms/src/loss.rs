@@ -9,9 +9,10 @@
 use std::ops::Range;
 
 use crate::change_point::elasticity;
-use crate::levels::{Levels, median, quantile};
+use crate::levels::{Block, Levels};
 use crate::model::MICRO;
 use crate::peers::YEAR_DAYS;
+use crate::quantiles::{median, quantile};
 
 /// Whole days before the onset that an expectation needs.
 const MIN_DAYS: usize = 14;
@@ -57,16 +58,16 @@ pub fn first_billable_day(last_day: i32, months: u32) -> i32 {
 }
 
 /// Loss over the whole days in `days` that `counts` (given their positions in `levels`), by the baseline of the year
-/// before `onset`; `None` without a baseline.
+/// before `onset`; `None` without a baseline. `blocks` are those of the levels.
 #[must_use]
 pub fn loss(
     levels: &Levels,
+    blocks: &[Block],
     onset: i32,
     days: Range<i32>,
-    register: bool,
     counts: impl Fn(usize) -> bool,
 ) -> Option<Loss> {
-    let expectation = Expectation::fit(levels, onset, register)?;
+    let expectation = Expectation::fit(levels, blocks, onset)?;
     let mut loss = Loss::default();
     for position in levels.positions(days).filter(|&position| counts(position)) {
         let expected = expectation.kwh(levels, position);
@@ -107,28 +108,22 @@ fn day_type(day: i32) -> usize {
 }
 
 impl Expectation {
-    fn fit(levels: &Levels, onset: i32, register: bool) -> Option<Self> {
+    fn fit(levels: &Levels, blocks: &[Block], onset: i32) -> Option<Self> {
         let before = levels.positions(onset.saturating_sub(YEAR_DAYS)..onset);
         if before.len() < MIN_DAYS {
             return None;
         }
-        let blocks: Vec<_> = levels
-            .blocks(register)
-            .into_iter()
-            .filter(|block| block.last_day < onset && block.first_day >= onset.saturating_sub(YEAR_DAYS))
-            .collect();
-        let b = if levels.has_peers {
-            elasticity(&blocks)
-        } else {
-            0.0
-        };
+        let first = blocks.partition_point(|block| block.first_day < onset.saturating_sub(YEAR_DAYS));
+        let end = blocks.partition_point(|block| block.last_day < onset);
+        let blocks = blocks.get(first..end).unwrap_or_default();
+        let b = if levels.has_peers { elasticity(blocks) } else { 0.0 };
         let mut expectation = Self {
             elasticity: b,
             level: [0.0; 2],
             smear: 1.0,
             band: WIDE_BAND,
         };
-        let adjusted = |position: usize| levels.ln_kwh(position) - b * index(levels, position);
+        let adjusted = |position: usize| levels.ln_kwh[position] - b * index(levels, position);
         let overall = median(&mut before.clone().map(adjusted).collect::<Vec<_>>())?;
         for (kind, level) in expectation.level.iter_mut().enumerate() {
             let mut days: Vec<f64> = before
@@ -183,26 +178,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn levels(kwh: &[f64]) -> Levels {
-        Levels {
-            day: (FIRST_DAY..).take(kwh.len()).collect(),
-            kwh: kwh.to_vec(),
-            row: (0..kwh.len() as u32).collect(),
-            index: vec![0.0; kwh.len()],
-            has_peers: true,
-            median_kwh: median(&mut kwh.to_vec()).unwrap(),
-        }
+        Levels::of(FIRST_DAY, kwh)
     }
 
     fn lost(kwh: &[f64], onset: i32) -> Loss {
         let end = FIRST_DAY + kwh.len() as i32;
-        loss(
-            &levels(kwh),
-            FIRST_DAY + onset,
-            FIRST_DAY + onset..end,
-            false,
-            |_| true,
-        )
-        .unwrap()
+        let levels = levels(kwh);
+        let days = FIRST_DAY + onset..end;
+        loss(&levels, &levels.blocks(false), days.start, days, |_| true).unwrap()
     }
 
     #[test]
@@ -246,7 +229,7 @@ mod tests {
             *index = -std::f64::consts::LN_2;
         }
         let onset = FIRST_DAY + 150;
-        let loss = loss(&all, onset, onset..onset + 50, false, |_| true).unwrap();
+        let loss = loss(&all, &all.blocks(false), onset, onset..onset + 50, |_| true).unwrap();
         assert!((loss.expected_micro - 200_000_000).abs() < 10_000_000, "{loss:?}");
         assert!((loss.lost_micro - 100_000_000).abs() < 10_000_000, "{loss:?}");
     }
@@ -263,14 +246,10 @@ mod tests {
 
     #[test]
     fn thirteen_days_are_no_baseline() {
+        let levels = levels(&[8.0; 50]);
+        let days = FIRST_DAY + 13..FIRST_DAY + 50;
         assert_eq!(
-            loss(
-                &levels(&[8.0; 50]),
-                FIRST_DAY + 13,
-                FIRST_DAY + 13..FIRST_DAY + 50,
-                false,
-                |_| true
-            ),
+            loss(&levels, &levels.blocks(false), days.start, days, |_| true),
             None
         );
     }

@@ -5,6 +5,7 @@ mod collate;
 use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int64Type;
 use rayon::prelude::*;
 
@@ -93,55 +94,125 @@ impl SeriesBlock {
     /// The days of `components[position]`. The slices are views of the batch: nothing is copied.
     #[must_use]
     pub fn series(&self, position: usize) -> DaySeries<'_> {
-        let rows = self.offsets[position]..self.offsets[position + 1];
-        let batch = &self.batch;
-        let count = |column: usize| &column::u16s(batch, column)[rows.clone()];
-        let energy = |column: usize| &column::energies(batch, column)[rows.clone()];
-        let night = batch.column(column::NIGHT_KWH);
-        DaySeries {
-            component: self.components[position],
-            day: &column::days(batch)[rows.clone()],
-            intervals: count(column::INTERVALS),
-            valued: count(column::VALUED),
-            actual: count(column::ACTUAL),
-            estimated: count(column::ESTIMATED),
-            missing: count(column::MISSING),
-            kwh: energy(column::KWH),
-            night_kwh: energy(column::NIGHT_KWH),
-            has_night: rows.clone().any(|row| night.is_valid(row)),
-            min_kwh: energy(column::MIN_KWH),
-            max_kwh: energy(column::MAX_KWH),
-            usable: count(column::USABLE),
-            usable_zero: count(column::USABLE_ZERO),
-            usable_negative: count(column::USABLE_NEGATIVE),
-            usable_kwh: energy(column::USABLE_KWH),
-            usable_negative_kwh: energy(column::USABLE_NEGATIVE_KWH),
-            off: count(column::OFF),
-            off_kwh: energy(column::OFF_KWH),
-            uninstalled: count(column::UNINSTALLED),
-            uninstalled_kwh: energy(column::UNINSTALLED_KWH),
-            cut: count(column::CUT),
-            longest_equal_run: count(column::LONGEST_EQUAL_RUN),
-            hourly_kwh: self.hours(&rows),
-            rows: (rows.start, rows.end),
-        }
-    }
-
-    fn hours(&self, rows: &Range<usize>) -> &[i64] {
-        let lists = self.batch.column(column::HOURLY_KWH).as_fixed_size_list();
-        if rows.clone().all(|row| lists.is_null(row)) {
-            return &[];
-        }
-        let items = lists.values().as_primitive::<Int64Type>().values();
-        let first = lists.value_offset(rows.start) as usize;
-        &items[first..first + rows.len() * HOURS]
+        Columns::of(self).series(position)
     }
 
     /// Calls `f` for every component, in parallel, and returns the answers in the order of the components.
     pub fn par_map<T: Send>(&self, f: impl Fn(DaySeries<'_>) -> T + Sync + Send) -> Vec<T> {
+        self.par_map_with(|| (), |(), series| f(series))
+    }
+
+    /// The same with something that `f` may overwrite and use again: `init` makes one for each share of the work.
+    pub fn par_map_with<S, T: Send>(
+        &self,
+        init: impl Fn() -> S + Sync + Send,
+        f: impl Fn(&mut S, DaySeries<'_>) -> T + Sync + Send,
+    ) -> Vec<T> {
+        let columns = Columns::of(self);
         self.range()
             .into_par_iter()
-            .map(|position| f(self.series(position)))
+            .map_init(init, |scratch, position| f(scratch, columns.series(position)))
             .collect()
+    }
+
+    /// The days of every component, one after another.
+    pub fn iter(&self) -> impl Iterator<Item = DaySeries<'_>> {
+        let columns = Columns::of(self);
+        self.range().map(move |position| columns.series(position))
+    }
+}
+
+/// The columns of a block as slices: looked up once, not once for every component.
+struct Columns<'a> {
+    block: &'a SeriesBlock,
+    /// All rows, as if they were one component's.
+    all: DaySeries<'a>,
+    /// Which rows have a night; `None` where all have.
+    nights: Option<&'a NullBuffer>,
+    /// Which rows have hours; `None` where all have.
+    hours: Option<&'a NullBuffer>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(block: &'a SeriesBlock) -> Self {
+        let batch = &block.batch;
+        let count = |column: usize| column::u16s(batch, column);
+        let energy = |column: usize| column::energies(batch, column);
+        let lists = batch.column(column::HOURLY_KWH).as_fixed_size_list();
+        let hours = lists.values().as_primitive::<Int64Type>().values();
+        let first = lists.value_offset(0) as usize;
+        Self {
+            block,
+            all: DaySeries {
+                component: 0,
+                day: column::days(batch),
+                intervals: count(column::INTERVALS),
+                valued: count(column::VALUED),
+                actual: count(column::ACTUAL),
+                estimated: count(column::ESTIMATED),
+                missing: count(column::MISSING),
+                kwh: energy(column::KWH),
+                night_kwh: energy(column::NIGHT_KWH),
+                has_night: false,
+                min_kwh: energy(column::MIN_KWH),
+                max_kwh: energy(column::MAX_KWH),
+                usable: count(column::USABLE),
+                usable_zero: count(column::USABLE_ZERO),
+                usable_negative: count(column::USABLE_NEGATIVE),
+                usable_kwh: energy(column::USABLE_KWH),
+                usable_negative_kwh: energy(column::USABLE_NEGATIVE_KWH),
+                off: count(column::OFF),
+                off_kwh: energy(column::OFF_KWH),
+                uninstalled: count(column::UNINSTALLED),
+                uninstalled_kwh: energy(column::UNINSTALLED_KWH),
+                cut: count(column::CUT),
+                longest_equal_run: count(column::LONGEST_EQUAL_RUN),
+                hourly_kwh: &hours[first..],
+                rows: (0, batch.num_rows()),
+            },
+            nights: batch.column(column::NIGHT_KWH).nulls(),
+            hours: lists.nulls(),
+        }
+    }
+
+    fn series(&self, position: usize) -> DaySeries<'a> {
+        let (from, to) = (self.block.offsets[position], self.block.offsets[position + 1]);
+        let all = &self.all;
+        let count = |column: &'a [u16]| &column[from..to];
+        let energy = |column: &'a [i64]| &column[from..to];
+        let has_any = |nulls: Option<&NullBuffer>| {
+            nulls.is_none_or(|nulls| nulls.slice(from, to - from).null_count() < to - from)
+        };
+        DaySeries {
+            component: self.block.components[position],
+            day: &all.day[from..to],
+            intervals: count(all.intervals),
+            valued: count(all.valued),
+            actual: count(all.actual),
+            estimated: count(all.estimated),
+            missing: count(all.missing),
+            kwh: energy(all.kwh),
+            night_kwh: energy(all.night_kwh),
+            has_night: has_any(self.nights),
+            min_kwh: energy(all.min_kwh),
+            max_kwh: energy(all.max_kwh),
+            usable: count(all.usable),
+            usable_zero: count(all.usable_zero),
+            usable_negative: count(all.usable_negative),
+            usable_kwh: energy(all.usable_kwh),
+            usable_negative_kwh: energy(all.usable_negative_kwh),
+            off: count(all.off),
+            off_kwh: energy(all.off_kwh),
+            uninstalled: count(all.uninstalled),
+            uninstalled_kwh: energy(all.uninstalled_kwh),
+            cut: count(all.cut),
+            longest_equal_run: count(all.longest_equal_run),
+            hourly_kwh: if has_any(self.hours) {
+                &all.hourly_kwh[from * HOURS..to * HOURS]
+            } else {
+                &[]
+            },
+            rows: (from, to),
+        }
     }
 }

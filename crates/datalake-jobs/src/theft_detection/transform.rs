@@ -116,27 +116,28 @@ pub(super) fn judge_all(
     let ranges = profiles.ranges();
 
     // First pass: what a component says of itself, and what it adds to its peers. Peers are integer counts, so
-    // the order in which ranges are merged does not matter.
+    // the order in which ranges are merged does not matter. A builder takes many ranges: each has a place for every
+    // transformer and every day of every group.
+    let builder = PeerBuilder::new(registry);
     let (mut features, builder) = ranges
         .par_iter()
         .enumerate()
-        .map(|(position, range)| {
-            let mut builder = PeerBuilder::new(registry);
-            let features = match profiles.read(range)? {
-                Some(block) => {
+        .try_fold(
+            || (Vec::new(), builder.another()),
+            |(mut features, mut builder), (position, range)| {
+                if let Some(block) = profiles.read(range)? {
                     builder.observe(&block, registry);
-                    vec![(position, meter_features(registry, &block)?)]
+                    features.push((position, meter_features(registry, &block)?));
                 }
-                None => Vec::new(),
-            };
-            progress(1);
-            Ok::<_, JudgeError>((features, builder))
-        })
+                progress(1);
+                Ok::<_, JudgeError>((features, builder))
+            },
+        )
         .try_reduce(
-            || (Vec::new(), PeerBuilder::new(registry)),
+            || (Vec::new(), builder.another()),
             |mut left, right| {
                 left.0.extend(right.0);
-                left.1.merge(&right.1);
+                left.1.merge(right.1);
                 Ok(left)
             },
         )?;
@@ -158,7 +159,9 @@ pub(super) fn judge_all(
             Ok::<_, JudgeError>(found)
         })
         .collect::<Result<_, _>>()?;
-    let assessment = assemble(evidence.into_iter().flatten().collect(), registry, &peers, rules)?;
+    let mut stays = Vec::with_capacity(evidence.iter().map(Vec::len).sum());
+    stays.extend(evidence.into_iter().flatten());
+    let assessment = assemble(stays, registry, &peers, rules)?;
     Ok(Outcome {
         findings: ahead_of_the_lake(&features)?,
         features,

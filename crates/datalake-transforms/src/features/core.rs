@@ -1,7 +1,7 @@
 //! The core features: the figures that the side-by-side job computes in SQL, with the same definitions.
 
 use super::days::Days;
-use super::statistics::{correlation, mean, median, quantile, ratio, slope, stddev};
+use super::statistics::{Moments, ratio};
 use crate::model::DAY_SECONDS;
 use crate::registry::Component;
 use crate::series::DaySeries;
@@ -65,31 +65,39 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn of(series: &DaySeries<'_>, days: &Days, install: CoreInstall) -> Self {
+    pub(super) fn of(
+        series: &DaySeries<'_>,
+        days: &Days<'_>,
+        moments: Option<&Moments>,
+        install: CoreInstall,
+    ) -> Self {
+        let total_kwh = days.total_kwh();
+        let after = |limit: Option<i32>| limit.map_or(0.0, |limit| days.kwh_after(limit));
         let valued = || (0..series.day.len()).filter(|row| series.valued[*row] > 0);
-        let after =
-            |limit: Option<i32>| limit.map_or(0.0, |limit| days.sum_kwh(|row| series.day[row] > limit));
+        let zeros = series.kwh.iter().zip(series.valued);
+        let zero_days = zeros.filter(|(kwh, valued)| **valued > 0 && **kwh == 0).count() as u32;
         Self {
             days: series.day.len() as u32,
-            total_kwh: days.sum_kwh(|_| true),
-            mean_kwh: mean(&days.kwh),
-            stddev_kwh: stddev(&days.kwh),
-            zero_days: valued().filter(|row| series.kwh[*row] == 0).count() as u32,
-            longest_zero_run_days: longest_zero_run(series),
+            total_kwh,
+            mean_kwh: moments.map(Moments::mean),
+            stddev_kwh: moments.and_then(Moments::stddev),
+            zero_days,
+            longest_zero_run_days: if zero_days > 0 {
+                longest_zero_run(series)
+            } else {
+                0
+            },
             recent_ratio: recent_ratio(days),
-            p95_kwh: quantile(&mut days.kwh.clone(), 0.95),
+            p95_kwh: days.p95,
             night_share: if series.has_night {
-                ratio(
-                    micro_sum(valued().map(|row| series.night_kwh[row])),
-                    days.sum_kwh(|_| true),
-                )
+                ratio(days.sum_of(series.night_kwh), total_kwh)
             } else {
                 None
             },
             min_interval_kwh: valued().map(|row| series.min_kwh[row]).min().map(kwh),
             max_interval_kwh: valued().map(|row| series.max_kwh[row]).max().map(kwh),
-            lag7_corr: lag_correlation(series, WEEK_ROWS),
-            slope_kwh_per_day: slope(&days.day_numbers(), &days.kwh),
+            lag7_corr: days.lag_correlation(WEEK_ROWS),
+            slope_kwh_per_day: moments.and_then(Moments::slope),
             kwh_not_installed: after(install.removed_day),
             kwh_off: after(install.off_day),
         }
@@ -102,8 +110,14 @@ pub(super) fn kwh(micro: i64) -> f64 {
 }
 
 /// An exact sum, rounded once.
-pub(super) fn micro_sum(micros: impl Iterator<Item = i64>) -> f64 {
-    micros.map(i128::from).sum::<i128>() as f64 / 1e6
+pub(super) fn micro_sum(micros: &[i64]) -> f64 {
+    // By halves of the numbers, none of which leaves 64 bits before there are 2^31 of them.
+    let (mut high, mut low) = (0_i64, 0_i64);
+    for micro in micros {
+        high += micro >> 32;
+        low += micro & 0xffff_ffff;
+    }
+    ((i128::from(high) << 32) + i128::from(low)) as f64 / 1e6
 }
 
 /// Rows one after another whose energy is zero; gaps between days do not end a run, rows without a value do.
@@ -117,21 +131,23 @@ fn longest_zero_run(series: &DaySeries<'_>) -> u32 {
 }
 
 /// Median of the last 30 calendar days over the median of the days before.
-fn recent_ratio(days: &Days) -> Option<f64> {
-    let first_recent = days.last? - RECENT_DAYS + 1;
-    let split = days.day.partition_point(|day| *day < first_recent);
-    let before = median(&mut days.kwh[..split].to_vec())?;
-    ratio(median(&mut days.kwh[split..].to_vec())?, before)
+fn recent_ratio(days: &Days<'_>) -> Option<f64> {
+    ratio(days.recent_median?, days.median_before?)
 }
 
-/// Correlation of each row with the one `lag` rows earlier; pairs with a row without a value are left out.
-pub(super) fn lag_correlation(series: &DaySeries<'_>, lag: usize) -> Option<f64> {
-    let (mut now, mut earlier) = (Vec::new(), Vec::new());
-    for row in lag..series.day.len() {
-        if series.valued[row] > 0 && series.valued[row - lag] > 0 {
-            now.push(kwh(series.kwh[row]));
-            earlier.push(kwh(series.kwh[row - lag]));
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp)]
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_sum_by_halves_is_exact(
+            micros in prop::collection::vec(prop_oneof![any::<i64>(), -1_000_000_000_i64..1_000_000_000], 0..50)
+        ) {
+            let exact = micros.iter().map(|micro| i128::from(*micro)).sum::<i128>();
+            prop_assert_eq!(micro_sum(&micros), exact as f64 / 1e6);
         }
     }
-    correlation(&now, &earlier)
 }

@@ -30,21 +30,13 @@ fn core_columns(rows: Rows<'_, '_>) -> Vec<Column> {
     let count = |get: fn(&Features<'_>) -> u32| counts(rows, get);
     let number = |get: fn(&Features<'_>) -> f64| numbers(rows, get);
     let maybe = |get: fn(&Features<'_>) -> Option<f64>| nullable(rows, get);
-    let text = |get: fn(&Features<'_>) -> Option<String>| -> ArrayRef {
+    let text = |get: for<'a> fn(&'a Features<'_>) -> Option<&'a str>| -> ArrayRef {
         Arc::new(rows.iter().map(get).collect::<StringArray>())
     };
     vec![
-        (
-            "measuring_component_id",
-            false,
-            text(|f| Some(f.component.id.clone())),
-        ),
-        ("device_id", true, text(|f| f.component.device_id.clone())),
-        (
-            "service_point_id",
-            true,
-            text(|f| f.service_point_id.map(str::to_owned)),
-        ),
+        ("measuring_component_id", false, text(|f| Some(&f.component.id))),
+        ("device_id", true, text(|f| f.component.device_id.as_deref())),
+        ("service_point_id", true, text(|f| f.service_point_id)),
         ("days", false, count(|f| f.core.days)),
         ("total_kwh", false, number(|f| f.core.total_kwh)),
         ("mean_kwh", true, maybe(|f| f.core.mean_kwh)),

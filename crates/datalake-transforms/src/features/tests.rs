@@ -321,7 +321,8 @@ fn further_features_worked_by_hand() {
     assert_eq!(run.value(0), 7);
     assert_eq!(n("lag1_corr"), {
         let kwh: Vec<f64> = days.iter().map(|d| d.kwh as f64 / 1e6).collect();
-        statistics::correlation(&kwh[1..], &kwh[..51]).unwrap()
+        let pairs = kwh[1..].iter().copied().zip(kwh[..51].iter().copied());
+        statistics::Moments::of(pairs).unwrap().correlation().unwrap()
     });
 }
 

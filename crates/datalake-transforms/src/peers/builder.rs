@@ -1,11 +1,15 @@
 //! The first pass over the series: counting.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::histogram::Scale;
+use super::silent::SilentDays;
 use super::{DayIndex, PeerGroup, Peers, YEAR_DAYS};
-use crate::levels::{intervals_of_a_day, median, whole_day_kwh};
+use crate::levels::{intervals_of_a_day, whole_days};
 use crate::model::DAYS_AHEAD;
+use crate::quantiles::median;
 use crate::registry::{Component, Registry};
 use crate::series::{DaySeries, SeriesBlock};
 use crate::stays::{Stay, rows_of, stays};
@@ -25,51 +29,79 @@ const NONE: u32 = u32::MAX;
 type GroupKey = (u32, String);
 
 /// Counts of one group.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 struct Counts {
     members: u64,
     means: Vec<u32>,
     first_day: i32,
     days: Vec<DayCounts>,
+    /// The histograms of the days, one after another.
+    bins: Vec<u32>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default)]
 struct DayCounts {
-    /// Empty until the first value.
-    histogram: Vec<u32>,
     present: u32,
     silent: u32,
+    /// Number of its histogram, counted from 1; 0 until the first value.
+    histogram: u32,
+}
+
+impl DayCounts {
+    /// Where its histogram stands among the bins; `None` until the first value.
+    fn place(self) -> Option<Range<usize>> {
+        let before = (self.histogram as usize).checked_sub(1)?;
+        Some(before * DAY_SCALE.bins()..(before + 1) * DAY_SCALE.bins())
+    }
+
+    /// Its histogram, which is begun if need be.
+    fn histogram<'b>(&mut self, bins: &'b mut Vec<u32>) -> &'b mut [u32] {
+        let place = self.place().unwrap_or_else(|| {
+            let from = bins.len();
+            bins.resize(from + DAY_SCALE.bins(), 0);
+            self.histogram = (bins.len() / DAY_SCALE.bins()) as u32;
+            from..bins.len()
+        });
+        &mut bins[place]
+    }
 }
 
 impl Counts {
-    fn day(&mut self, day: i32) -> &mut DayCounts {
+    /// Makes room for the days from `first` to `last`, and says at which position `first` stands.
+    fn reserve(&mut self, first: i32, last: i32) -> usize {
         if self.days.is_empty() {
-            self.first_day = day;
+            self.first_day = first;
         }
-        if day < self.first_day {
-            let missing = (self.first_day - day) as usize;
+        if first < self.first_day {
+            let missing = (self.first_day - first) as usize;
             self.days
                 .splice(0..0, std::iter::repeat_n(DayCounts::default(), missing));
-            self.first_day = day;
+            self.first_day = first;
         }
-        let position = (day - self.first_day) as usize;
-        if position >= self.days.len() {
-            self.days.resize(position + 1, DayCounts::default());
+        let end = (last - self.first_day) as usize + 1;
+        if end > self.days.len() {
+            self.days.resize(end, DayCounts::default());
         }
-        &mut self.days[position]
+        (first - self.first_day) as usize
     }
 
     fn add(&mut self, other: &Self) {
         self.members += other.members;
         add_counts(&mut self.means, &other.means);
-        for (offset, theirs) in other.days.iter().enumerate() {
-            if theirs.present == 0 {
-                continue;
-            }
-            let mine = self.day(other.first_day + offset as i32);
+        if other.days.is_empty() {
+            return;
+        }
+        let last = other.first_day + other.days.len() as i32 - 1;
+        let from = self.reserve(other.first_day, last);
+        for (mine, theirs) in self.days[from..].iter_mut().zip(&other.days) {
             mine.present += theirs.present;
             mine.silent += theirs.silent;
-            add_counts(&mut mine.histogram, &theirs.histogram);
+            if let Some(place) = theirs.place() {
+                let histogram = mine.histogram(&mut self.bins);
+                for (mine, theirs) in histogram.iter_mut().zip(&other.bins[place]) {
+                    *mine += theirs;
+                }
+            }
         }
     }
 
@@ -80,11 +112,11 @@ impl Counts {
             ..DayIndex::default()
         };
         for day in &self.days {
-            let (n, log2) = DAY_SCALE.median(&day.histogram);
+            let (n, log2) = DAY_SCALE.median(day.place().map_or(&[][..], |place| &self.bins[place]));
             let ln = log2.filter(|_| n >= u64::from(min_peers));
-            index
-                .ln
-                .push(ln.map_or(f32::NAN, |log2| (log2 * std::f64::consts::LN_2) as f32));
+            let ln = ln.map_or(f32::NAN, |log2| (log2 * std::f64::consts::LN_2) as f32);
+            index.ln.push(ln);
+            index.factor.push(f64::from(ln).exp());
             let known = day.present >= min_peers;
             index.silent.push(if known {
                 (f64::from(day.silent) / f64::from(day.present)) as f32
@@ -113,68 +145,97 @@ fn add_counts(mine: &mut Vec<u32>, theirs: &[u32]) {
     }
 }
 
-/// Counts what the peers did; see the module's page.
-#[derive(Debug, Clone)]
-pub struct PeerBuilder {
+/// What depends on the registry alone, and is shared by all builders of it.
+#[derive(Debug)]
+struct Layout {
     keys: Vec<GroupKey>,
-    counts: Vec<Counts>,
+    /// Group by component.
     group_of: Vec<u32>,
+    /// Transformer by service point.
     transformer_of: Vec<u32>,
+    transformers: usize,
+}
+
+impl Layout {
+    fn new(registry: &Registry) -> Self {
+        let components = || registry.components.iter();
+        let keys = components().filter_map(|component| group_key(component, registry));
+        let mut groups: BTreeMap<(u32, &str), u32> = keys.map(|key| (key, 0)).collect();
+        number(&mut groups);
+        let mut transformers: BTreeMap<&str, u32> = registry
+            .service_points
+            .iter()
+            .filter_map(|place| Some((place.transformer_id.as_deref()?, 0)))
+            .collect();
+        number(&mut transformers);
+        Self {
+            group_of: components()
+                .map(|component| group_key(component, registry).map_or(NONE, |key| groups[&key]))
+                .collect(),
+            transformer_of: registry
+                .service_points
+                .iter()
+                .map(|place| {
+                    let id = place.transformer_id.as_deref();
+                    id.map_or(NONE, |id| transformers[id])
+                })
+                .collect(),
+            transformers: transformers.len(),
+            keys: groups
+                .into_keys()
+                .map(|(interval, class)| (interval, class.to_owned()))
+                .collect(),
+        }
+    }
+}
+
+/// Numbers the keys in their order.
+fn number<K>(keys: &mut BTreeMap<K, u32>) {
+    for (position, number) in (0..).zip(keys.values_mut()) {
+        *number = position;
+    }
+}
+
+/// Counts what the peers did; see the module's page.
+#[derive(Debug)]
+pub struct PeerBuilder {
+    layout: Arc<Layout>,
+    counts: Vec<Counts>,
     transformer_members: Vec<u32>,
-    transformer_silent: BTreeMap<(u32, i32), u32>,
+    transformer_silent: SilentDays,
+    /// Memory that is used again for every stay.
+    days: Vec<(i32, f64)>,
+    kwh: Vec<f64>,
 }
 
 impl PeerBuilder {
-    /// Nothing counted yet. Builders of one registry can be merged.
+    /// Nothing counted yet. Goes once through the registry.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        let mut by_key: BTreeMap<GroupKey, u32> = BTreeMap::new();
-        for component in &registry.components {
-            if let Some(key) = group_key(component, registry) {
-                by_key.insert(key, 0);
-            }
-        }
-        for (position, group) in by_key.values_mut().enumerate() {
-            *group = position as u32;
-        }
-        let group_of = registry
-            .components
-            .iter()
-            .map(|component| group_key(component, registry).map_or(NONE, |key| by_key[&key]))
-            .collect();
-        let mut transformers: BTreeMap<&str, u32> = BTreeMap::new();
-        for service_point in &registry.service_points {
-            if let Some(id) = &service_point.transformer_id {
-                transformers.insert(id, 0);
-            }
-        }
-        for (position, transformer) in transformers.values_mut().enumerate() {
-            *transformer = position as u32;
-        }
-        let transformer_of = registry
-            .service_points
-            .iter()
-            .map(|place| {
-                place
-                    .transformer_id
-                    .as_deref()
-                    .map_or(NONE, |id| transformers[id])
-            })
-            .collect();
+        Self::of(Arc::new(Layout::new(registry)))
+    }
+
+    /// Nothing counted yet, for the same registry, to be merged in the end. Cheap: the registry is not looked at again.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::of(Arc::clone(&self.layout))
+    }
+
+    fn of(layout: Arc<Layout>) -> Self {
         Self {
-            counts: vec![Counts::default(); by_key.len()],
-            keys: by_key.into_keys().collect(),
-            group_of,
-            transformer_of,
-            transformer_members: vec![0; transformers.len()],
-            transformer_silent: BTreeMap::new(),
+            counts: vec![Counts::default(); layout.keys.len()],
+            transformer_members: vec![0; layout.transformers],
+            transformer_silent: SilentDays::default(),
+            layout,
+            days: Vec::new(),
+            kwh: Vec::new(),
         }
     }
 
     /// Counts all components of a block; every component is to be observed once, with all its days.
     pub fn observe(&mut self, block: &SeriesBlock, registry: &Registry) {
-        for position in block.range() {
-            self.observe_series(&block.series(position), registry);
+        for series in block.iter() {
+            self.observe_series(&series, registry);
         }
     }
 
@@ -183,7 +244,7 @@ impl PeerBuilder {
         let Some(component) = registry.components.get(series.component as usize) else {
             return;
         };
-        let group = self.group_of[series.component as usize];
+        let group = self.layout.group_of[series.component as usize];
         if group == NONE {
             return;
         }
@@ -194,42 +255,44 @@ impl PeerBuilder {
     }
 
     fn observe_stay(&mut self, series: &DaySeries<'_>, stay: &Stay, intervals: u16, group: u32) {
-        let whole = stay.first_whole_day()..stay.removal_day();
-        let mut days: Vec<(i32, f64)> = rows_of(stay, series.day)
-            .filter(|&row| whole.contains(&series.day[row]))
-            .filter_map(|row| Some((series.day[row], whole_day_kwh(series, row, intervals)?)))
-            .collect();
-        drop_strays(&mut days);
+        let days = &mut self.days;
+        days.clear();
+        let whole = whole_days(series, rows_of(stay, series.day), stay, intervals);
+        days.extend(whole.map(|(_, day, kwh)| (day, kwh)));
+        drop_strays(days);
         let (Some(&(first, _)), Some(&(last, _))) = (days.first(), days.last()) else {
             return;
         };
         let transformer = stay
             .service_point
-            .and_then(|place| self.transformer_of.get(place as usize).copied())
+            .and_then(|place| self.layout.transformer_of.get(place as usize).copied())
             .unwrap_or(NONE);
         let counts = &mut self.counts[group as usize];
 
         let recent = days.partition_point(|&(day, _)| day <= last - YEAR_DAYS);
-        let mut kwh: Vec<f64> = days[recent..].iter().map(|&(_, kwh)| kwh).collect();
+        let kwh = &mut self.kwh;
+        kwh.clear();
+        kwh.extend(days[recent..].iter().map(|&(_, kwh)| kwh));
         let mean = kwh.iter().sum::<f64>() / kwh.len() as f64;
-        let usual = median(&mut kwh).unwrap_or(0.0);
+        let usual = median(kwh).unwrap_or(0.0);
         let counted = days.len() >= MIN_DAYS && usual > 0.0;
         if counted {
             counts.members += 1;
-            add_one(&mut counts.means, MEAN_SCALE, mean);
+            counts.means.resize(MEAN_SCALE.bins(), 0);
+            counts.means[MEAN_SCALE.bin(mean)] += 1;
         }
+        let from = counts.reserve(first, last);
         let mut next = days.iter().peekable();
-        for day in first..=last {
+        for (day, slot) in (first..=last).zip(&mut counts.days[from..]) {
             let kwh = next.next_if(|&&(at, _)| at == day).map(|&(_, kwh)| kwh);
             let silent = kwh.is_none_or(|kwh| kwh <= 0.0);
-            let slot = counts.day(day);
             slot.present += 1;
             slot.silent += u32::from(silent);
             if let Some(kwh) = kwh.filter(|_| counted) {
-                add_one(&mut slot.histogram, DAY_SCALE, kwh / usual);
+                slot.histogram(&mut counts.bins)[DAY_SCALE.bin(kwh / usual)] += 1;
             }
             if silent && transformer != NONE {
-                *self.transformer_silent.entry((transformer, day)).or_insert(0) += 1;
+                self.transformer_silent.add(transformer, day);
             }
         }
         if transformer != NONE {
@@ -238,30 +301,29 @@ impl PeerBuilder {
     }
 
     /// Adds what another builder of the same registry counted.
-    pub fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             mine.add(theirs);
         }
         add_counts(&mut self.transformer_members, &other.transformer_members);
-        for (&key, &silent) in &other.transformer_silent {
-            *self.transformer_silent.entry(key).or_insert(0) += silent;
-        }
+        self.transformer_silent.merge(other.transformer_silent);
     }
 
     /// The index of every group; groups of fewer than `min_peers` stays lean on the wider ones.
     #[must_use]
     pub fn finish(self, min_peers: u32) -> Peers {
         let min_peers = min_peers.max(1);
+        let keys = &self.layout.keys;
         let mut wide: BTreeMap<u32, Counts> = BTreeMap::new();
         let mut all = Counts::default();
-        for ((interval, _), counts) in self.keys.iter().zip(&self.counts) {
+        for ((interval, _), counts) in keys.iter().zip(&self.counts) {
             wide.entry(*interval).or_default().add(counts);
             all.add(counts);
         }
         let large = |counts: &Counts| counts.members >= u64::from(min_peers);
         // Narrow groups keep their positions; the wider ones follow.
-        let mut groups: Vec<PeerGroup> = Vec::with_capacity(self.keys.len() + wide.len() + 1);
-        for (key, counts) in self.keys.iter().zip(&self.counts) {
+        let mut groups: Vec<PeerGroup> = Vec::with_capacity(keys.len() + wide.len() + 1);
+        for (key, counts) in keys.iter().zip(&self.counts) {
             groups.push(counts.finish(group_name(key.0, &key.1), min_peers));
         }
         let mut wide_position: BTreeMap<u32, usize> = BTreeMap::new();
@@ -271,8 +333,7 @@ impl PeerBuilder {
         }
         let all_position = groups.len();
         groups.push(all.finish("kWh".to_owned(), min_peers));
-        let used: Vec<u32> = self
-            .keys
+        let used: Vec<u32> = keys
             .iter()
             .zip(&self.counts)
             .map(|((interval, _), counts)| {
@@ -291,13 +352,14 @@ impl PeerBuilder {
         Peers {
             groups,
             group_of: self
+                .layout
                 .group_of
                 .iter()
                 .map(|&group| if group == NONE { NONE } else { used[group as usize] })
                 .collect(),
-            transformer_of: self.transformer_of,
+            transformer_of: self.layout.transformer_of.clone(),
             transformer_members: self.transformer_members,
-            transformer_silent: self.transformer_silent,
+            transformer_silent: self.transformer_silent.finish(),
         }
     }
 }
@@ -315,23 +377,16 @@ fn drop_strays(days: &mut Vec<(i32, f64)>) {
     }
 }
 
-fn add_one(counts: &mut Vec<u32>, scale: Scale, ratio: f64) {
-    if counts.is_empty() {
-        counts.resize(scale.bins(), 0);
-    }
-    counts[scale.bin(ratio)] += 1;
-}
-
 /// The group by what is known today: the service point where the component hangs, or hung last.
-fn group_key(component: &Component, registry: &Registry) -> Option<GroupKey> {
+fn group_key<'r>(component: &'r Component, registry: &'r Registry) -> Option<(u32, &'r str)> {
     if !component.is_delivered() {
         return None;
     }
     let class = component
         .last_service_point()
         .and_then(|place| registry.service_points.get(place as usize))
-        .and_then(|place| place.rate_class.clone())
-        .or_else(|| component.device_type.clone())
+        .and_then(|place| place.rate_class.as_deref())
+        .or(component.device_type.as_deref())
         .unwrap_or_default();
     Some((component.interval_seconds().unwrap_or(0), class))
 }
@@ -461,7 +516,7 @@ mod tests {
             let second = profiles.split_off(cut);
             let mut merged = count(&registry, &second);
             profiles.reverse();
-            merged.merge(&count(&registry, &profiles));
+            merged.merge(count(&registry, &profiles));
             let merged = merged.finish(10);
             prop_assert_eq!(format!("{:?}", once.groups()), format!("{:?}", merged.groups()));
         }

@@ -13,8 +13,9 @@
 
 mod builder;
 mod histogram;
+mod silent;
 
-use std::collections::BTreeMap;
+use silent::SilentDays;
 
 pub use builder::PeerBuilder;
 
@@ -27,18 +28,27 @@ pub struct DayIndex {
     first_day: i32,
     /// ln of the median ratio; NaN where fewer than `min_peers` have one.
     ln: Vec<f32>,
+    /// exp of the same.
+    factor: Vec<f64>,
     /// Share of the components that were silent though their series had begun and not ended.
     silent: Vec<f32>,
 }
 
 impl DayIndex {
+    fn position(&self, day: i32) -> Option<usize> {
+        usize::try_from(i64::from(day) - i64::from(self.first_day)).ok()
+    }
+
     fn at(&self, values: &[f32], day: i32) -> Option<f64> {
-        let position = usize::try_from(i64::from(day) - i64::from(self.first_day)).ok()?;
-        values
-            .get(position)
-            .copied()
-            .filter(|value| value.is_finite())
-            .map(f64::from)
+        let value = values.get(self.position(day)?).copied();
+        value.filter(|value| value.is_finite()).map(f64::from)
+    }
+
+    /// ln of the peers' level of the day against their usual level, and that level.
+    pub(crate) fn level(&self, day: i32) -> Option<(f64, f64)> {
+        let position = self.position(day)?;
+        let ln = self.ln.get(position).copied().filter(|ln| ln.is_finite())?;
+        Some((f64::from(ln), self.factor[position]))
     }
 
     /// ln of the peers' level of the day against their usual level.
@@ -80,7 +90,7 @@ pub struct Peers {
     /// Components counted under each transformer.
     transformer_members: Vec<u32>,
     /// Silent components by (transformer, day).
-    transformer_silent: BTreeMap<(u32, i32), u32>,
+    transformer_silent: SilentDays,
 }
 
 impl Peers {
@@ -103,11 +113,7 @@ impl Peers {
     pub fn transformer_silent_share(&self, service_point: u32, day: i32) -> Option<f64> {
         let transformer = *self.transformer_of.get(service_point as usize)?;
         let members = *self.transformer_members.get(transformer as usize)?;
-        let silent = self
-            .transformer_silent
-            .get(&(transformer, day))
-            .copied()
-            .unwrap_or(0);
+        let silent = self.transformer_silent.at(transformer, day);
         (members >= 3).then(|| f64::from(silent) / f64::from(members))
     }
 }

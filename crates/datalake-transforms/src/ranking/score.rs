@@ -87,12 +87,17 @@ pub(super) fn score(
 /// siblings made up for.
 fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &RuleConfig) {
     let device = |stay: &StayEvidence| registry.components[stay.component as usize].device_id.as_deref();
+    // None at a placeholder: each with each would be the square of a lake.
+    let compared = if stays.len() <= METERS_OF_A_PLACE {
+        stays.len()
+    } else {
+        0
+    };
     let found: Vec<(Option<usize>, RuleEvidence)> = stays
         .iter()
         .map(|new| {
             // The channel of the old meter that counted most; meters side by side are no exchange.
-            let old = (0..stays.len())
-                .filter(|_| stays.len() <= METERS_OF_A_PLACE)
+            let old = (0..compared)
                 .filter(|&position| {
                     let old = &stays[position];
                     let other = device(old).is_none() || device(old) != device(new);

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::config::{whole, within};
 use super::{Gap, Rule, RuleEvidence, Verdict, ramp};
 use crate::error::TransformError;
-use crate::levels::{Levels, median};
+use crate::levels::Levels;
 use crate::model::MICRO;
+use crate::quantiles::median;
 
 /// Whole days at each end of a stay that its level is taken from.
 const EDGE_DAYS: usize = 60;
@@ -79,15 +80,22 @@ impl Edges {
             if index.is_finite() { index } else { 0.0 }
         };
         let level = |range: std::ops::Range<usize>| {
-            median(&mut range.map(|i| levels.ln_kwh(i) - index(i)).collect::<Vec<_>>())
+            let mut edge = [0.0; EDGE_DAYS];
+            let edge = &mut edge[..range.len()];
+            for (level, position) in edge.iter_mut().zip(range) {
+                *level = levels.ln_kwh[position] - index(position);
+            }
+            median(edge)
         };
+        let head = level(0..edge)?;
         Some(Self {
             days: (*levels.day.first()?, *levels.day.last()?),
-            head: level(0..edge)? as f32,
-            tail: level(n - edge..n)? as f32,
+            head: head as f32,
+            // Of a short stay both ends are all of it.
+            tail: if edge == n { head } else { level(n - edge..n)? } as f32,
             edge_days: edge as u16,
             whole_days: n as u32,
-            index_sum: (0..n).map(|i| index(i).exp()).sum::<f64>() as f32,
+            index_sum: levels.factor.iter().sum::<f64>() as f32,
             kwh_micro: (levels.kwh.iter().sum::<f64>() * MICRO as f64).round() as i64,
         })
     }

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::config::{whole, within};
 use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::error::TransformError;
-use crate::levels::{Levels, median};
+use crate::levels::Levels;
 use crate::model::MICRO;
+use crate::quantiles::median;
 
 /// Whole days that are not flat, to know the home's level by.
 const VARIED_DAYS: usize = 14;
@@ -80,15 +81,19 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         return not_judged(Gap::TooFewDays);
     }
     let flat = flat_days(context);
-    let others: Vec<usize> = (0..levels.len()).filter(|&position| !flat[position]).collect();
-    if others.len() < VARIED_DAYS {
+    let others = || (0..levels.len()).filter(|&position| !flat[position]);
+    if others().count() < VARIED_DAYS {
         return not_judged(Gap::TooFewDays);
     }
-    if counts_coarsely(context, &others) {
+    if counts_coarsely(context, others()) {
         return not_judged(Gap::CoarseSteps);
     }
-    let mut varied: Vec<f64> = others.iter().map(|&position| levels.kwh[position]).collect();
-    let usual = median(&mut varied).unwrap_or(0.0);
+    let usual = if flat.contains(&true) {
+        let mut varied: Vec<f64> = others().map(|position| levels.kwh[position]).collect();
+        median(&mut varied).unwrap_or(0.0)
+    } else {
+        levels.median_kwh
+    };
     let level_of = |run: &Range<usize>| levels.median_over(run.clone()).unwrap_or(0.0);
     let mut best: Option<Range<usize>> = None;
     for run in runs(levels, &flat) {
@@ -166,22 +171,50 @@ fn repeats(context: &StayContext<'_>, position: usize) -> bool {
 }
 
 /// Whether even the days that are not flat repeat values as only a meter of coarse steps does.
-fn counts_coarsely(context: &StayContext<'_>, others: &[usize]) -> bool {
-    let rows = others
-        .iter()
-        .map(|&position| context.levels.row[position] as usize);
+fn counts_coarsely(context: &StayContext<'_>, others: impl Iterator<Item = usize>) -> bool {
+    let rows = others.map(|position| context.levels.row[position] as usize);
     if context.intervals < SHAPED {
         let mut energies: Vec<i64> = rows.map(|row| context.series.usable_kwh[row]).collect();
         energies.retain(|&energy| energy != 0);
-        let days = energies.len() as f64;
+        let enough = DISTINCT_SHARE * energies.len() as f64;
+        if f64::from(distinct_at_least(&energies)) >= enough {
+            return false;
+        }
         energies.sort_unstable();
         energies.dedup();
-        return (energies.len() as f64) < DISTINCT_SHARE * days;
+        return (energies.len() as f64) < enough;
     }
-    let mut runs: Vec<f64> = rows
-        .map(|row| f64::from(context.series.longest_equal_run[row]))
-        .collect();
-    median(&mut runs).unwrap_or(0.0) > f64::from(equal_intervals(context)) / 2.0
+    let runs = rows.map(|row| context.series.longest_equal_run[row]);
+    median_exceeds_half(runs, equal_intervals(context))
+}
+
+/// A number of values that are surely distinct; mostly nearly all of a few hundred.
+fn distinct_at_least(values: &[i64]) -> u32 {
+    // Values in different ones of 1,024 places are different values.
+    let mut places = [0_u64; 16];
+    for value in values {
+        let hash = (*value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+        places[hash as usize / 64] |= 1 << (hash % 64);
+    }
+    places.iter().map(|place| place.count_ones()).sum()
+}
+
+/// Whether the median of some counts is greater than half of a number.
+fn median_exceeds_half(counts: impl Iterator<Item = u16>, number: u16) -> bool {
+    let (mut below, mut above) = (0_usize, 0_usize);
+    let (mut greatest_below, mut least_above) = (0, u16::MAX);
+    for count in counts {
+        if 2 * u32::from(count) > u32::from(number) {
+            above += 1;
+            least_above = least_above.min(count);
+        } else {
+            below += 1;
+            greatest_below = greatest_below.max(count);
+        }
+    }
+    // Where as many lie above as below, the median is the mean of the two in the middle.
+    let middle = u32::from(greatest_below) + u32::from(least_above);
+    above > below || (above == below && above > 0 && middle > u32::from(number))
 }
 
 fn runs(levels: &Levels, flat: &[bool]) -> Vec<Range<usize>> {
@@ -204,6 +237,7 @@ mod tests {
     use super::*;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise, period, typed};
     use crate::suppressors::Suppressor;
+    use proptest::prelude::*;
 
     fn judged(kwh: &[f64]) -> (RuleEvidence, Vec<Suppressor>) {
         let world = World::steady(installed(), kwh.len());
@@ -312,5 +346,22 @@ mod tests {
         let (evidence, _) = world.rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline);
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 15.0).abs() < 1e-6);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_are_distinct(mut values in prop::collection::vec(-40_i64..40, 0..200)) {
+            let found = distinct_at_least(&values) as usize;
+            values.sort_unstable();
+            values.dedup();
+            prop_assert!(found <= values.len() && (found > 0 || values.is_empty()));
+        }
+
+        #[test]
+        fn the_median_of_counts_by_sorting(counts in prop::collection::vec(0_u16..9, 0..12), number in 0_u16..18) {
+            let mut sorted: Vec<f64> = counts.iter().map(|&count| f64::from(count)).collect();
+            let exceeds = median(&mut sorted).unwrap_or(0.0) > f64::from(number) / 2.0;
+            prop_assert_eq!(median_exceeds_half(counts.into_iter(), number), exceeds);
+        }
     }
 }

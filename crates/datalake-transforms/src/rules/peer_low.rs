@@ -61,8 +61,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let mut usual = 0.0;
     let mut kwh = 0.0;
     for position in recent.clone() {
-        let index = levels.index[position];
-        usual += if index.is_finite() { index.exp() } else { 1.0 };
+        usual += levels.factor[position];
         kwh += levels.kwh[position];
     }
     let level = (kwh.max(0.001) / usual).ln();

@@ -10,7 +10,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{whole, within};
-use super::zero_while_on::is_zero;
 use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::change_point::{Step, step_down};
 use crate::error::TransformError;
@@ -94,13 +93,7 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
     let lost = hit
         .then(|| {
             let fallen = step.onset_day..step.last_day + 1;
-            loss(
-                context.levels,
-                step.onset_day,
-                fallen,
-                context.is_register(),
-                |_| true,
-            )
+            loss(context.levels, blocks, step.onset_day, fallen, |_| true)
         })
         .flatten();
     (
@@ -121,11 +114,7 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> (RuleEvidenc
 /// Whether half of the days from the onset are at zero: they are judged by `ZERO_WHILE_ON`, once.
 fn mostly_zeros(context: &StayContext<'_>, onset: i32) -> bool {
     let after = context.levels.positions(onset..i32::MAX);
-    let zeros = after
-        .clone()
-        .filter(|&position| is_zero(context, position))
-        .count();
-    2 * zeros >= after.len()
+    2 * context.levels.zeros_among(after.clone()) >= after.len()
 }
 
 /// 0..1: how deep, how clear against the home's own noise, and for how long.

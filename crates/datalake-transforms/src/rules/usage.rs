@@ -23,6 +23,12 @@ pub(super) fn judge(
     min_days: u32,
 ) -> RuleEvidence {
     let least = least(min_kwh_per_day);
+    // Most meters count nothing without a contract: then there is nothing to look for.
+    let rows = if kwh[rows.clone()].iter().all(|&kwh| kwh == 0) {
+        rows.start..rows.start
+    } else {
+        rows
+    };
     let mut days = 0_u32;
     let mut span = (0, 0);
     let mut total = 0_i64;

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::config::{whole, within};
 use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::error::TransformError;
-use crate::levels::median;
+use crate::levels::Levels;
 use crate::model::MICRO;
 use crate::peers::YEAR_DAYS;
+use crate::quantiles::median;
 
 /// Days without a whole day that a run may bridge: silence proves neither zeros nor use.
 const BRIDGED_DAYS: i32 = 7;
@@ -78,13 +79,9 @@ pub(crate) struct ZeroRun {
 }
 
 /// All runs, in the order of time.
-fn runs(context: &StayContext<'_>) -> Vec<Range<usize>> {
-    let levels = context.levels;
+fn runs(levels: &Levels) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for position in 0..levels.len() {
-        if !is_zero(context, position) {
-            continue;
-        }
+    for &position in &levels.zeros {
         match runs.last_mut() {
             Some(run)
                 if run.end == position && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS =>
@@ -97,13 +94,7 @@ fn runs(context: &StayContext<'_>) -> Vec<Range<usize>> {
     runs
 }
 
-pub(super) fn is_zero(context: &StayContext<'_>, position: usize) -> bool {
-    let row = context.levels.row[position] as usize;
-    context.series.usable_kwh[row] == 0 && context.series.usable_negative[row] == 0
-}
-
-fn with_baseline(context: &StayContext<'_>, positions: Range<usize>) -> ZeroRun {
-    let levels = context.levels;
+fn with_baseline(levels: &Levels, positions: Range<usize>) -> ZeroRun {
     let onset = levels.day[positions.start];
     let before = levels.positions(onset.saturating_sub(YEAR_DAYS)..onset);
     let baseline_kwh = if before.len() < BASELINE_MIN {
@@ -112,7 +103,7 @@ fn with_baseline(context: &StayContext<'_>, positions: Range<usize>) -> ZeroRun 
         levels.median_over(before.clone()).unwrap_or(0.0)
     };
     ZeroRun {
-        zero_days_before: before.filter(|&position| is_zero(context, position)).count(),
+        zero_days_before: levels.zeros_among(before),
         baseline_kwh,
         zero_days: positions.len(),
         scattered: false,
@@ -124,9 +115,7 @@ fn with_baseline(context: &StayContext<'_>, positions: Range<usize>) -> ZeroRun 
 fn scattered(context: &StayContext<'_>) -> Option<ZeroRun> {
     let config = &context.config.zero_while_on;
     let levels = context.levels;
-    let zeros: Vec<usize> = (0..levels.len())
-        .filter(|&position| is_zero(context, position))
-        .collect();
+    let zeros = &levels.zeros;
     let first = zeros
         .windows(config.min_days as usize)
         .position(|window| levels.day[window[window.len() - 1]] - levels.day[window[0]] < SCATTERED_DAYS)?;
@@ -136,13 +125,13 @@ fn scattered(context: &StayContext<'_>) -> Option<ZeroRun> {
     {
         last += 1;
     }
-    let mut run = with_baseline(context, zeros[first]..zeros[last] + 1);
+    let mut run = with_baseline(levels, zeros[first]..zeros[last] + 1);
     run.zero_days = last + 1 - first;
     run.scattered = true;
     let mut between: Vec<f64> = run
         .positions
         .clone()
-        .filter(|&position| !is_zero(context, position))
+        .filter(|&position| !levels.is_zero(position))
         .map(|position| levels.kwh[position])
         .collect();
     let lived_in = between.len() >= run.zero_days / 2 && median(&mut between)? >= 0.5 * run.baseline_kwh;
@@ -164,14 +153,14 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
             None,
         );
     }
-    let mut runs = runs(context);
+    let mut runs = runs(levels);
     // Longest first, the latest of equals.
     runs.sort_by_key(|run| (std::cmp::Reverse(run.len()), std::cmp::Reverse(run.start)));
     let longest = runs.first().cloned();
     let hit = runs
         .into_iter()
         .take_while(|run| run.len() >= config.min_days as usize)
-        .map(|run| with_baseline(context, run))
+        .map(|run| with_baseline(levels, run))
         .find(|run| run.baseline_kwh > config.min_baseline_kwh_per_day)
         .or_else(|| scattered(context));
     let evidence =
@@ -205,7 +194,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> (RuleEvidence, Option<ZeroRun>
         return (found, Some(run));
     }
     let strength = longest.clone().map_or(0.0, |run| {
-        let run = with_baseline(context, run);
+        let run = with_baseline(levels, run);
         if run.baseline_kwh > config.min_baseline_kwh_per_day {
             0.3 * (run.positions.len() as f64 / threshold).min(1.0)
         } else {

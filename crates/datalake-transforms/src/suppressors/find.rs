@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use super::{Suppression, Suppressor};
-use crate::change_point::Step;
-use crate::day_profile::HOURS;
+use crate::change_point::{DEEP, Step};
+use crate::day_profile::{HOURS, UNKNOWN_HOUR};
 use crate::judge::COMPONENTS_OF_A_PLACE;
-use crate::levels::{Levels, WEEK, median};
+use crate::levels::{Levels, WEEK};
 use crate::model::DAY_SECONDS;
 use crate::peers::YEAR_DAYS;
+use crate::quantiles::median;
 use crate::registry::InstallPeriod;
 use crate::rules::zero_while_on::ZeroRun;
 use crate::rules::{Rule, RuleEvidence, StayContext, ramp, usage_not_installed};
@@ -32,8 +33,8 @@ const CALM: (f64, f64) = (0.8, 0.55);
 /// A drop that deep (ln) leaves an empty home's standby.
 const STANDBY_DROP: f64 = 2.5;
 
-/// A drop of at least the first (ln) with a spread grown by the second: a home that is visited now and then.
-const VISITED: (f64, f64) = (1.2, 2.5);
+/// A deep drop with a spread that grew by so much: a home that is visited now and then.
+const VISITED: f64 = 2.5;
 
 /// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
 /// is enough for a drop of all parts alike.
@@ -110,17 +111,26 @@ impl<'a> Suppressing<'a, '_> {
         if self.context.stay.removal_recorded && removal >= onset && removal - onset <= REMOVAL_DAYS {
             self.add(Suppressor::PlannedRemoval, rule, f64::from(removal - onset));
         }
-        let series = self.context.series;
-        let (mut actual, mut rows) = (0_u64, 0_u64);
-        for row in self.context.rows.clone() {
-            if (onset..=evidence.end_day).contains(&series.day[row]) {
-                actual += u64::from(series.usable[row]);
-                rows += u64::from(series.intervals[row]);
+        if !self.context.is_register() {
+            let (actual, rows) = self.actual_intervals(onset, evidence.end_day);
+            if rows > 0 && 2 * actual < rows {
+                self.add(Suppressor::MostlyEstimated, rule, actual as f64 / rows as f64);
             }
         }
-        if !self.context.is_register() && rows > 0 && 2 * actual < rows {
-            self.add(Suppressor::MostlyEstimated, rule, actual as f64 / rows as f64);
-        }
+    }
+
+    /// Usable intervals and all intervals of the days from `first` to `last`.
+    fn actual_intervals(&self, first: i32, last: i32) -> (u64, u64) {
+        let series = self.context.series;
+        let rows = self.context.rows.clone();
+        let days = &series.day[rows.clone()];
+        let from = rows.start + days.partition_point(|&day| day < first);
+        let to = rows.start + days.partition_point(|&day| day <= last);
+        let sum = |counts: &[u16]| {
+            let counts = counts.get(from..to).unwrap_or_default();
+            counts.iter().map(|&n| u64::from(n)).sum::<u64>()
+        };
+        (sum(series.usable), sum(series.intervals))
     }
 
     /// Usage while not installed that paperwork explains, or a test of the meter.
@@ -289,7 +299,7 @@ impl<'a> Suppressing<'a, '_> {
     fn vacancy(&mut self, step: &Step) {
         let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
         let grown = step.spread_after / step.spread_before.max(0.02);
-        let visited = -step.drop >= VISITED.0 && grown >= VISITED.1;
+        let visited = -step.drop >= DEEP && grown >= VISITED;
         let standby = -step.drop >= STANDBY_DROP;
         let part = if visited {
             1.0
@@ -305,25 +315,34 @@ impl<'a> Suppressing<'a, '_> {
     /// Level of the nights after / before the onset, where they kept it and midday fell.
     fn midday_only(&self, onset: i32) -> Option<f64> {
         let midday = self.hours_ratio(onset, &[10, 11, 12, 13, 14, 15])?;
+        if midday > 0.5 {
+            return None;
+        }
         let nights = self.hours_ratio(onset, &[0, 1, 2, 3, 4, 5, 20, 21, 22, 23])?;
-        (midday <= 0.5 && nights >= 0.8).then_some(nights)
+        (nights >= 0.8).then_some(nights)
     }
 
     /// Whether every part of the day fell, and none much less than the others. People who leave take their evenings with
     /// them and leave the base load behind; what takes a share of everything is not people.
     fn fell_at_all_hours(&self, onset: i32) -> bool {
         let max_ratio = self.context.config.sustained_drop.max_ratio;
-        let parts: Option<Vec<f64>> = (0..6)
-            .map(|part| self.hours_ratio(onset, &[4 * part, 4 * part + 1, 4 * part + 2, 4 * part + 3]))
-            .collect();
-        parts.is_some_and(|parts| {
-            let mean = parts.iter().sum::<f64>() / parts.len() as f64;
-            parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
-        })
+        let mut parts = [0.0; 6];
+        for (first, part) in (0..).step_by(4).zip(&mut parts) {
+            let Some(ratio) = self.hours_ratio(onset, &[first, first + 1, first + 2, first + 3]) else {
+                return false;
+            };
+            // Whatever the others did, this is too much.
+            if ratio > EVEN * max_ratio {
+                return false;
+            }
+            *part = ratio;
+        }
+        let mean = parts.iter().sum::<f64>() / parts.len() as f64;
+        parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
     }
 
     /// Median energy of some hours of the day after the onset / before; `None` where it is unknown or was none.
-    fn hours_ratio(&self, onset: i32, hours: &[usize]) -> Option<f64> {
+    fn hours_ratio<const N: usize>(&self, onset: i32, hours: &[usize; N]) -> Option<f64> {
         let hourly = self.context.series.hourly_kwh;
         if hourly.is_empty() {
             return None;
@@ -331,11 +350,10 @@ impl<'a> Suppressing<'a, '_> {
         let levels = self.levels();
         let usual = |positions: std::ops::Range<usize>| {
             let mut days: Vec<f64> = Vec::with_capacity(positions.len());
-            for position in positions {
-                let row = levels.row[position] as usize * HOURS;
-                let mut values = hours.iter().map(|&hour| hourly[row + hour]);
-                if values.clone().all(|value| value != i64::MIN) {
-                    days.push(values.by_ref().map(|value| value as f64).sum());
+            for &row in &levels.row[positions] {
+                let day = &hourly[row as usize * HOURS..][..HOURS];
+                if hours.iter().all(|&hour| day[hour] != UNKNOWN_HOUR) {
+                    days.push(hours.iter().map(|&hour| day[hour] as f64).sum());
                 }
             }
             median(&mut days)
