@@ -135,11 +135,9 @@ impl<'r> Resolver<'r> {
             limit: self.config.limit_micro.unsigned_abs(),
             register_limit: self.config.register_limit_micro(),
         };
-        let updated_nulls = columns.updated_at.map_or(0, Array::null_count);
         let nulls = columns.component.keys.null_count()
             + columns.measured_at.null_count()
-            + columns.value.null_count()
-            + updated_nulls;
+            + columns.value.null_count();
         if nulls == 0 && columns.version.is_none() {
             pass.run::<false>(out, sink);
         } else {
@@ -243,12 +241,12 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Resolves row by row. `NULLS`: whether a key, value or update time may be null, or a version be given.
+    /// Resolves row by row. `NULLS`: whether a key or value may be null, or a version be given.
     fn run<const NULLS: bool>(&self, out: &mut ResolvedRows, sink: &mut impl RowSink) {
         let columns = self.columns;
         let times = columns.measured_at.values();
         let values = columns.value.values();
-        let updates = columns.updated_at.map(|column| column.values().as_ref());
+        let updates = columns.updated_at.map(|column| (column.values().as_ref(), column.nulls()));
         let keys = columns.component.keys.values();
         let mut not_energy = 0_u64;
         let rows = keys.iter().zip(times).zip(values).zip(self.marks).enumerate();
@@ -290,8 +288,10 @@ impl Pass<'_> {
             };
             let updated = match updates {
                 None => 0,
-                Some(_) if NULLS => order_key(item(columns.updated_at, row)),
-                Some(updates) => order_key(Some(updates[row])),
+                Some((updates, nulls)) => {
+                    let known = nulls.is_none_or(|nulls| nulls.is_valid(row));
+                    order_key(known.then(|| updates[row]))
+                }
             };
             let version = match columns.version {
                 Some(column) if NULLS => order_key(item(Some(column), row)),

@@ -17,7 +17,7 @@ use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
 /// Components that are read together.
-pub(super) const RANGE: u32 = 512;
+pub(super) const RANGE: u32 = 128;
 
 /// Why the store could not keep or return day profiles.
 #[derive(Debug, thiserror::Error)]
