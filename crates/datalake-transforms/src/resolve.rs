@@ -246,7 +246,9 @@ impl Pass<'_> {
         let columns = self.columns;
         let times = columns.measured_at.values();
         let values = columns.value.values();
-        let updates = columns.updated_at.map(|column| (column.values().as_ref(), column.nulls()));
+        let updates = columns
+            .updated_at
+            .map(|column| (column.values().as_ref(), column.nulls()));
         let keys = columns.component.keys.values();
         let mut not_energy = 0_u64;
         let rows = keys.iter().zip(times).zip(values).zip(self.marks).enumerate();

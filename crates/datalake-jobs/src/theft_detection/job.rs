@@ -354,6 +354,17 @@ impl Job<'_> {
         print(&explanation.to_string())
     }
 
+    /// What is taken over and kept, with the digests of the scan's files.
+    fn keeping<'s>(&'s self, files: Option<&'s [String]>) -> Option<Keeping<'s>> {
+        let (state, _) = self.state?;
+        Some(Keeping {
+            state,
+            files: files?,
+            // A part of the lake would drop the rest.
+            save: self.config.window == (i32::MIN..i32::MAX),
+        })
+    }
+
     /// Extract and transform: everything but the tables' layout.
     fn assess(self, lake: &Lake, record: &mut RunRecord) -> Result<Assessed, JobError> {
         let Self {
@@ -396,15 +407,7 @@ impl Job<'_> {
             max_rejected_share: (!self.dry_run).then_some(config.max_rejected_share),
             rejected_components: rejected_components(&dimensions.rejected),
             window: &config.window,
-            state: self
-                .state
-                .zip(files.as_deref())
-                .map(|((state, _), files)| Keeping {
-                    state,
-                    files,
-                    // A part of the lake would drop the rest.
-                    save: config.window == (i32::MIN..i32::MAX),
-                }),
+            state: self.keeping(files.as_deref()),
         };
         let bar = log.progress_bar(
             scan.pieces().iter().map(|piece| piece.bytes).sum(),

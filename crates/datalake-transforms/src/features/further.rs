@@ -196,18 +196,27 @@ fn quantile_below(hours: &[i64], q: f64, bound: i64, kept: &mut Vec<i64>) -> Opt
 /// Mean of Saturdays and Sundays over the mean of the other days.
 fn weekend_ratio(days: &Days<'_>) -> Option<f64> {
     let (mut sums, mut numbers) = ([0.0; 2], [0_u32; 2]);
-    for (day, kwh) in days.day.iter().zip(days.kwh.iter()) {
-        let kind = usize::from(is_weekend(*day));
+    // Mostly the next day of the week comes next.
+    let (mut before, mut weekday) = (None, 0);
+    for (&day, kwh) in days.day.iter().zip(days.kwh.iter()) {
+        weekday = match before {
+            Some(before) if day == before + 1 => {
+                if weekday == 6 {
+                    0
+                } else {
+                    weekday + 1
+                }
+            }
+            // 1970-01-01 was a Thursday.
+            _ => (day + 3).rem_euclid(7),
+        };
+        before = Some(day);
+        let kind = usize::from(weekday >= 5);
         sums[kind] += kwh;
         numbers[kind] += 1;
     }
     let mean = |kind: usize| (numbers[kind] > 0).then(|| sums[kind] / f64::from(numbers[kind]));
     ratio(mean(1)?, mean(0)?)
-}
-
-/// 1970-01-01 was a Thursday.
-fn is_weekend(day: i32) -> bool {
-    (day + 3).rem_euclid(7) >= 5
 }
 
 /// Night share of the last 30 calendar days less that of the days before.

@@ -282,17 +282,30 @@ impl PeerBuilder {
             counts.means[MEAN_SCALE.bin(mean)] += 1;
         }
         let from = counts.reserve(first, last);
-        let mut next = days.iter().peekable();
-        for (day, slot) in (first..=last).zip(&mut counts.days[from..]) {
-            let kwh = next.next_if(|&&(at, _)| at == day).map(|&(_, kwh)| kwh);
-            let silent = kwh.is_none_or(|kwh| kwh <= 0.0);
-            slot.present += 1;
-            slot.silent += u32::from(silent);
-            if let Some(kwh) = kwh.filter(|_| counted) {
-                slot.histogram(&mut counts.bins)[DAY_SCALE.bin(kwh / usual)] += 1;
-            }
-            if silent && transformer != NONE {
+        let inverse = 1.0 / usual;
+        let mut silent = |slot: &mut DayCounts, day: i32| {
+            slot.silent += 1;
+            if transformer != NONE {
                 self.transformer_silent.add(transformer, day);
+            }
+        };
+        let mut slots = (first..=last).zip(&mut counts.days[from..]);
+        for &(at, kwh) in &*days {
+            // Days without a whole one are silent.
+            for (day, slot) in slots.by_ref() {
+                slot.present += 1;
+                if day < at {
+                    silent(slot, day);
+                    continue;
+                }
+                if kwh <= 0.0 {
+                    silent(slot, day);
+                }
+                if counted {
+                    let bin = DAY_SCALE.bin_near(kwh * inverse, || kwh / usual);
+                    slot.histogram(&mut counts.bins)[bin] += 1;
+                }
+                break;
             }
         }
         if transformer != NONE {

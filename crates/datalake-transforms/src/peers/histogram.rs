@@ -38,15 +38,20 @@ impl Scale {
     /// Bin of a positive ratio; zero and less fall into the first.
     #[must_use]
     pub(super) fn bin(self, ratio: f64) -> usize {
-        if ratio > 0.0 {
+        self.bin_near(ratio, || ratio)
+    }
+
+    /// Bin of `exact()`, given a number that is the same but for rounding.
+    pub(super) fn bin_near(self, near: f64, exact: impl Fn() -> f64) -> usize {
+        if near > 0.0 {
             // Nearly all values lie so far inside a bin that a rough logarithm tells which.
-            let rough = self.position(rough_log2(ratio)).clamp(0.0, self.bins() as f64);
+            let rough = self.position(rough_log2(near)).clamp(0.0, self.bins() as f64);
             let bin = rough as i32;
             if (EDGE..1.0 - EDGE).contains(&(rough - f64::from(bin))) {
                 return bin as usize;
             }
         }
-        self.exact_bin(ratio)
+        self.exact_bin(exact())
     }
 
     fn exact_bin(self, ratio: f64) -> usize {
@@ -189,6 +194,12 @@ mod tests {
         #[test]
         fn bins_by_the_exact_logarithm(ratio in prop_oneof![0.0_f64..20.0, 0.0_f64..1e-3, 0.0_f64..1e5]) {
             prop_assert_eq!(SCALE.bin(ratio), SCALE.exact_bin(ratio));
+        }
+
+        #[test]
+        fn bins_near_by_the_inverse(kwh in -1.0_f64..50.0, usual in prop_oneof![0.1_f64..50.0, Just(1e-320)]) {
+            let bin = SCALE.bin_near(kwh * (1.0 / usual), || kwh / usual);
+            prop_assert_eq!(bin, SCALE.exact_bin(kwh / usual));
         }
 
         #[test]

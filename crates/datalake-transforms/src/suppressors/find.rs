@@ -314,11 +314,8 @@ impl<'a> Suppressing<'a, '_> {
 
     /// Level of the nights after / before the onset, where they kept it and midday fell.
     fn midday_only(&self, onset: i32) -> Option<f64> {
-        let midday = self.hours_ratio(onset, &[10, 11, 12, 13, 14, 15])?;
-        if midday > 0.5 {
-            return None;
-        }
-        let nights = self.hours_ratio(onset, &[0, 1, 2, 3, 4, 5, 20, 21, 22, 23])?;
+        self.hours_ratio(onset, &[10, 11, 12, 13, 14, 15], 0.5)?;
+        let nights = self.hours_ratio(onset, &[0, 1, 2, 3, 4, 5, 20, 21, 22, 23], f64::INFINITY)?;
         (nights >= 0.8).then_some(nights)
     }
 
@@ -328,40 +325,59 @@ impl<'a> Suppressing<'a, '_> {
         let max_ratio = self.context.config.sustained_drop.max_ratio;
         let mut parts = [0.0; 6];
         for (first, part) in (0..).step_by(4).zip(&mut parts) {
-            let Some(ratio) = self.hours_ratio(onset, &[first, first + 1, first + 2, first + 3]) else {
+            let hours = [first, first + 1, first + 2, first + 3];
+            // Whatever the other parts did, none may have kept more.
+            let Some(ratio) = self.hours_ratio(onset, &hours, EVEN * max_ratio) else {
                 return false;
             };
-            // Whatever the others did, this is too much.
-            if ratio > EVEN * max_ratio {
-                return false;
-            }
             *part = ratio;
         }
         let mean = parts.iter().sum::<f64>() / parts.len() as f64;
         parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
     }
 
-    /// Median energy of some hours of the day after the onset / before; `None` where it is unknown or was none.
-    fn hours_ratio<const N: usize>(&self, onset: i32, hours: &[usize; N]) -> Option<f64> {
+    /// Median energy of some hours of the day after the onset / before; `None` where it is unknown, was none, or is more
+    /// than `limit`.
+    fn hours_ratio<const N: usize>(&self, onset: i32, hours: &[usize; N], limit: f64) -> Option<f64> {
         let hourly = self.context.series.hourly_kwh;
         if hourly.is_empty() {
             return None;
         }
         let levels = self.levels();
-        let usual = |positions: std::ops::Range<usize>| {
-            let mut days: Vec<f64> = Vec::with_capacity(positions.len());
-            for &row in &levels.row[positions] {
+        let days = |positions: Range<usize>| {
+            let rows = levels.row[positions].iter();
+            rows.filter_map(|&row| {
                 let day = &hourly[row as usize * HOURS..][..HOURS];
-                if hours.iter().all(|&hour| day[hour] != UNKNOWN_HOUR) {
-                    days.push(hours.iter().map(|&hour| day[hour] as f64).sum());
-                }
-            }
-            median(&mut days)
+                let known = hours.iter().all(|&hour| day[hour] != UNKNOWN_HOUR);
+                known.then(|| hours.iter().map(|&hour| day[hour] as f64).sum::<f64>())
+            })
         };
         let split = levels.positions(i32::MIN..onset).end;
-        let (before, after) = (usual(0..split)?, usual(split..levels.len())?);
-        (before > 0.0).then(|| after / before)
+        let mut after = Vec::with_capacity(levels.len() - split);
+        after.extend(days(split..levels.len()));
+        ratio_to_median(median(&mut after)?, days(0..split), split, limit)
     }
+}
+
+/// `after` / the median of `before`; `None` of nothing, where the median is not above zero, or where the ratio is more than
+/// `limit`. There are at most `most` values.
+fn ratio_to_median(after: f64, before: impl Iterator<Item = f64>, most: usize, limit: f64) -> Option<f64> {
+    // With more than half of the values below this the median is, and the ratio is too high; the rest need not be looked
+    // at. Less than it could be, so that no rounding of the ratio matters.
+    let enough = (after / limit) * (1.0 - 1e-9);
+    let mut below = 0;
+    let mut values = Vec::with_capacity(most);
+    for value in before {
+        below += usize::from(value < enough);
+        if below > most / 2 {
+            return None;
+        }
+        values.push(value);
+    }
+    let before = median(&mut values)?;
+    (before > 0.0)
+        .then(|| after / before)
+        .filter(|ratio| *ratio <= limit)
 }
 
 /// Everything that speaks against the evidence of one stay, in the order of rules.
@@ -405,6 +421,7 @@ mod tests {
     use crate::rules::testing::{
         FIRST_DAY, Profiles, World, component, home, installed, noise, period, scaled, typed,
     };
+    use proptest::prelude::*;
 
     fn against(world: &World, profiles: &Profiles, rule: Rule) -> Vec<Suppressor> {
         world.rule(profiles, rule).1
@@ -532,6 +549,21 @@ mod tests {
             }
             .text();
             assert!(text.len() > 20 && !suppressor.name().is_empty());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_ratio_by_both_medians(
+            after in -1_i32..6,
+            before in prop::collection::vec(-1_i32..6, 0..12),
+            more in 0_usize..4,
+            limit in prop_oneof![Just(0.5), Just(0.9), Just(f64::INFINITY)],
+        ) {
+            let (after, mut values) = (f64::from(after), before.into_iter().map(f64::from).collect::<Vec<_>>());
+            let found = ratio_to_median(after, values.iter().copied(), values.len() + more, limit);
+            let usual = median(&mut values).filter(|usual| *usual > 0.0);
+            prop_assert_eq!(found, usual.map(|usual| after / usual).filter(|ratio| *ratio <= limit));
         }
     }
 }

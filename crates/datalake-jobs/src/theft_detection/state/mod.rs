@@ -12,6 +12,7 @@ mod narrow;
 mod partition;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -466,7 +467,8 @@ pub(super) fn list(output: &Path) -> Result<Option<String>, StateError> {
     for day in &manifest.days {
         let rows: u64 = day.parts.iter().map(|part| part.rows).sum();
         let bytes: u64 = day.parts.iter().map(|part| part.file.bytes).sum();
-        text.push_str(&format!("{}  {rows:>8}  {bytes}\n", date(day.day)));
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{}  {rows:>8}  {bytes}", date(day.day));
     }
     Ok(Some(text))
 }

@@ -15,12 +15,12 @@ const STEPS: [i64; 2] = [1_000, 1];
 /// Stands for the step of a column of nulls; one of a single number is stored as nulls, too, with a step.
 const NO_STEP: i64 = 0;
 
-/// The column narrowed, and its field with what [`widen`] needs to know. What is no Int64 or UInt16, or spans too much, is
+/// The column narrowed, and its field with what [`widen`] needs to know. What is no column of energy or counts is
 /// left as it is.
 pub(super) fn narrow(name: &str, array: &ArrayRef) -> (Field, ArrayRef) {
     let narrowed = match array.data_type() {
-        DataType::Int64 => narrowed::<Int64Type>(array),
-        DataType::UInt16 => narrowed::<UInt16Type>(array),
+        DataType::Int64 => Some(narrowed::<Int64Type>(array)),
+        DataType::UInt16 => Some(narrowed::<UInt16Type>(array)),
         _ => None,
     };
     match narrowed {
@@ -34,7 +34,7 @@ pub(super) fn narrow(name: &str, array: &ArrayRef) -> (Field, ArrayRef) {
     }
 }
 
-fn narrowed<T>(array: &ArrayRef) -> Option<(ArrayRef, i64, i64)>
+fn narrowed<T>(array: &ArrayRef) -> (ArrayRef, i64, i64)
 where
     T: ArrowPrimitiveType,
     T::Native: Into<i64>,
@@ -45,7 +45,7 @@ where
     let known = |row: &usize| nulls.is_none_or(|nulls| nulls.is_valid(*row));
     let first = (0..array.len()).find(|row| known(row)).map(value);
     let Some(first) = first else {
-        return Some((Arc::new(NullArray::new(array.len())), 0, NO_STEP));
+        return (Arc::new(NullArray::new(array.len())), 0, NO_STEP);
     };
     let (mut least, mut greatest) = (first, first);
     let mut thousands = true;
@@ -57,7 +57,7 @@ where
     }
     let step = if thousands { STEPS[0] } else { STEPS[1] };
     // Values below nulls are not looked at, so they may lie anywhere.
-    let span = (greatest as i128 - least as i128) as u128 / step as u128;
+    let span = greatest.wrapping_sub(least) as u64 / step as u64;
     let stored = |row: usize| {
         if known(&row) {
             (value(row).wrapping_sub(least) as u64) / step as u64
@@ -65,14 +65,19 @@ where
             0
         }
     };
-    let array: ArrayRef = match span {
-        0 if nulls.is_none() => Arc::new(NullArray::new(array.len())),
-        0..=0xff => cells::<UInt8Type>(array.len(), nulls, |row| stored(row) as u8),
-        0..=0xffff => cells::<UInt16Type>(array.len(), nulls, |row| stored(row) as u16),
-        0..=0xffff_ffff => cells::<UInt32Type>(array.len(), nulls, |row| stored(row) as u32),
-        _ => cells::<UInt64Type>(array.len(), nulls, stored),
+    let rows = array.len();
+    let array: ArrayRef = if span == 0 && nulls.is_none() {
+        Arc::new(NullArray::new(rows))
+    } else if span <= u64::from(u8::MAX) {
+        cells::<UInt8Type>(rows, nulls, |row| stored(row) as u8)
+    } else if span <= u64::from(u16::MAX) {
+        cells::<UInt16Type>(rows, nulls, |row| stored(row) as u16)
+    } else if span <= u64::from(u32::MAX) {
+        cells::<UInt32Type>(rows, nulls, |row| stored(row) as u32)
+    } else {
+        cells::<UInt64Type>(rows, nulls, stored)
     };
-    Some((array, least, step))
+    (array, least, step)
 }
 
 fn cells<T: ArrowPrimitiveType>(
