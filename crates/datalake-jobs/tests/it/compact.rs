@@ -124,7 +124,7 @@ fn the_bundled_lake_has_the_same_cases_by_day_and_month() {
         ],
     ] {
         let log = same_cases(&folder, &bundled_config(), compaction);
-        assert!(log.contains("by windows of days"), "{log}");
+        assert!(log.contains("day by day"), "{log}");
     }
     let [read, kept, superseded, rejected] = account(&folder.path().join("compacted"));
     assert!(read > 20_000 && kept > 20_000 && superseded > 0 && rejected > 0);
@@ -197,7 +197,7 @@ fn a_dirty_lake_has_the_same_cases_whatever_its_names_formats_and_clocks() {
         }
         let config = folder.write("config.json", config.to_string().as_bytes());
         let log = same_cases(&folder, &config, &[]);
-        assert!(log.contains("by windows of days"), "{log}");
+        assert!(log.contains("day by day"), "{log}");
         let compacted = folder.path().join("compacted");
         let [_, _, superseded, _] = account(&compacted);
         assert!(superseded > 1_000, "{superseded}");

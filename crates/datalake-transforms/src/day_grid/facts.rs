@@ -99,7 +99,7 @@ mod tests {
             "a removal later on is another day's matter"
         );
         for change in [
-            (|c: &mut Component| c.id = "C".to_owned()) as fn(&mut Component),
+            (|c: &mut Component| c.id = "AA".to_owned()) as fn(&mut Component),
             |c| c.periods[0].end = 3 * DAY_SECONDS,
             |c| c.periods[0].end = 3 * DAY_SECONDS + 1800,
             |c| c.periods[0].end = 3 * DAY_SECONDS + 3600,

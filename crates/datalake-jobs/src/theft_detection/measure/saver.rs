@@ -12,7 +12,7 @@ use datalake_transforms::registry::Registry;
 use rayon::prelude::*;
 
 use super::super::state::{DayOutcome, Part, PieceKey, PieceOutcome, State, StateError};
-use super::{locked, unlocked};
+use super::locked;
 
 /// Bytes of small profiles that wait for the rest of their day: many small files cost more than they save.
 const WAITING_BYTES: usize = 1 << 30;
@@ -94,6 +94,8 @@ impl<'a> Saver<'a> {
             .par_iter()
             .for_each(|(day, batches)| self.write(*day, batches.iter().collect()));
         if self.failed.load(Ordering::Relaxed) {
+            // The tables need the room more.
+            self.state.drop_leftovers();
             return;
         }
         let mut made = std::mem::take(&mut *locked(&self.made));
@@ -105,7 +107,8 @@ impl<'a> Saver<'a> {
             }
         }
         let saved = self.state.save(self.registry, keys, outcomes, days, made, taken);
-        self.tried(saved);
-        drop(unlocked(self.made));
+        if self.tried(saved).is_none() {
+            self.state.drop_leftovers();
+        }
     }
 }

@@ -271,6 +271,11 @@ impl State {
         fs::create_dir_all(&self.folder).map_err(StateError::Io)
     }
 
+    /// Removes what this run wrote before it failed to keep it.
+    pub(super) fn drop_leftovers(&self) {
+        sweep_leftovers(&self.folder, &self.manifest);
+    }
+
     /// Writes profiles of a day, all or a range of components; the batches have no component in common. They count once
     /// [`Self::save`] has named them.
     pub(super) fn write(

@@ -66,16 +66,12 @@ where
         }
     };
     let rows = array.len();
-    let array: ArrayRef = if span == 0 && nulls.is_none() {
-        Arc::new(NullArray::new(rows))
-    } else if span <= u64::from(u8::MAX) {
-        cells::<UInt8Type>(rows, nulls, |row| stored(row) as u8)
-    } else if span <= u64::from(u16::MAX) {
-        cells::<UInt16Type>(rows, nulls, |row| stored(row) as u16)
-    } else if span <= u64::from(u32::MAX) {
-        cells::<UInt32Type>(rows, nulls, |row| stored(row) as u32)
-    } else {
-        cells::<UInt64Type>(rows, nulls, stored)
+    let array: ArrayRef = match u32::try_from(span) {
+        Ok(0) if nulls.is_none() => Arc::new(NullArray::new(rows)),
+        Ok(..=0xff) => cells::<UInt8Type>(rows, nulls, |row| stored(row) as u8),
+        Ok(0x100..=0xffff) => cells::<UInt16Type>(rows, nulls, |row| stored(row) as u16),
+        Ok(_) => cells::<UInt32Type>(rows, nulls, |row| stored(row) as u32),
+        Err(_) => cells::<UInt64Type>(rows, nulls, stored),
     };
     (array, least, step)
 }
