@@ -57,7 +57,7 @@ pub struct Step {
     pub explained: f64,
     /// Step (below zero) that the weeks before would show if they were all there is.
     pub earlier_step: f64,
-    /// Robust spread of the days before and after; 0 of a drop less deep than [`DEEP`], where nobody asks for it.
+    /// Robust spread of the days before and after; 0 of a drop less deep than `DEEP`, where nobody asks for it.
     pub spread_before: f64,
     /// See `spread_before`.
     pub spread_after: f64,
