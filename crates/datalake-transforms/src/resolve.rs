@@ -19,6 +19,7 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch};
 
 use self::columns::{Columns, TABLE, Text, item};
+pub(crate) use self::columns::{primitive, wrong_type};
 use self::dictionary::PerEntry;
 use self::index::{Entry, Expected, Index, class};
 use crate::error::{Rejection, TransformError};

@@ -13,7 +13,7 @@ use datalake_deps::lake::model::{MEASUREMENTS, MEASURING_COMPONENT};
 use datalake_deps::lake::{DataFile, Lake, MeasurementScan};
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
-use datalake_deps::run_record::{Rows, RunRecord, Status};
+use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
@@ -24,7 +24,7 @@ use super::config::{Config, RawConfig, validate};
 use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
 use super::load::{self, Tables, findings_batch};
-use super::measure::{Keeping, Measure, day_profiles};
+use super::measure::{Keeping, Measure, day_profiles, rows_of};
 use super::profile_store::ProfileStore;
 use super::rejected::{self, RejectedRow};
 use super::state::{self, State};
@@ -476,22 +476,6 @@ struct Assessed {
     rows: Vec<TableRows>,
     outcome: Outcome,
     too_many_rejected: Option<JobError>,
-}
-
-fn rows_of(counts: &RowCounts) -> Rows {
-    let named = |reasons: &std::collections::BTreeMap<&'static str, u64>| {
-        reasons
-            .iter()
-            .map(|(reason, rows)| ((*reason).to_owned(), *rows))
-            .collect()
-    };
-    Rows {
-        read: counts.read,
-        used: counts.used,
-        superseded: counts.superseded,
-        out_of_scope: named(&counts.out_of_scope),
-        rejected: named(&counts.rejected),
-    }
 }
 
 /// Digest of all that day profiles depend on besides the lake.

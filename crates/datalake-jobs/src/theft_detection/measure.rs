@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datalake_deps::fingerprint::sha256_hex;
 use datalake_deps::lake::{MeasurementScan, Piece};
+use datalake_deps::run_record::Rows;
 use datalake_deps::session::Session;
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::day_grid::DayGrid;
@@ -108,7 +109,10 @@ pub(super) fn day_profiles(
 ) -> Result<Measured, JobError> {
     let pieces = measure.scan.pieces();
     let resolver = Resolver::new(measure.registry, measure.conditions.clone())?;
-    let keys = measure.state.map(|keeping| piece_keys(measure, keeping));
+    let footer_days = footer_days(measure);
+    let keys = measure
+        .state
+        .map(|keeping| piece_keys(measure, keeping, &footer_days));
     let takeover = match (&measure.state, &keys) {
         (Some(keeping), Some(keys)) => {
             let state = keeping.state;
@@ -122,7 +126,6 @@ pub(super) fn day_profiles(
     let taken: BTreeSet<i32> = takeover.days.keys().copied().collect();
     let mut outcomes = takeover.pieces;
     outcomes.resize(pieces.len(), None);
-    let footer_days = footer_days(measure);
     for (outcome, days) in outcomes.iter_mut().zip(&footer_days) {
         if days.is_some_and(|(first, last)| last < measure.window.start || first >= measure.window.end) {
             *outcome = Some(PieceOutcome::default());
@@ -155,9 +158,8 @@ pub(super) fn day_profiles(
     run.end(keys.as_deref())
 }
 
-/// How each piece is known to the state.
-fn piece_keys(measure: Measure<'_>, keeping: Keeping<'_>) -> Vec<PieceKey> {
-    let days = footer_days(measure);
+/// How each piece is known to the state; `days` are those of the footers.
+fn piece_keys(measure: Measure<'_>, keeping: Keeping<'_>, days: &[Option<(i32, i32)>]) -> Vec<PieceKey> {
     let known = keeping.state.days_of();
     let pieces = measure.scan.pieces().iter().zip(days);
     pieces
@@ -166,7 +168,7 @@ fn piece_keys(measure: Measure<'_>, keeping: Keeping<'_>) -> Vec<PieceKey> {
                 .row_group
                 .map_or_else(String::new, |group| group.to_string());
             let key = sha256_hex(format!("{}:{row_group}", keeping.files[piece.file]).as_bytes());
-            let days = days.or_else(|| known.get(key.as_str()).copied());
+            let days = (*days).or_else(|| known.get(key.as_str()).copied());
             PieceKey { key, days }
         })
         .collect()
@@ -190,6 +192,23 @@ fn footer_days(measure: Measure<'_>) -> Vec<Option<(i32, i32)>> {
         Some((day(first), day(last.saturating_sub(1).max(first))))
     };
     measure.scan.pieces().iter().map(span).collect()
+}
+
+/// Row counts as `run.json` and the state have them.
+pub(super) fn rows_of(counts: &RowCounts) -> Rows {
+    let named = |reasons: &BTreeMap<&'static str, u64>| {
+        reasons
+            .iter()
+            .map(|(reason, rows)| ((*reason).to_owned(), *rows))
+            .collect()
+    };
+    Rows {
+        read: counts.read,
+        used: counts.used,
+        superseded: counts.superseded,
+        out_of_scope: named(&counts.out_of_scope),
+        rejected: named(&counts.rejected),
+    }
 }
 
 /// How the measurements are read.

@@ -1,13 +1,13 @@
 //! Batches of measurements as rows.
 
-use arrow::array::{Array, AsArray, DictionaryArray, Int32Array, PrimitiveArray, RecordBatch, StringArray};
-use arrow::datatypes::{ArrowPrimitiveType, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 
 use super::row::{NO_TEXT, NUMBERS, Row, number};
 use super::texts::Texts;
 use super::{NUMBER_LIMIT_MICRO, batch::NUMBER_COLUMNS};
 use crate::error::{Rejection, TransformError};
-use crate::resolve::reason;
+use crate::resolve::{primitive, reason, wrong_type};
 
 /// A number that the eighteen digits of a decimal do not hold.
 pub const NUMBER_OUT_OF_RANGE: &str = "number_out_of_range";
@@ -169,31 +169,5 @@ impl Cached {
             keys: dictionary.keys(),
             codes: &self.codes,
         }))
-    }
-}
-
-fn primitive<'a, T: ArrowPrimitiveType>(
-    batch: &'a RecordBatch,
-    name: &str,
-) -> Result<Option<&'a PrimitiveArray<T>>, TransformError> {
-    let Some(column) = batch.column_by_name(name) else {
-        return Ok(None);
-    };
-    // A zone would mean another clock: only naive times are canonical.
-    match column
-        .as_primitive_opt::<T>()
-        .filter(|_| *column.data_type() == T::DATA_TYPE)
-    {
-        Some(typed) => Ok(Some(typed)),
-        None => Err(wrong_type(name, column, &T::DATA_TYPE.to_string())),
-    }
-}
-
-fn wrong_type(name: &str, column: &dyn Array, expected: &str) -> TransformError {
-    TransformError::ColumnType {
-        table: "measurements".to_owned(),
-        column: name.to_owned(),
-        found: column.data_type().to_string(),
-        expected: expected.to_owned(),
     }
 }

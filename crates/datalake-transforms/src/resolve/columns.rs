@@ -58,7 +58,7 @@ fn given<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>) -> Option<&P
     column.filter(|column| column.null_count() < column.len())
 }
 
-fn primitive<'a, T: ArrowPrimitiveType>(
+pub(crate) fn primitive<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     name: &str,
 ) -> Result<Option<&'a PrimitiveArray<T>>, TransformError> {
@@ -89,7 +89,7 @@ fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<Option<Text<'a>>, Tran
     }))
 }
 
-fn wrong_type(name: &str, column: &dyn Array, expected: &str) -> TransformError {
+pub(crate) fn wrong_type(name: &str, column: &dyn Array, expected: &str) -> TransformError {
     TransformError::ColumnType {
         table: TABLE.to_owned(),
         column: name.to_owned(),

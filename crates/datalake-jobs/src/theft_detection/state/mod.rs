@@ -17,6 +17,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use datalake_deps::fingerprint::sha256_hex;
+use datalake_deps::run_record::Rows;
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::day_grid::DayFacts;
 use datalake_transforms::findings::{Finding, Findings};
@@ -25,6 +26,7 @@ use datalake_transforms::resolve::{RegisterRow, Resolver};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use super::measure::rows_of;
 use super::rejected::RejectedRow;
 use partition::{KeptFile, date};
 pub(super) use partition::{Part, StateError};
@@ -66,21 +68,11 @@ pub(super) struct DayOutcome {
     pub findings: Findings,
 }
 
-/// Counts as they are written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Counts {
-    read: u64,
-    used: u64,
-    superseded: u64,
-    out_of_scope: BTreeMap<String, u64>,
-    rejected: BTreeMap<String, u64>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PieceEntry {
     key: String,
     days: (i32, i32),
-    counts: Counts,
+    counts: Rows,
     findings: Vec<Finding>,
     others: BTreeMap<String, u64>,
     /// Rows of the piece in the file of rejected rows, and in that of register rows.
@@ -95,7 +87,7 @@ struct DayEntry {
     key: String,
     /// None where no row may be used.
     parts: Vec<Part>,
-    counts: Counts,
+    counts: Rows,
     findings: Vec<Finding>,
 }
 
@@ -322,7 +314,7 @@ impl State {
                 day,
                 key,
                 parts,
-                counts: counts_of(&outcome.counts),
+                counts: rows_of(&outcome.counts),
                 findings: outcome.findings.iter().cloned().collect(),
             });
         }
@@ -336,7 +328,7 @@ impl State {
                 .map(|(piece, outcome)| PieceEntry {
                     key: piece.key.clone(),
                     days: outcome.days,
-                    counts: counts_of(&outcome.counts),
+                    counts: rows_of(&outcome.counts),
                     findings: outcome.findings.iter().cloned().collect(),
                     others: outcome.others.clone(),
                     rejected: outcome.rejected.len() as u64,
@@ -379,23 +371,7 @@ fn keys_of_days(pieces: &[PieceKey]) -> BTreeMap<i32, String> {
         .collect()
 }
 
-fn counts_of(counts: &RowCounts) -> Counts {
-    let named = |reasons: &BTreeMap<&'static str, u64>| {
-        let reasons = reasons.iter();
-        reasons
-            .map(|(reason, rows)| ((*reason).to_owned(), *rows))
-            .collect()
-    };
-    Counts {
-        read: counts.read,
-        used: counts.used,
-        superseded: counts.superseded,
-        out_of_scope: named(&counts.out_of_scope),
-        rejected: named(&counts.rejected),
-    }
-}
-
-fn counts_from(counts: &Counts) -> RowCounts {
+fn counts_from(counts: &Rows) -> RowCounts {
     let known = |reasons: &BTreeMap<String, u64>| {
         let reasons = reasons.iter();
         reasons
