@@ -66,7 +66,7 @@ fn batches(order: Order) -> Vec<RecordBatch> {
         let midnight = i64::from(DAY) * 86_400;
         let at = |i: &usize| (midnight + 1800 * (1 + place(order, *i).1 as i64)) * 1_000_000;
         let value = |i: &usize| (*i as i64 * 7_919) % 900_000;
-        let columns: [(&str, ArrayRef); 5] = [
+        let columns: [(&str, ArrayRef); 6] = [
             (
                 "measuring_component_id",
                 dictionary(rows.iter().map(|i| place(order, *i).0 as i32).collect(), &ids),
@@ -87,6 +87,7 @@ fn batches(order: Order) -> Vec<RecordBatch> {
                 "updated_at",
                 Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(at))),
             ),
+            ("version", Arc::new(Int64Array::from_value(1, rows.len()))),
         ];
         RecordBatch::try_from_iter(columns).unwrap_or_else(|error| unreachable!("{error}"))
     };
@@ -102,8 +103,8 @@ fn resolve_and_insert(
     for batch in batches {
         rows.clear();
         let done = resolver
-            .resolve(batch, rows)
-            .and_then(|()| grid.insert(&rows.rows));
+            .resolve_into(batch, rows, grid)
+            .and_then(|()| grid.check());
         assert!(matches!(done, Ok(0)));
     }
 }

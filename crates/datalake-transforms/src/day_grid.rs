@@ -5,6 +5,7 @@
 //! and any repetition of the input yields the same profiles. Where nothing but the value decided, a finding counts
 //! the key.
 
+mod age;
 mod contests;
 mod facts;
 mod profile;
@@ -27,7 +28,7 @@ use contests::Contests;
 pub use facts::DayFacts;
 use profile::{Summary, summarize};
 
-/// Bytes of a cell where rows carry a version; 8 less where they don't.
+/// Bytes of a cell where an age takes two numbers; 8 less where one will do.
 const CELL_BYTES: usize = size_of::<Cell>() + size_of::<u64>();
 /// Bytes of a row of the day profile while it is built and handed over.
 const PROFILE_BYTES: usize = 2 * 330;
@@ -52,7 +53,8 @@ pub struct DayGrid<'r> {
     cells_per_day: usize,
     /// By position in the ring, component and slot.
     cells: Vec<Cell>,
-    /// Order of the version of each cell; empty until a row has one. Means nothing where the cell is absent.
+    /// Order of the version of each cell; empty while every age fits into one number. Means nothing where the cell is
+    /// absent.
     versions: Vec<u64>,
     /// By position in the ring.
     contests: Vec<Contests>,
@@ -68,14 +70,14 @@ pub struct DayGrid<'r> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cell {
     measured: Measured,
-    /// Order of its update time, 0 for null.
-    updated: u64,
+    /// Its age ([`age::pack`]); where `versions` are kept, the order of its update time alone.
+    age: u64,
 }
 
 impl Cell {
     const ABSENT: Self = Self {
         measured: Measured::ABSENT,
-        updated: 0,
+        age: 0,
     };
 }
 
@@ -168,9 +170,7 @@ impl<'r> DayGrid<'r> {
         self.head = 0;
         self.cells.clear();
         self.cells.resize(cells, Cell::ABSENT);
-        if !self.versions.is_empty() {
-            self.versions.resize(cells, 0);
-        }
+        self.versions.clear();
         self.contests.clear();
         self.contests.resize_with(self.open, Contests::default);
         self.inserted.clear();
@@ -209,32 +209,27 @@ impl<'r> DayGrid<'r> {
     }
 
     /// Puts the waiting rows into their cells.
+    #[inline(never)]
     fn settle(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         let occupied = waiting
             .iter()
             .filter(|arrival| self.cells[arrival.position].measured.is_present())
             .count();
-        let versioned = !self.versions.is_empty() || waiting.iter().any(|arrival| arrival.version != 0);
-        if occupied == 0 && !versioned {
-            for arrival in &waiting {
-                // Two of them may be rows of one cell.
-                if self.cells[arrival.position].measured.is_present() {
-                    self.decide(arrival);
-                } else {
-                    self.cells[arrival.position] = arrival.cell;
-                }
-            }
-        } else {
-            for arrival in &waiting {
-                if self.cells[arrival.position].measured.is_present() {
-                    self.decide(arrival);
-                } else {
-                    self.cells[arrival.position] = arrival.cell;
-                    self.keep_version(arrival.position, arrival.version);
+        // Two of them may be rows of one cell, so each is looked at again.
+        let mut met = 0;
+        for arrival in &waiting {
+            if self.cells[arrival.position].measured.is_present() {
+                met += 1;
+                self.decide(arrival);
+            } else {
+                self.cells[arrival.position] = arrival.cell;
+                if let Some(version) = self.versions.get_mut(arrival.position) {
+                    *version = arrival.version;
                 }
             }
         }
+        debug_assert!(met >= occupied);
         self.count(&waiting);
         self.waiting = waiting;
         self.waiting.clear();
@@ -263,25 +258,27 @@ impl<'r> DayGrid<'r> {
         } = *arrival;
         let kept = self.cells[position];
         let kept_version = self.versions.get(position).copied().unwrap_or(0);
-        let challenger = (cell.updated, version, cell.measured);
-        let holder = (kept.updated, kept_version, kept.measured);
+        let challenger = (cell.age, version, cell.measured);
+        let holder = (kept.age, kept_version, kept.measured);
         if challenger != holder {
             let (ring, in_day) = (position / self.cells_per_day, position % self.cells_per_day);
             self.contests[ring].between(in_day, challenger, holder, self.cells_per_day);
         }
         if challenger > holder {
             self.cells[position] = cell;
-            self.keep_version(position, version);
+            if let Some(kept) = self.versions.get_mut(position) {
+                *kept = version;
+            }
         }
     }
 
-    #[inline]
-    fn keep_version(&mut self, position: usize, version: u64) {
-        if version != 0 && self.versions.is_empty() {
-            self.versions.resize(self.cells.len(), 0);
-        }
-        if let Some(kept) = self.versions.get_mut(position) {
-            *kept = version;
+    /// From now on an age is two numbers, until the grid starts anew: one that came does not fit into one.
+    #[cold]
+    fn keep_versions(&mut self) {
+        self.settle();
+        self.versions.resize(self.cells.len(), 0);
+        for (cell, version) in self.cells.iter_mut().zip(&mut self.versions) {
+            (cell.age, *version) = age::unpack(cell.age);
         }
     }
 
@@ -431,13 +428,18 @@ impl RowSink for DayGrid<'_> {
             return;
         }
         let position = self.ring(offset) * self.cells_per_day + in_day;
+        let packed = age::pack(row.updated, row.version).filter(|_| self.versions.is_empty());
+        if packed.is_none() && self.versions.is_empty() {
+            self.keep_versions();
+        }
+        let (age, version) = packed.map_or((row.updated, row.version), |age| (age, 0));
         self.waiting.push(Arrival {
             position,
             cell: Cell {
                 measured: row.measured,
-                updated: row.updated,
+                age,
             },
-            version: row.version,
+            version,
         });
         if self.waiting.len() == TOGETHER {
             self.settle();

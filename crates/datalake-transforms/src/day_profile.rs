@@ -16,13 +16,27 @@ pub use builder::{DayProfile, DayProfileBuilder, hours_array};
 /// Name of the table.
 pub const TABLE: &str = "day_profile";
 
-/// Hours of a day; the length of `hourly_kwh`.
+/// Hours of a day; the length of `hourly_wh`.
 pub const HOURS: usize = 24;
 
-/// Stands for a null hour in plain slices of `hourly_kwh`; no sum of a day's values reaches it.
-pub const UNKNOWN_HOUR: i64 = i64::MIN;
+/// Stands for a null hour in plain slices of `hourly_wh`.
+pub const UNKNOWN_HOUR: i32 = i32::MIN;
 
-/// Columns, in this order. Energy is Int64 in 10^-6 kWh.
+/// Energy of an hour as `hourly_wh` has it.
+#[must_use]
+pub const fn watt_hours(micro_kwh: i64) -> i32 {
+    const MICRO_KWH: i64 = 1_000;
+    let half = if micro_kwh < 0 { -MICRO_KWH / 2 } else { MICRO_KWH / 2 };
+    let wh = micro_kwh.saturating_add(half) / MICRO_KWH;
+    if wh.unsigned_abs() > i32::MAX as u64 {
+        UNKNOWN_HOUR
+    } else {
+        wh as i32
+    }
+}
+
+/// Columns, in this order. Energy is Int64 in 10^-6 kWh, but for the hours: they show the shape of a day and are never
+/// added up.
 ///
 /// | column | meaning |
 /// |---|---|
@@ -42,13 +56,13 @@ pub const UNKNOWN_HOUR: i64 = i64::MIN;
 /// | `cut` | intervals that an install, a removal or a switch cuts: used by no rule |
 /// | `longest_equal_run` | longest run of consecutive usable slots with one non-zero value |
 /// | `shape_hash` | hash of the day's values in slot order; null unless every slot is usable |
-/// | `hourly_kwh` | energy by hour of the day; an item is null unless the hour is wholly usable; null for registers and for intervals that no hour is a multiple of |
+/// | `hourly_wh` | energy by hour of the day in watt-hours, rounded half away from zero; an item is null unless the hour is wholly usable, and beyond 2 GWh; null for registers and for intervals that no hour is a multiple of |
 /// | `spread` | the row is a share of a register's period, not a sum of intervals |
 ///
 /// In a `spread` row each period that touches the day counts as one interval of it, with its share of the
 /// period's energy as the value; `longest_equal_run` is 0, because equal shares are the spreading's doing.
 pub static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let item = Arc::new(Field::new("item", DataType::Int64, true));
+    let item = Arc::new(Field::new("item", DataType::Int32, true));
     Arc::new(Schema::new(vec![
         Field::new("component", DataType::UInt32, false),
         Field::new("day", DataType::Date32, false),
@@ -77,7 +91,24 @@ pub static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("cut", DataType::UInt16, false),
         Field::new("longest_equal_run", DataType::UInt16, false),
         Field::new("shape_hash", DataType::UInt64, true),
-        Field::new("hourly_kwh", DataType::FixedSizeList(item, HOURS as i32), true),
+        Field::new("hourly_wh", DataType::FixedSizeList(item, HOURS as i32), true),
         Field::new("spread", DataType::Boolean, false),
     ]))
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_are_rounded_half_away_from_zero() {
+        for (micro, wh) in [(0, 0), (499, 0), (500, 1), (-499, 0), (-500, -1), (-1_500, -2), (2_499, 2)] {
+            assert_eq!(watt_hours(micro), wh, "{micro}");
+        }
+        let most = i64::from(i32::MAX) * 1_000;
+        assert_eq!((watt_hours(most + 499), watt_hours(-most)), (i32::MAX, -i32::MAX));
+        for beyond in [most + 500, -most - 500, i64::MAX, i64::MIN] {
+            assert_eq!(watt_hours(beyond), UNKNOWN_HOUR, "{beyond}");
+        }
+    }
+}

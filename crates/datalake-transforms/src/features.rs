@@ -95,7 +95,7 @@ pub fn meter_features(registry: &Registry, block: &SeriesBlock) -> Result<Record
             &series,
             &days,
             (moments.as_ref(), &core),
-            (&mut scratch.buffer, &mut scratch.hours),
+            &mut scratch.hours,
         );
         let service_point = component.last_service_point();
         Ok(Features {

@@ -45,7 +45,7 @@ fn sort_few(values: &mut [f64]) {
 }
 
 /// The same of integers, each of which stands for `value(integer)`; `value` must not fall.
-pub(crate) fn quantile_of(values: &mut [i64], q: f64, value: impl Fn(i64) -> f64) -> Option<f64> {
+pub(crate) fn quantile_of<T: Ord + Copy>(values: &mut [T], q: f64, value: impl Fn(T) -> f64) -> Option<f64> {
     let at = Position::of(values.len(), q)?;
     let (_, &mut low, above) = values.select_nth_unstable(at.lower);
     let high = above.iter().copied().min().unwrap_or(low);

@@ -214,7 +214,7 @@ fn share_row(component: u32, day: i32, share: Option<i64>, counted: &Counted<'_>
         cut: one_if(period.coverage == Coverage::Cut),
         longest_equal_run: 0,
         shape_hash: None,
-        hourly_kwh: None,
+        hourly_wh: None,
         spread: true,
     }
 }

@@ -16,7 +16,8 @@ mod slot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
+use arrow::buffer::NullBuffer;
 
 use self::columns::{Columns, TABLE, Text, item};
 pub(crate) use self::columns::{primitive, wrong_type};
@@ -139,7 +140,7 @@ impl<'r> Resolver<'r> {
         let nulls = columns.component.keys.null_count()
             + columns.measured_at.null_count()
             + columns.value.null_count();
-        if nulls == 0 && columns.version.is_none() {
+        if nulls == 0 {
             pass.run::<false>(out, sink);
         } else {
             pass.run::<true>(out, sink);
@@ -242,14 +243,13 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Resolves row by row. `NULLS`: whether a key or value may be null, or a version be given.
+    /// Resolves row by row. `NULLS`: whether a key or value may be null.
     fn run<const NULLS: bool>(&self, out: &mut ResolvedRows, sink: &mut impl RowSink) {
         let columns = self.columns;
         let times = columns.measured_at.values();
         let values = columns.value.values();
-        let updates = columns
-            .updated_at
-            .map(|column| (column.values().as_ref(), column.nulls()));
+        let updates = columns.updated_at.map(Orders::of);
+        let versions = columns.version.map(Orders::of);
         let keys = columns.component.keys.values();
         let mut not_energy = 0_u64;
         let rows = keys.iter().zip(times).zip(values).zip(self.marks).enumerate();
@@ -289,17 +289,8 @@ impl Pass<'_> {
                 }
                 Measured::new(mark, value)
             };
-            let updated = match updates {
-                None => 0,
-                Some((updates, nulls)) => {
-                    let known = nulls.is_none_or(|nulls| nulls.is_valid(row));
-                    order_key(known.then(|| updates[row]))
-                }
-            };
-            let version = match columns.version {
-                Some(column) if NULLS => order_key(item(Some(column), row)),
-                _ => 0,
-            };
+            let updated = updates.map_or(0, |orders| orders.at(row));
+            let version = versions.map_or(0, |orders| orders.at(row));
             sink.put(ResolvedRow {
                 component: entry.component,
                 day,
@@ -310,6 +301,28 @@ impl Pass<'_> {
             });
         }
         out.counts.add_out_of_scope(reason::NOT_ENERGY, not_energy);
+    }
+}
+
+/// The orders of a column's items.
+#[derive(Clone, Copy)]
+struct Orders<'a> {
+    values: &'a [i64],
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl<'a> Orders<'a> {
+    fn of<T: ArrowPrimitiveType<Native = i64>>(column: &'a PrimitiveArray<T>) -> Self {
+        Self {
+            values: column.values(),
+            nulls: column.nulls().filter(|nulls| nulls.null_count() > 0),
+        }
+    }
+
+    #[inline]
+    fn at(self, row: usize) -> u64 {
+        let known = self.nulls.is_none_or(|nulls| nulls.is_valid(row));
+        order_key(known.then(|| self.values[row]))
     }
 }
 

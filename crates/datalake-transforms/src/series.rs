@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::Int32Type;
 use rayon::prelude::*;
 
 use crate::day_profile::{HOURS, column};
 
-pub use collate::collate;
+pub use collate::{Share, collate, collate_shares};
 
 /// All days of a range of components, sorted by (component, day), one row per pair.
 ///
@@ -78,8 +78,8 @@ pub struct DaySeries<'a> {
     pub cut: &'a [u16],
     /// Longest run of equal non-zero usable values.
     pub longest_equal_run: &'a [u16],
-    /// Hourly energy, 24 items a day, `i64::MIN` where unknown; empty where the component has none.
-    pub hourly_kwh: &'a [i64],
+    /// Hourly energy in Wh, 24 items a day, [`crate::day_profile::UNKNOWN_HOUR`] where unknown; empty where the component has none.
+    pub hourly_wh: &'a [i32],
     /// Rows of the block that these slices are.
     pub rows: (usize, usize),
 }
@@ -138,8 +138,8 @@ impl<'a> Columns<'a> {
         let batch = &block.batch;
         let count = |column: usize| column::u16s(batch, column);
         let energy = |column: usize| column::energies(batch, column);
-        let lists = batch.column(column::HOURLY_KWH).as_fixed_size_list();
-        let hours = lists.values().as_primitive::<Int64Type>().values();
+        let lists = batch.column(column::HOURLY_WH).as_fixed_size_list();
+        let hours = lists.values().as_primitive::<Int32Type>().values();
         let first = lists.value_offset(0) as usize;
         Self {
             block,
@@ -167,7 +167,7 @@ impl<'a> Columns<'a> {
                 uninstalled_kwh: energy(column::UNINSTALLED_KWH),
                 cut: count(column::CUT),
                 longest_equal_run: count(column::LONGEST_EQUAL_RUN),
-                hourly_kwh: &hours[first..],
+                hourly_wh: &hours[first..],
                 rows: (0, batch.num_rows()),
             },
             nights: batch.column(column::NIGHT_KWH).nulls(),
@@ -207,8 +207,8 @@ impl<'a> Columns<'a> {
             uninstalled_kwh: energy(all.uninstalled_kwh),
             cut: count(all.cut),
             longest_equal_run: count(all.longest_equal_run),
-            hourly_kwh: if has_any(self.hours) {
-                &all.hourly_kwh[from * HOURS..to * HOURS]
+            hourly_wh: if has_any(self.hours) {
+                &all.hourly_wh[from * HOURS..to * HOURS]
             } else {
                 &[]
             },

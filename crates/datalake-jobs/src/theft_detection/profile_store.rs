@@ -7,7 +7,7 @@ use fs_err::File;
 use std::io::{BufReader, BufWriter};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
@@ -42,7 +42,7 @@ pub enum StoreError {
 
 #[derive(Debug)]
 enum Part {
-    Memory(RecordBatch),
+    Memory(Arc<RecordBatch>),
     /// A file and, for each of its batches, the range of components (number of [`RANGE`]) that it holds.
     File(PathBuf, Vec<u32>),
 }
@@ -91,7 +91,7 @@ impl ProfileStore {
             let mut inner = self.lock();
             if inner.held_bytes + bytes <= self.budget_bytes {
                 inner.held_bytes += bytes;
-                inner.parts.push(Part::Memory(batch));
+                inner.parts.push(Part::Memory(Arc::new(batch)));
                 return Ok(());
             }
             inner.files += 1;
@@ -105,15 +105,17 @@ impl ProfileStore {
         Ok(())
     }
 
-    /// Every row of the components in `range`, as batches sorted by component, in no particular order.
+    /// Every row of the components in `range`: rows of batches that are sorted by component, in no particular order.
     ///
     /// `range` must be one of [`ranges`], or a union of neighbours of them.
-    pub(super) fn read(&self, range: &Range<u32>) -> Result<Vec<RecordBatch>, StoreError> {
+    pub(super) fn read(&self, range: &Range<u32>) -> Result<Vec<HeldRows>, StoreError> {
         let mut batches = Vec::new();
         let mut files = Vec::new();
         for part in &self.lock().parts {
             match part {
-                Part::Memory(batch) => batches.extend(slice(batch, range)),
+                Part::Memory(batch) => {
+                    batches.extend(rows_of(batch, range).map(|rows| (Arc::clone(batch), rows)));
+                }
                 Part::File(path, ranges) => {
                     let wanted: Vec<usize> = (0..ranges.len())
                         .filter(|&i| ranges[i] * RANGE < range.end && range.start < (ranges[i] + 1) * RANGE)
@@ -126,7 +128,7 @@ impl ProfileStore {
         }
         for (path, wanted) in files {
             for batch in read_file(&path, &wanted)? {
-                batches.extend(slice(&batch, range));
+                batches.extend(rows_of(&batch, range).map(|rows| (Arc::new(batch), rows)));
             }
         }
         Ok(batches)
@@ -144,12 +146,15 @@ pub(super) fn ranges(components: u32) -> impl Iterator<Item = Range<u32>> {
     (0..components.div_ceil(RANGE)).map(move |i| i * RANGE..((i + 1) * RANGE).min(components))
 }
 
-/// The rows of `range` in a batch that is sorted by component.
-fn slice(batch: &RecordBatch, range: &Range<u32>) -> Option<RecordBatch> {
+/// Some rows of a batch of day profiles.
+pub(super) type HeldRows = (Arc<RecordBatch>, Range<usize>);
+
+/// The rows of `range` in a batch that is sorted by component; `None` where there are none.
+fn rows_of(batch: &RecordBatch, range: &Range<u32>) -> Option<Range<usize>> {
     let components = batch.column(0).as_primitive::<UInt32Type>().values();
     let from = components.partition_point(|&c| c < range.start);
     let to = components.partition_point(|&c| c < range.end);
-    (to > from).then(|| batch.slice(from, to - from))
+    (to > from).then_some(from..to)
 }
 
 fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> {
@@ -173,8 +178,8 @@ fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> 
         .value(batch.column(0).len() - 1);
     let mut held = Vec::new();
     for (number, range) in ranges(last.saturating_add(1)).enumerate() {
-        if let Some(rows) = slice(batch, &range) {
-            writer.write(&rows).map_err(arrow)?;
+        if let Some(rows) = rows_of(batch, &range) {
+            writer.write(&batch.slice(rows.start, rows.len())).map_err(arrow)?;
             held.push(number as u32);
         }
     }
@@ -205,8 +210,6 @@ fn read_file(path: &Path, wanted: &[usize]) -> Result<Vec<RecordBatch>, StoreErr
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, UInt32Array};
     use arrow::compute::concat_batches;
 
@@ -226,6 +229,10 @@ mod tests {
         let mut rows = Vec::new();
         for range in ranges(components) {
             let parts = store.read(&range).unwrap();
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(batch, rows)| batch.slice(rows.start, rows.len()))
+                .collect();
             let Some(first) = parts.first() else { continue };
             let all = concat_batches(&first.schema(), &parts).unwrap();
             let ids = all.column(0).as_primitive::<UInt32Type>();

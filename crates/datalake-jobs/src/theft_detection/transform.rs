@@ -1,6 +1,7 @@
 //! From day profiles to the tables: features, peers, rules, service points.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -15,7 +16,7 @@ use datalake_transforms::register_periods::register_periods;
 use datalake_transforms::registry::Registry;
 use datalake_transforms::resolve::{MAX_PERIOD_DAYS, RegisterRow, ResolveConfig};
 use datalake_transforms::rules::RuleConfig;
-use datalake_transforms::series::{SeriesBlock, collate};
+use datalake_transforms::series::{SeriesBlock, Share, collate, collate_shares};
 use rayon::prelude::*;
 
 use super::profile_store::{ProfileStore, StoreError, ranges};
@@ -96,12 +97,14 @@ impl Profiles<'_> {
         let to = rows.partition_point(|row| row.component < range.end);
         if to > from {
             let registers = register_periods(self.registry, self.conditions, &rows[from..to])?;
-            batches.push(registers.profiles);
+            let all = 0..registers.profiles.num_rows();
+            batches.push((Arc::new(registers.profiles), all));
         }
         Ok(if batches.is_empty() {
             None
         } else {
-            Some(collate(&batches)?)
+            let shares = batches.iter().map(|(batch, rows)| Share::new(batch, rows.clone()));
+            Some(collate_shares(shares.collect::<Result<_, _>>()?)?)
         })
     }
 }

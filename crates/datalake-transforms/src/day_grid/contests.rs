@@ -7,7 +7,7 @@ use crate::measured::{CONTRADICTING_DUPLICATE, CONTRADICTING_DUPLICATE_MESSAGE, 
 use crate::model::MICRO;
 use crate::resolve::time_text;
 
-/// Order of `updated_at`, of the version, and the content.
+/// Age in one number or two, and the content.
 type Version = (u64, u64, Measured);
 
 /// A bit for each slot, set while two of its newest rows contradict each other; empty until some do.

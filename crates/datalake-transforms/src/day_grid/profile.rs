@@ -1,11 +1,11 @@
 //! From the cells of a component's day to its row of the day profile.
 
 use super::Cell;
-use crate::day_profile::{DayProfile, HOURS, UNKNOWN_HOUR};
+use crate::day_profile::{DayProfile, HOURS, UNKNOWN_HOUR, watt_hours};
 use crate::measured::Measured;
 use crate::model::DAY_SECONDS;
 use crate::registry::{Component, Coverage};
-use crate::resolve::ResolveConfig;
+use crate::resolve::{MIN_INTERVAL_SECONDS, ResolveConfig};
 
 const HOUR_SECONDS: u32 = 3600;
 /// The night ends at 06:00.
@@ -30,10 +30,11 @@ pub(super) fn summarize(
     let seconds = DAY_SECONDS as u32 / cells.len().max(1) as u32;
     let mut fold = Fold::new(config);
     let shape = Shape::of(seconds, cells.len());
+    let mut values = [0; MAX_SLOTS];
     match component.uniform_day(day) {
         // Nearly every day, so it has loops of its own.
-        Some(Coverage::On(_)) if cells.iter().all(|cell| cell.measured.plain_value().is_some()) => {
-            fold.add_plain(cells, shape);
+        Some(Coverage::On(_)) if plain_values(cells, &mut values) => {
+            fold.add_plain(&values[..cells.len()], shape);
         }
         Some(Coverage::On(position)) => fold.add_all::<true>(cells, shape, |_| Coverage::On(position)),
         Some(uniform) => fold.add_all::<false>(cells, shape, |_| uniform),
@@ -51,6 +52,21 @@ pub(super) fn summarize(
         profile: fold.finish(index, day, cells, seconds),
         unusable,
     }
+}
+
+/// Slots of a day at most.
+const MAX_SLOTS: usize = DAY_SECONDS as usize / MIN_INTERVAL_SECONDS as usize;
+
+/// The values of cells into the first of `values`; whether all cells have a plain one, else `values` are anything.
+fn plain_values(cells: &[Cell], values: &mut [i64; MAX_SLOTS]) -> bool {
+    // Lengths that no resolver takes have more.
+    let mut all_plain = cells.len() <= MAX_SLOTS;
+    for (value, cell) in values.iter_mut().zip(cells) {
+        let plain = cell.measured.plain_value();
+        all_plain &= plain.is_some();
+        *value = plain.unwrap_or(0);
+    }
+    all_plain
 }
 
 /// Where the night ends and how long an hour is, in slots.
@@ -153,7 +169,9 @@ struct Fold<'a> {
     min_kwh: i64,
     max_kwh: i64,
     runs: Runs,
-    hours: [i64; HOURS],
+    hours: [i32; HOURS],
+    /// Hash of the values, where they are known to be whole.
+    shape_hash: Option<u64>,
 }
 
 impl<'a> Fold<'a> {
@@ -178,37 +196,45 @@ impl<'a> Fold<'a> {
                 longest: 0,
             },
             hours: [UNKNOWN_HOUR; HOURS],
+            shape_hash: None,
         }
     }
 
-    /// A day whose every slot has a plain value while on: the sums one after another, without a branch a slot.
-    fn add_plain(&mut self, cells: &[Cell], shape: Shape) {
-        let values = || cells.iter().map(|cell| cell.measured.value_micro().unwrap_or(0));
+    /// A day whose every slot has a plain value while on: sum after sum, without a branch a slot.
+    fn add_plain(&mut self, values: &[i64], shape: Shape) {
         let mut all = Values::NONE;
-        let mut runs = self.runs;
-        all.count = cells.len() as u16;
-        for (hour, cells) in cells.chunks(shape.hour).enumerate() {
-            let before = all.kwh;
-            for cell in cells {
-                let value = cell.measured.value_micro().unwrap_or(0);
-                all.kwh += value;
-                all.zero += u16::from(value == 0);
-                self.min_kwh = self.min_kwh.min(value);
-                self.max_kwh = self.max_kwh.max(value);
-                runs.extend(value);
-            }
-            self.hours[hour] = all.kwh - before;
+        all.count = values.len() as u16;
+        for (hour, values) in self.hours.iter_mut().zip(values.chunks(shape.hour)) {
+            let kwh: i64 = values.iter().sum();
+            all.kwh += kwh;
+            *hour = watt_hours(kwh);
         }
-        if self.min_kwh < 0 {
-            for value in values().filter(|value| *value < 0) {
+        let (mut min, mut max, mut repeats) = (i64::MAX, i64::MIN, 0_u16);
+        let mut before = 0;
+        for &value in values {
+            all.zero += u16::from(value == 0);
+            min = min.min(value);
+            max = max.max(value);
+            repeats += u16::from(value == before);
+            before = value;
+        }
+        if min < 0 {
+            for value in values.iter().filter(|value| **value < 0) {
                 all.negative += 1;
                 all.negative_kwh += value;
             }
         }
-        self.night_kwh = values().take(shape.night).sum();
+        if repeats > 0 {
+            values.iter().for_each(|&value| self.runs.extend(value));
+        } else {
+            // No value stands beside its like, and the first is not 0.
+            self.runs.longest = 1;
+        }
+        self.night_kwh = values.iter().take(shape.night).sum();
+        (self.min_kwh, self.max_kwh) = (min, max);
         self.plain = all.count;
         self.all = all;
-        self.runs = runs;
+        self.shape_hash = Some(shape_hash(values));
     }
 
     fn add_all<const ON: bool>(
@@ -245,7 +271,7 @@ impl<'a> Fold<'a> {
                 }
             }
             if self.gaps == gaps {
-                self.hours[hour] = self.all.kwh - kwh;
+                self.hours[hour] = watt_hours(self.all.kwh - kwh);
             }
         }
     }
@@ -320,8 +346,8 @@ impl<'a> Fold<'a> {
             uninstalled_kwh: self.uninstalled.kwh,
             cut: self.cut,
             longest_equal_run: self.runs.longest,
-            shape_hash: (self.gaps == 0).then(|| shape_hash(cells)),
-            hourly_kwh: has_hours(seconds).then_some(self.hours),
+            shape_hash: (self.gaps == 0).then(|| self.shape_hash.unwrap_or_else(|| hash_of_cells(cells))),
+            hourly_wh: has_hours(seconds).then_some(self.hours),
             spread: false,
         }
     }
@@ -333,18 +359,26 @@ impl<'a> Fold<'a> {
 /// Two values at a time go into a 64 x 64 bit multiplication whose halves are xored, as in the hashes of the wyhash
 /// family; no value comes near the constants (the first digits of pi and of the golden ratio), so that no factor
 /// is 0 by design.
-fn shape_hash(cells: &[Cell]) -> u64 {
+fn shape_hash(values: &[i64]) -> u64 {
     const PI: u64 = 0x2436_a885_a308_d313;
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);
         (product as u64) ^ (product >> 64) as u64
     };
-    let value = |cell: &Cell| cell.measured.value_micro().unwrap_or(0) as u64;
-    let of_values = cells.chunks(2).fold(PI ^ cells.len() as u64, |hash, pair| {
-        mix(value(&pair[0]) ^ GOLDEN, pair.get(1).map_or(0, value) ^ hash)
+    let of_values = values.chunks(2).fold(PI ^ values.len() as u64, |hash, pair| {
+        let second = pair.get(1).map_or(0, |second| *second as u64);
+        mix(pair[0] as u64 ^ GOLDEN, second ^ hash)
     });
     mix(of_values ^ GOLDEN, PI)
+}
+
+fn hash_of_cells(cells: &[Cell]) -> u64 {
+    let values: Vec<i64> = cells
+        .iter()
+        .map(|cell| cell.measured.value_micro().unwrap_or(0))
+        .collect();
+    shape_hash(&values)
 }
 
 #[cfg(test)]
@@ -358,10 +392,10 @@ mod tests {
             .iter()
             .map(|v| Cell {
                 measured: Measured::new(Mark::new(condition, true), *v),
-                updated: 0,
+                age: 0,
             })
             .collect();
-        shape_hash(&cells)
+        hash_of_cells(&cells)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rayon::prelude::*;
 
 use super::*;
-use crate::day_profile::{DayProfile, HOURS, UNKNOWN_HOUR};
+use crate::day_profile::{DayProfile, HOURS, UNKNOWN_HOUR, watt_hours};
 use crate::measured::order_key;
 use crate::model::{Condition, Kind};
 use crate::registry::{Coverage, Switch};
@@ -76,24 +76,27 @@ fn a_day_of_six_hour_intervals_worked_by_hand() {
 #[test]
 fn a_day_of_half_hours_knows_night_hours_and_runs() {
     let registry = test_lake::registry(vec![interval("A", 1800)]);
-    let mut values = [2_i64; 48];
-    values[..12].fill(1); // 00:00 to 06:00
-    values[20] = 9;
+    let mut values = [2_000_i64; 48];
+    values[..12].fill(1_000); // 00:00 to 06:00
+    values[20] = 9_499;
     let mut rows = day_rows("A", 0, &values);
     rows[30].condition = Some(test_lake::ESTIMATED.to_owned()); // 15:00
     rows.remove(40); // 20:00
     let (profiles, _) = profile(&registry, &rows, 0..1);
     let day = &profiles[0];
-    assert_eq!(day.night_kwh, Some(12));
+    assert_eq!(day.night_kwh, Some(12_000));
     assert_eq!(
         (day.intervals, day.actual, day.estimated, day.usable),
         (47, 46, 1, 46)
     );
-    assert_eq!((day.kwh, day.usable_kwh), (12 + 34 * 2 + 9, 12 + 33 * 2 + 9));
+    assert_eq!(
+        (day.kwh, day.usable_kwh),
+        (12_000 + 34 * 2_000 + 9_499, 12_000 + 33 * 2_000 + 9_499)
+    );
     assert_eq!(day.shape_hash, None);
-    // Slots 0..12 of 1, 12..20 of 2, the 9, 21..30 of 2, 31..40, 41..48.
+    // Slots 0..12 of 1 Wh, 12..20 of 2, the 9, 21..30 of 2, 31..40, 41..48.
     assert_eq!(day.longest_equal_run, 12);
-    let hours = day.hourly_kwh.unwrap();
+    let hours = day.hourly_wh.unwrap();
     assert_eq!(
         (hours[0], hours[5], hours[6], hours[10], hours[23]),
         (2, 2, 4, 11, 4)
@@ -106,15 +109,15 @@ fn which_intervals_have_a_night_and_hours() {
     let known = |seconds: u32| {
         let registry = test_lake::registry(vec![interval("A", seconds)]);
         let slots = (DAY as u32 / seconds) as usize;
-        let (rows, _) = profile(&registry, &day_rows("A", 0, &vec![1; slots]), 0..1);
-        (rows[0].night_kwh, rows[0].hourly_kwh.map(|hours| hours[23]))
+        let (rows, _) = profile(&registry, &day_rows("A", 0, &vec![1_000; slots]), 0..1);
+        (rows[0].night_kwh, rows[0].hourly_wh.map(|hours| hours[23]))
     };
-    assert_eq!(known(300), (Some(72), Some(12)));
-    assert_eq!(known(900), (Some(24), Some(4)));
-    assert_eq!(known(1200), (Some(18), Some(3)));
-    assert_eq!(known(3600), (Some(6), Some(1)));
+    assert_eq!(known(300), (Some(72_000), Some(12)));
+    assert_eq!(known(900), (Some(24_000), Some(4)));
+    assert_eq!(known(1200), (Some(18_000), Some(3)));
+    assert_eq!(known(3600), (Some(6_000), Some(1)));
     // 45 minutes: 8 of them start before 06:00; none fits into hours.
-    assert_eq!(known(2700), (Some(8), None));
+    assert_eq!(known(2700), (Some(8_000), None));
     assert_eq!(known(7200), (None, None));
     assert_eq!(known(86_400), (None, None));
 }
@@ -436,7 +439,7 @@ fn twin(registry: &Registry, rows: &[Row]) -> Vec<DayProfile> {
                     .filter(|(start, _)| start.rem_euclid(DAY) / 3600 == hour)
                     .collect();
                 if inside.len() as i64 * seconds == 3600 {
-                    *kwh = sum(&inside);
+                    *kwh = watt_hours(sum(&inside));
                 }
             }
             hours
@@ -479,7 +482,7 @@ fn twin(registry: &Registry, rows: &[Row]) -> Vec<DayProfile> {
             longest_equal_run: longest,
             // Which hash is another test's matter: here only when there is one.
             shape_hash: all_slots.then_some(0),
-            hourly_kwh: hours,
+            hourly_wh: hours,
             spread: false,
         });
     }
@@ -648,5 +651,5 @@ fn the_greatest_values_of_the_shortest_intervals_add_up() {
     grid.insert(&rows.rows).unwrap();
     let profiles = read(&grid.finish().unwrap().batches);
     assert_eq!(profiles[0].kwh, limit * 288);
-    assert_eq!(profiles[0].hourly_kwh.unwrap()[23], limit * 12);
+    assert_eq!(profiles[0].hourly_wh.unwrap()[23], watt_hours(limit * 12));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, FixedSizeListArray, Int64Array, RecordBatch, UInt16Array,
+    ArrayRef, BooleanArray, Date32Array, FixedSizeListArray, Int32Array, Int64Array, RecordBatch, UInt16Array,
     UInt32Array, UInt64Array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
@@ -49,7 +49,7 @@ pub struct DayProfile {
     pub longest_equal_run: u16,
     pub shape_hash: Option<u64>,
     /// [`UNKNOWN_HOUR`] stands for null.
-    pub hourly_kwh: Option<[i64; HOURS]>,
+    pub hourly_wh: Option<[i32; HOURS]>,
     pub spread: bool,
 }
 
@@ -103,7 +103,7 @@ impl DayProfile {
         self.uninstalled_kwh = sum("uninstalled_kwh", self.uninstalled_kwh, other.uninstalled_kwh)?;
         self.longest_equal_run = self.longest_equal_run.max(other.longest_equal_run);
         self.shape_hash = None;
-        self.hourly_kwh = match (self.hourly_kwh, other.hourly_kwh) {
+        self.hourly_wh = match (self.hourly_wh, other.hourly_wh) {
             (None, None) => None,
             _ => Some([UNKNOWN_HOUR; HOURS]),
         };
@@ -144,7 +144,7 @@ impl DayProfile {
             cut: count(column::CUT),
             longest_equal_run: count(column::LONGEST_EQUAL_RUN),
             shape_hash: column::shape_hash(batch, row),
-            hourly_kwh: column::hourly(batch, row),
+            hourly_wh: column::hourly(batch, row),
             spread: column::spread(batch, row),
         }
     }
@@ -158,7 +158,7 @@ macro_rules! columns {
             $($name: Vec<$type>,)*
             night_known: Vec<bool>,
             shape_known: Vec<bool>,
-            hourly_kwh: Vec<i64>,
+            hourly_wh: Vec<i32>,
             hourly_known: Vec<bool>,
         }
 
@@ -170,7 +170,7 @@ macro_rules! columns {
                     $($name: Vec::with_capacity(rows),)*
                     night_known: Vec::with_capacity(rows),
                     shape_known: Vec::with_capacity(rows),
-                    hourly_kwh: Vec::new(),
+                    hourly_wh: Vec::new(),
                     hourly_known: Vec::with_capacity(rows),
                 }
             }
@@ -241,17 +241,17 @@ impl DayProfileBuilder {
         self.longest_equal_run.push(row.longest_equal_run);
         self.shape_hash.push(row.shape_hash.unwrap_or(0));
         self.shape_known.push(row.shape_hash.is_some());
-        self.push_hours(row.hourly_kwh.as_ref());
+        self.push_hours(row.hourly_wh.as_ref());
         self.spread.push(row.spread);
     }
 
     /// Hours are by far the widest column: rows before the first known one cost nothing until then.
-    fn push_hours(&mut self, hours: Option<&[i64; HOURS]>) {
+    fn push_hours(&mut self, hours: Option<&[i32; HOURS]>) {
         let row = self.hourly_known.len();
         self.hourly_known.push(hours.is_some());
         if let Some(hours) = hours {
-            self.hourly_kwh.resize(row * HOURS, UNKNOWN_HOUR);
-            self.hourly_kwh.extend_from_slice(hours);
+            self.hourly_wh.resize(row * HOURS, UNKNOWN_HOUR);
+            self.hourly_wh.extend_from_slice(hours);
         }
     }
 
@@ -270,7 +270,7 @@ impl DayProfileBuilder {
     /// The batch, rows in the order they came.
     pub fn finish(self) -> Result<RecordBatch, TransformError> {
         let valued = nulls(self.valued.iter().map(|n| *n > 0));
-        let hourly = hours_array(self.hourly_kwh, &self.hourly_known)?;
+        let hourly = hours_array(self.hourly_wh, &self.hourly_known)?;
         let shape = nulls(self.shape_known.into_iter());
         let night = nulls(self.night_known.into_iter());
         let energy = |values: Vec<i64>, nulls: Option<NullBuffer>| -> ArrayRef {
@@ -318,20 +318,20 @@ fn nulls(known: impl ExactSizeIterator<Item = bool>) -> Option<NullBuffer> {
     (buffer.null_count() > 0).then_some(buffer)
 }
 
-/// The `hourly_kwh` column of rows whose hours lie one after another; [`UNKNOWN_HOUR`] becomes null, and stays
+/// The `hourly_wh` column of rows whose hours lie one after another; [`UNKNOWN_HOUR`] becomes null, and stays
 /// as the value below the null, which is what [`crate::series::DaySeries`] shows.
-pub fn hours_array(mut hours: Vec<i64>, known: &[bool]) -> Result<ArrayRef, TransformError> {
-    let DataType::FixedSizeList(item, size) = SCHEMA.field(column::HOURLY_KWH).data_type().clone() else {
+pub fn hours_array(mut hours: Vec<i32>, known: &[bool]) -> Result<ArrayRef, TransformError> {
+    let DataType::FixedSizeList(item, size) = SCHEMA.field(column::HOURLY_WH).data_type().clone() else {
         return Err(TransformError::Bug(
-            "hourly_kwh is not a list of fixed size".to_owned(),
+            "hourly_wh is not a list of fixed size".to_owned(),
         ));
     };
     if !known.contains(&true) {
         return Ok(Arc::new(FixedSizeListArray::new_null(item, size, known.len())));
     }
     hours.resize(known.len() * HOURS, UNKNOWN_HOUR);
-    let items = nulls(hours.iter().map(|kwh| *kwh != UNKNOWN_HOUR));
-    let values = Arc::new(Int64Array::new(hours.into(), items));
+    let items = nulls(hours.iter().map(|wh| *wh != UNKNOWN_HOUR));
+    let values = Arc::new(Int32Array::new(hours.into(), items));
     let lists = nulls(known.iter().copied());
     Ok(Arc::new(FixedSizeListArray::try_new(item, size, values, lists)?))
 }

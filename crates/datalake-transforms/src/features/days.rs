@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::core::{RECENT_DAYS, kwh, micro_sum};
+use super::further::Buffers;
 use super::statistics::Moments;
 use crate::quantiles::quantiles_of;
 use crate::series::DaySeries;
@@ -13,7 +14,7 @@ pub(super) struct Scratch {
     pub(super) kwh: Vec<f64>,
     /// For quantiles.
     pub(super) buffer: Vec<i64>,
-    pub(super) hours: Vec<i64>,
+    pub(super) hours: Buffers,
 }
 
 /// Days with at least one value, ascending.

@@ -57,7 +57,7 @@ impl Further {
         series: &DaySeries<'_>,
         days: &Days<'_>,
         (moments, core): (Option<&Moments>, &Core),
-        buffers: (&mut Vec<i64>, &mut Vec<i64>),
+        buffers: &mut Buffers,
     ) -> Self {
         let (from, to) = series.rows;
         let extra = |position| &column::u16s(&block.batch, position)[from..to];
@@ -121,12 +121,14 @@ fn total(counts: &[u16]) -> f64 {
 }
 
 /// Low quantile of the known hours; where there are none, of the usable days, spread over 24 hours.
-fn base_load_kw(series: &DaySeries<'_>, (buffer, kept): (&mut Vec<i64>, &mut Vec<i64>)) -> Option<f64> {
-    low_quantile(series.hourly_kwh, BASE_QUANTILE, buffer, kept).or_else(|| {
-        buffer.clear();
+fn base_load_kw(series: &DaySeries<'_>, buffers: &mut Buffers) -> Option<f64> {
+    low_quantile(series.hourly_wh, BASE_QUANTILE, buffers).or_else(|| {
         let usable = series.usable_kwh.iter().zip(series.usable);
-        buffer.extend(usable.filter(|(_, usable)| **usable > 0).map(|(micro, _)| *micro));
-        quantile_of(buffer, BASE_QUANTILE, |micro| kwh(micro) / HOURS as f64)
+        let mut days: Vec<i64> = usable
+            .filter(|(_, usable)| **usable > 0)
+            .map(|(micro, _)| *micro)
+            .collect();
+        quantile_of(&mut days, BASE_QUANTILE, |micro| kwh(micro) / HOURS as f64)
     })
 }
 
@@ -136,11 +138,27 @@ const SAMPLE_DAYS: usize = 32;
 /// What a sample is asked for: so many times the quantile that is looked for.
 const SAMPLE_MARGINS: [f64; 2] = [2.5, 6.0];
 
-/// A quantile of the known hours, in kWh; the lower, the quicker. `buffer` and `kept` are overwritten.
+/// Hours of a component, overwritten for each.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    sample: Vec<i32>,
+    low: Vec<i32>,
+}
+
+/// kWh of a number of watt-hours.
+fn kwh_of_wh(wh: i32) -> f64 {
+    f64::from(wh) / 1_000.0
+}
+
+/// A quantile of the known hours, in kWh; the lower, the quicker.
 ///
 /// The hours of some days tell below what the quantile must lie, and only what lies there is looked at closely. Where
 /// they misled, all hours are.
-fn low_quantile(hours: &[i64], q: f64, buffer: &mut Vec<i64>, kept: &mut Vec<i64>) -> Option<f64> {
+fn low_quantile(hours: &[i32], q: f64, buffers: &mut Buffers) -> Option<f64> {
+    let Buffers {
+        sample: buffer,
+        low: kept,
+    } = buffers;
     let days = hours.len() / HOURS;
     if days >= 4 * SAMPLE_DAYS {
         buffer.clear();
@@ -161,11 +179,11 @@ fn low_quantile(hours: &[i64], q: f64, buffer: &mut Vec<i64>, kept: &mut Vec<i64
     }
     buffer.clear();
     buffer.extend(hours.iter().filter(|hour| **hour != UNKNOWN_HOUR));
-    quantile_of(buffer, q, kwh)
+    quantile_of(buffer, q, kwh_of_wh)
 }
 
 /// The quantile if it and its neighbour are `bound` at most.
-fn quantile_below(hours: &[i64], q: f64, bound: i64, kept: &mut Vec<i64>) -> Option<f64> {
+fn quantile_below(hours: &[i32], q: f64, bound: i32, kept: &mut Vec<i32>) -> Option<f64> {
     kept.clear();
     let mut unknown = 0;
     for day in hours.as_chunks::<HOURS>().0 {
@@ -190,7 +208,7 @@ fn quantile_below(hours: &[i64], q: f64, bound: i64, kept: &mut Vec<i64>) -> Opt
     }
     let (_, &mut low, above) = kept.select_nth_unstable(at.lower);
     let high = above.iter().copied().min().unwrap_or(low);
-    Some(at.between(kwh(low), kwh(high)))
+    Some(at.between(kwh_of_wh(low), kwh_of_wh(high)))
 }
 
 /// Mean of Saturdays and Sundays over the mean of the other days.
@@ -283,7 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Hours of many days: low at night, some unknown, some equal.
-    fn hours(seed: i64, days: i64, unknown: i64, steps: i64) -> Vec<i64> {
+    fn hours(seed: i64, days: i64, unknown: i64, steps: i64) -> Vec<i32> {
         let any =
             |i: i64| (i.wrapping_mul(0x9e37_79b9).wrapping_add(seed * 7_919) >> 7).rem_euclid(1_000_003);
         (0..24 * days)
@@ -292,7 +310,7 @@ mod tests {
                     return UNKNOWN_HOUR;
                 }
                 let level = if i % 24 < 6 { 1 } else { 4 };
-                level * any(3 * i + 1) / 1000 / steps * steps - 50
+                (level * any(3 * i + 1) / 1000 / steps * steps - 50) as i32
             })
             .collect()
     }
@@ -307,8 +325,8 @@ mod tests {
             q in prop_oneof![Just(BASE_QUANTILE), 0.0_f64..=1.0],
         ) {
             let hours = hours(seed, days, unknown, steps);
-            let mut known: Vec<f64> = hours.iter().filter(|h| **h != UNKNOWN_HOUR).map(|h| kwh(*h)).collect();
-            let found = low_quantile(&hours, q, &mut Vec::new(), &mut Vec::new());
+            let mut known: Vec<f64> = hours.iter().filter(|h| **h != UNKNOWN_HOUR).map(|h| kwh_of_wh(*h)).collect();
+            let found = low_quantile(&hours, q, &mut Buffers::default());
             prop_assert_eq!(found, crate::quantiles::quantile(&mut known, q));
         }
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::day_grid::DayGrid;
-use crate::day_profile::{DayProfile, DayProfileBuilder};
+use crate::day_profile::{watt_hours, DayProfile, DayProfileBuilder};
 use crate::model::DAY_SECONDS;
 use crate::registry::Switch;
 use crate::resolve::{ResolvedRows, Resolver};
@@ -232,7 +232,7 @@ fn day(day: i32, kwh: i64) -> DayProfile {
         min_kwh: kwh / 24,
         max_kwh: kwh / 12,
         night_kwh: Some(kwh / 4),
-        hourly_kwh: Some([kwh / 24; 24]),
+        hourly_wh: Some([watt_hours(kwh / 24); 24]),
         ..DayProfile::default()
     }
 }
@@ -352,7 +352,7 @@ fn days_without_values_count_as_days_only() {
         actual: 1,
         usable: 1,
         night_kwh: None,
-        hourly_kwh: None,
+        hourly_wh: None,
         ..day(d, kwh)
     };
     let empty = |d: i32| DayProfile {

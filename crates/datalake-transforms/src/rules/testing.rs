@@ -10,7 +10,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field};
 
-use crate::day_profile;
+use crate::day_profile::{self, watt_hours};
 use crate::judge::{StayEvidence, judge_series};
 use crate::model::{ComponentType, DAY_SECONDS, Direction, Kind, MICRO};
 use crate::peers::{PeerBuilder, Peers};
@@ -106,7 +106,7 @@ pub(crate) struct Profiles {
     pub(crate) uninstalled: Vec<u16>,
     pub(crate) uninstalled_kwh: Vec<i64>,
     pub(crate) longest_equal_run: Vec<u16>,
-    pub(crate) hourly_kwh: Vec<i64>,
+    pub(crate) hourly_wh: Vec<i32>,
     zeros: Vec<u16>,
     no_energy: Vec<i64>,
 }
@@ -156,8 +156,8 @@ impl Profiles {
                 .push(runs.map(<[i64]>::len).max().unwrap_or(0) as u16);
             if micro.len() >= 24 {
                 let hour = micro.len() / 24;
-                all.hourly_kwh
-                    .extend(micro.chunks(hour).map(|values| values.iter().sum::<i64>()));
+                all.hourly_wh
+                    .extend(micro.chunks(hour).map(|values| watt_hours(values.iter().sum())));
             }
             all.zeros.push(0);
             all.no_energy.push(0);
@@ -226,7 +226,7 @@ impl Profiles {
             uninstalled_kwh: &self.uninstalled_kwh,
             cut: &self.zeros,
             longest_equal_run: &self.longest_equal_run,
-            hourly_kwh: &self.hourly_kwh,
+            hourly_wh: &self.hourly_wh,
             rows: (0, self.day.len()),
         }
     }
@@ -236,7 +236,7 @@ impl Profiles {
         let n = self.day.len();
         let counts = |values: &Vec<u16>| -> ArrayRef { Arc::new(UInt16Array::from(values.clone())) };
         let energy = |values: &Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values.clone())) };
-        let item = Arc::new(Field::new("item", DataType::Int64, true));
+        let item = Arc::new(Field::new("item", DataType::Int32, true));
         let hourly = FixedSizeListArray::new_null(item, day_profile::HOURS as i32, n);
         let columns = day_profile::SCHEMA.fields().iter().map(|field| -> ArrayRef {
             match field.name().as_str() {
@@ -259,7 +259,7 @@ impl Profiles {
                 "uninstalled_kwh" => energy(&self.uninstalled_kwh),
                 "longest_equal_run" => counts(&self.longest_equal_run),
                 "shape_hash" => Arc::new(UInt64Array::new_null(n)),
-                "hourly_kwh" => Arc::new(hourly.clone()),
+                "hourly_wh" => Arc::new(hourly.clone()),
                 "spread" => Arc::new(BooleanArray::from(vec![false; n])),
                 other if field.data_type() == &DataType::UInt16 => {
                     assert!(["missing", "overridden", "unknown", "zero", "negative", "cut"].contains(&other));

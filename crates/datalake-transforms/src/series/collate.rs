@@ -1,28 +1,71 @@
 //! Collating: batches of day profiles in any order become one block, sorted by component and day.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, DataType, Date32Type, Int32Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use super::SeriesBlock;
 use crate::day_profile::{DayProfile, DayProfileBuilder, HOURS, SCHEMA, UNKNOWN_HOUR, column, hours_array};
 use crate::error::TransformError;
 
+/// Some rows of a batch of day profiles. To slice the batch instead would cost more than the rows, where they are few.
+#[derive(Debug, Clone, Copy)]
+pub struct Share<'a> {
+    batch: &'a RecordBatch,
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Share<'a> {
+    /// The rows of `rows`; fails where the batch has not the schema of [`crate::day_profile::SCHEMA`], or fewer rows.
+    pub fn new(batch: &'a RecordBatch, rows: Range<usize>) -> Result<Self, TransformError> {
+        column::check(batch)?;
+        if rows.start > rows.end || rows.end > batch.num_rows() {
+            return Err(TransformError::Bug(format!(
+                "rows {rows:?} of {} day profiles",
+                batch.num_rows()
+            )));
+        }
+        Ok(Self {
+            batch,
+            from: rows.start,
+            to: rows.end,
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.to - self.from
+    }
+
+    fn components(&self) -> &'a [u32] {
+        &column::components(self.batch)[self.from..self.to]
+    }
+
+    fn days(&self) -> &'a [i32] {
+        &column::days(self.batch)[self.from..self.to]
+    }
+}
+
 /// All rows of the batches, sorted by component and day; rows of one component and day are added up.
 ///
 /// The batches have the schema of [`crate::day_profile::SCHEMA`], and come in any order.
 pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
-    for batch in batches {
-        column::check(batch)?;
-    }
+    let whole = batches
+        .iter()
+        .map(|batch| Share::new(batch, 0..batch.num_rows()));
+    collate_shares(whole.collect::<Result<_, _>>()?)
+}
+
+/// As [`collate`], of some rows of batches.
+pub fn collate_shares(mut batches: Vec<Share<'_>>) -> Result<SeriesBlock, TransformError> {
+    batches.retain(|share| share.len() > 0);
     // Day profiles come a day at a time: in the order of the days, each component's rows are in order, too.
-    let first_day = |batch: &&RecordBatch| column::days(batch).first().copied();
-    let mut batches: Vec<&RecordBatch> = batches.iter().filter(|batch| batch.num_rows() > 0).collect();
-    batches.sort_by_key(first_day);
+    batches.sort_by_key(|share| share.days()[0]);
     if batches.is_empty() {
         return Ok(SeriesBlock {
             batch: RecordBatch::new_empty(SCHEMA.clone()),
@@ -55,9 +98,9 @@ pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
 
 /// Where each row goes, by counting: the rows of a component stay in the order they come. `None` where the days of some
 /// component then do not ascend, or where counting would take more memory than the rows.
-fn places_by_day(batches: &[&RecordBatch]) -> Option<Vec<u32>> {
-    let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
-    let all = || batches.iter().flat_map(|batch| column::components(batch));
+fn places_by_day(batches: &[Share<'_>]) -> Option<Vec<u32>> {
+    let rows: usize = batches.iter().map(|batch| batch.len()).sum();
+    let all = || batches.iter().flat_map(|batch| batch.components());
     let (least, greatest) = all().fold((u32::MAX, 0), |(least, greatest), &component| {
         (least.min(component), greatest.max(component))
     });
@@ -75,7 +118,7 @@ fn places_by_day(batches: &[&RecordBatch]) -> Option<Vec<u32>> {
     let mut last_day = vec![i64::MIN; span];
     let mut places = Vec::with_capacity(rows);
     for batch in batches {
-        for (component, &day) in column::components(batch).iter().zip(column::days(batch)) {
+        for (component, &day) in batch.components().iter().zip(batch.days()) {
             let component = (component - least) as usize;
             if i64::from(day) <= last_day[component] {
                 return None;
@@ -91,10 +134,10 @@ fn places_by_day(batches: &[&RecordBatch]) -> Option<Vec<u32>> {
 /// Component and day in one number that sorts like the pair, batch and row; sorted.
 type Key = (u64, u32, u32);
 
-fn sorted_keys(batches: &[&RecordBatch]) -> Vec<Key> {
-    let mut keys: Vec<Key> = Vec::with_capacity(batches.iter().map(|batch| batch.num_rows()).sum());
+fn sorted_keys(batches: &[Share<'_>]) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::with_capacity(batches.iter().map(|batch| batch.len()).sum());
     for (position, batch) in batches.iter().enumerate() {
-        let pairs = column::components(batch).iter().zip(column::days(batch));
+        let pairs = batch.components().iter().zip(batch.days());
         keys.extend(pairs.enumerate().map(|(row, (component, day))| {
             let day = (*day as u32) ^ (1 << 31);
             (
@@ -109,10 +152,10 @@ fn sorted_keys(batches: &[&RecordBatch]) -> Vec<Key> {
 }
 
 /// Where each row goes, by the sorted keys.
-fn places_by_key(batches: &[&RecordBatch], keys: &[Key]) -> Vec<u32> {
+fn places_by_key(batches: &[Share<'_>], keys: &[Key]) -> Vec<u32> {
     let mut before = vec![0];
     for batch in batches {
-        before.push(before[before.len() - 1] + batch.num_rows());
+        before.push(before[before.len() - 1] + batch.len());
     }
     let mut places = vec![0; keys.len()];
     for (place, &(_, batch, row)) in (0_u32..).zip(keys) {
@@ -123,12 +166,15 @@ fn places_by_key(batches: &[&RecordBatch], keys: &[Key]) -> Vec<u32> {
 
 /// Row by row, for the rare input in which a pair of component and day occurs twice. Adding is commutative, so
 /// the order within a pair does not show.
-fn add_repeated(batches: &[&RecordBatch], keys: &[Key]) -> Result<RecordBatch, TransformError> {
+fn add_repeated(batches: &[Share<'_>], keys: &[Key]) -> Result<RecordBatch, TransformError> {
     let mut rows = DayProfileBuilder::with_capacity(keys.len());
     for pair in keys.chunk_by(|a, b| a.0 == b.0) {
         let mut parts = pair
             .iter()
-            .map(|(_, batch, row)| DayProfile::read(batches[*batch as usize], *row as usize));
+            .map(|(_, batch, row)| {
+                let share = &batches[*batch as usize];
+                DayProfile::read(share.batch, share.from + *row as usize)
+            });
         if let Some(mut sum) = parts.next() {
             for part in parts {
                 sum.add(&part)?;
@@ -141,7 +187,7 @@ fn add_repeated(batches: &[&RecordBatch], keys: &[Key]) -> Result<RecordBatch, T
 
 /// Every row at its place, under the table's own schema, with fixed values below nulls: a reader of files may leave
 /// anything there.
-fn scatter(batches: &[&RecordBatch], places: &[u32]) -> Result<RecordBatch, TransformError> {
+fn scatter(batches: &[Share<'_>], places: &[u32]) -> Result<RecordBatch, TransformError> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(SCHEMA.fields().len());
     for (position, field) in SCHEMA.fields().iter().enumerate() {
         columns.push(match field.data_type() {
@@ -159,7 +205,7 @@ fn scatter(batches: &[&RecordBatch], places: &[u32]) -> Result<RecordBatch, Tran
 
 /// A column of numbers; 0 stands below nulls.
 fn primitives<T: ArrowPrimitiveType>(
-    batches: &[&RecordBatch],
+    batches: &[Share<'_>],
     position: usize,
     places: &[u32],
 ) -> PrimitiveArray<T> {
@@ -167,18 +213,19 @@ fn primitives<T: ArrowPrimitiveType>(
     let mut known = Known::default();
     let mut rest = places;
     for batch in batches {
-        let (here, after) = rest.split_at(batch.num_rows());
+        let (here, after) = rest.split_at(batch.len());
         rest = after;
-        let column = batch.column(position).as_primitive::<T>();
+        let column = batch.batch.column(position).as_primitive::<T>();
+        let given = &column.values()[batch.from..batch.to];
         match column.nulls().filter(|nulls| nulls.null_count() > 0) {
             None => {
-                for (&value, &place) in column.values().iter().zip(here) {
+                for (&value, &place) in given.iter().zip(here) {
                     values[place as usize] = value;
                 }
             }
             Some(nulls) => {
-                for ((&value, &place), is_known) in column.values().iter().zip(here).zip(nulls) {
-                    if is_known {
+                for (row, (&value, &place)) in (batch.from..).zip(given.iter().zip(here)) {
+                    if nulls.is_valid(row) {
                         values[place as usize] = value;
                     } else {
                         known.forget(place, places.len());
@@ -208,37 +255,38 @@ impl Known {
     }
 }
 
-fn flags(batches: &[&RecordBatch], position: usize, places: &[u32]) -> BooleanArray {
+fn flags(batches: &[Share<'_>], position: usize, places: &[u32]) -> BooleanArray {
     let mut values = vec![false; places.len()];
     let mut rest = places;
     for batch in batches {
-        let (here, after) = rest.split_at(batch.num_rows());
+        let (here, after) = rest.split_at(batch.len());
         rest = after;
-        for (value, &place) in batch.column(position).as_boolean().values().iter().zip(here) {
-            values[place as usize] = value;
+        let given = batch.batch.column(position).as_boolean().values();
+        for (row, &place) in (batch.from..).zip(here) {
+            values[place as usize] = given.value(row);
         }
     }
     BooleanArray::from(values)
 }
 
 /// The widest column by far, with nulls on two levels: one copy brings its items into order and fills the nulls.
-fn hours(batches: &[&RecordBatch], places: &[u32]) -> Result<ArrayRef, TransformError> {
+fn hours(batches: &[Share<'_>], places: &[u32]) -> Result<ArrayRef, TransformError> {
     let lists = || {
         batches
             .iter()
-            .map(|batch| batch.column(column::HOURLY_KWH).as_fixed_size_list())
+            .map(|share| (share, share.batch.column(column::HOURLY_WH).as_fixed_size_list()))
     };
     let mut known = vec![false; places.len()];
     let mut hours = Vec::new();
-    if lists().any(|list| list.null_count() < list.len()) {
+    if lists().any(|(_, list)| list.null_count() < list.len()) {
         hours.resize(places.len() * HOURS, UNKNOWN_HOUR);
     }
     let mut rest = places;
-    for list in lists() {
-        let (here, after) = rest.split_at(list.len());
+    for (share, list) in lists() {
+        let (here, after) = rest.split_at(share.len());
         rest = after;
-        let items = list.values().as_primitive::<Int64Type>();
-        for (row, &place) in here.iter().enumerate() {
+        let items = list.values().as_primitive::<Int32Type>();
+        for (row, &place) in (share.from..).zip(here) {
             if list.is_null(row) {
                 continue;
             }
@@ -247,9 +295,9 @@ fn hours(batches: &[&RecordBatch], places: &[u32]) -> Result<ArrayRef, Transform
             let to = &mut hours[place as usize * HOURS..][..HOURS];
             to.copy_from_slice(&items.values()[first..first + HOURS]);
             if items.null_count() > 0 {
-                for (hour, kwh) in to.iter_mut().enumerate() {
+                for (hour, wh) in to.iter_mut().enumerate() {
                     if items.is_null(first + hour) {
-                        *kwh = UNKNOWN_HOUR;
+                        *wh = UNKNOWN_HOUR;
                     }
                 }
             }

@@ -339,7 +339,7 @@ impl<'a> Suppressing<'a, '_> {
     /// Median energy of some hours of the day after the onset / before; `None` where it is unknown, was none, or is more
     /// than `limit`.
     fn hours_ratio<const N: usize>(&self, onset: i32, hours: &[usize; N], limit: f64) -> Option<f64> {
-        let hourly = self.context.series.hourly_kwh;
+        let hourly = self.context.series.hourly_wh;
         if hourly.is_empty() {
             return None;
         }
@@ -349,7 +349,7 @@ impl<'a> Suppressing<'a, '_> {
             rows.filter_map(|&row| {
                 let day = &hourly[row as usize * HOURS..][..HOURS];
                 let known = hours.iter().all(|&hour| day[hour] != UNKNOWN_HOUR);
-                known.then(|| hours.iter().map(|&hour| day[hour] as f64).sum::<f64>())
+                known.then(|| hours.iter().map(|&hour| f64::from(day[hour])).sum::<f64>())
             })
         };
         let split = levels.positions(i32::MIN..onset).end;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, NullArray, PrimitiveArray, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    ArrowNativeType, DataType, Field, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowNativeType, DataType, Field, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
-/// Steps that are tried, the widest first: a watt-hour in 10^-6 kWh.
-const STEPS: [i64; 2] = [1_000, 1];
+/// A step of energies that is tried before 1: a watt-hour in 10^-6 kWh.
+const WATT_HOUR: i64 = 1_000;
 
 /// Stands for the step of a column of nulls; one of a single number is stored as nulls, too, with a step.
 const NO_STEP: i64 = 0;
@@ -20,6 +20,7 @@ const NO_STEP: i64 = 0;
 pub(super) fn narrow(name: &str, array: &ArrayRef) -> (Field, ArrayRef) {
     let narrowed = match array.data_type() {
         DataType::Int64 => Some(narrowed::<Int64Type>(array)),
+        DataType::Int32 => Some(narrowed::<Int32Type>(array)),
         DataType::UInt16 => Some(narrowed::<UInt16Type>(array)),
         _ => None,
     };
@@ -37,52 +38,74 @@ pub(super) fn narrow(name: &str, array: &ArrayRef) -> (Field, ArrayRef) {
 fn narrowed<T>(array: &ArrayRef) -> (ArrayRef, i64, i64)
 where
     T: ArrowPrimitiveType,
-    T::Native: Into<i64>,
+    T::Native: Into<i64> + Ord,
 {
     let array = array.as_primitive::<T>();
     let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-    let value = |row: usize| array.values()[row].into();
-    let known = |row: &usize| nulls.is_none_or(|nulls| nulls.is_valid(*row));
-    let first = (0..array.len()).find(|row| known(row)).map(value);
-    let Some(first) = first else {
-        return (Arc::new(NullArray::new(array.len())), 0, NO_STEP);
-    };
-    let (mut least, mut greatest) = (first, first);
-    let mut thousands = true;
-    for row in (0..array.len()).filter(known) {
-        let value = value(row);
-        least = least.min(value);
-        greatest = greatest.max(value);
-        thousands &= value % STEPS[0] == 0;
-    }
-    let step = if thousands { STEPS[0] } else { STEPS[1] };
-    // Values below nulls are not looked at, so they may lie anywhere.
-    let span = greatest.wrapping_sub(least) as u64 / step as u64;
-    let stored = |row: usize| {
-        if known(&row) {
-            (value(row).wrapping_sub(least) as u64) / step as u64
-        } else {
-            0
+    let least_and_greatest = match nulls {
+        None => array.values().iter().min().zip(array.values().iter().max()),
+        Some(nulls) => {
+            let known = || nulls.valid_indices().map(|row| &array.values()[row]);
+            known().min().zip(known().max())
         }
     };
-    let rows = array.len();
-    let array: ArrayRef = match u32::try_from(span) {
-        Ok(0) if nulls.is_none() => Arc::new(NullArray::new(rows)),
-        Ok(..=0xff) => cells::<UInt8Type>(rows, nulls, |row| stored(row) as u8),
-        Ok(0x100..=0xffff) => cells::<UInt16Type>(rows, nulls, |row| stored(row) as u16),
-        Ok(_) => cells::<UInt32Type>(rows, nulls, |row| stored(row) as u32),
-        Err(_) => cells::<UInt64Type>(rows, nulls, stored),
+    let Some((&least, &greatest)) = least_and_greatest else {
+        return (Arc::new(NullArray::new(array.len())), 0, NO_STEP);
     };
-    (array, least, step)
+    let (least, greatest): (i64, i64) = (least.into(), greatest.into());
+    // Values below nulls need not be multiples of anything, and lie anywhere.
+    let in_watt_hours = T::DATA_TYPE == DataType::Int64
+        && match nulls {
+            None => array.values().iter().all(|value| (*value).into() % WATT_HOUR == 0),
+            Some(nulls) => nulls
+                .valid_indices()
+                .all(|row| array.values()[row].into() % WATT_HOUR == 0),
+        };
+    if in_watt_hours {
+        let stored = stored::<T, WATT_HOUR>(array, nulls, least, greatest);
+        (stored, least, WATT_HOUR)
+    } else {
+        (stored::<T, 1>(array, nulls, least, greatest), least, 1)
+    }
 }
 
-fn cells<T: ArrowPrimitiveType>(
-    rows: usize,
+/// Each value as the number of steps from the least one.
+fn stored<T, const STEP: i64>(
+    array: &PrimitiveArray<T>,
     nulls: Option<&NullBuffer>,
-    cell: impl Fn(usize) -> T::Native,
+    least: i64,
+    greatest: i64,
+) -> ArrayRef
+where
+    T: ArrowPrimitiveType,
+    T::Native: Into<i64>,
+{
+    let steps = |value: i64| value.wrapping_sub(least) as u64 / STEP as u64;
+    let cell = |value: &T::Native| steps((*value).into());
+    match u32::try_from(steps(greatest)) {
+        Ok(0) if nulls.is_none() => Arc::new(NullArray::new(array.len())),
+        Ok(..=0xff) => cells::<T, UInt8Type>(array, nulls, |value| cell(value) as u8),
+        Ok(0x100..=0xffff) => cells::<T, UInt16Type>(array, nulls, |value| cell(value) as u16),
+        Ok(_) => cells::<T, UInt32Type>(array, nulls, |value| cell(value) as u32),
+        Err(_) => cells::<T, UInt64Type>(array, nulls, cell),
+    }
+}
+
+/// 0 stands below nulls, whatever stood there.
+fn cells<T: ArrowPrimitiveType, S: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    nulls: Option<&NullBuffer>,
+    cell: impl Fn(&T::Native) -> S::Native,
 ) -> ArrayRef {
-    let values: Vec<T::Native> = (0..rows).map(cell).collect();
-    Arc::new(PrimitiveArray::<T>::new(values.into(), nulls.cloned()))
+    let mut cells: Vec<S::Native> = array.values().iter().map(cell).collect();
+    if let Some(nulls) = nulls {
+        for (row, cell) in cells.iter_mut().enumerate() {
+            if nulls.is_null(row) {
+                *cell = S::Native::default();
+            }
+        }
+    }
+    Arc::new(PrimitiveArray::<S>::new(cells.into(), nulls.cloned()))
 }
 
 /// The column as it was, but for what stands below nulls; `None` where the parts do not fit together.
@@ -101,6 +124,7 @@ pub(super) fn widen(
     }
     match kind {
         DataType::Int64 => widened::<Int64Type>(array, base, step, Some),
+        DataType::Int32 => widened::<Int32Type>(array, base, step, |value| i32::try_from(value).ok()),
         DataType::UInt16 => widened::<UInt16Type>(array, base, step, |value| u16::try_from(value).ok()),
         _ => None,
     }

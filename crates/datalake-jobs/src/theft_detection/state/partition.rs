@@ -145,7 +145,7 @@ fn encode(batches: &[&RecordBatch], registry: &Registry) -> Result<Vec<u8>, Stat
         let (field, array) = match position {
             // The ids, and the file's own day.
             column::COMPONENT | column::DAY => continue,
-            column::HOURLY_KWH => {
+            column::HOURLY_WH => {
                 let lists = array.as_fixed_size_list();
                 let items = lists.values();
                 let (item, items) = narrow::narrow("item", items);
@@ -244,7 +244,7 @@ fn read(
     for (position, field) in day_profile::SCHEMA.fields().iter().enumerate().skip(2) {
         let array = batch.column_by_name(field.name())?;
         let metadata = stored.field_with_name(field.name()).ok()?.metadata();
-        columns.push(if position == column::HOURLY_KWH {
+        columns.push(if position == column::HOURLY_WH {
             let lists = array.as_fixed_size_list_opt()?;
             let DataType::FixedSizeList(item, size) = field.data_type() else {
                 return None;

@@ -4,7 +4,7 @@ use arrow::array::{Array, FixedSizeListArray};
 use arrow::buffer::NullBuffer;
 use proptest::prelude::*;
 
-use arrow::array::Int64Array;
+use arrow::array::{Int32Array, Int64Array};
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn profile(component: u32, day: i32, kwh: i64) -> DayProfile {
         min_kwh: kwh,
         max_kwh: kwh,
         night_kwh: Some(kwh),
-        hourly_kwh: Some([kwh; HOURS]),
+        hourly_wh: Some([kwh as i32; HOURS]),
         shape_hash: Some(1),
         ..DayProfile::default()
     }
@@ -59,8 +59,8 @@ fn rows_come_by_component_and_day() {
         (series.component, series.day, series.kwh),
         (2, &[-1, 3, 4][..], &[3, 2, 4][..])
     );
-    assert_eq!((series.rows, series.hourly_kwh.len()), ((0, 3), 3 * HOURS));
-    assert_eq!(block.series(1).hourly_kwh, [1; HOURS]);
+    assert_eq!((series.rows, series.hourly_wh.len()), ((0, 3), 3 * HOURS));
+    assert_eq!(block.series(1).hourly_wh, [1; HOURS]);
     assert_eq!(
         block.par_map(|series| (series.component, series.day.len())),
         [(2, 3), (7, 1)]
@@ -83,13 +83,13 @@ fn nulls_read_as_fixed_values_whatever_stands_below_them() {
         min_kwh: 0,
         max_kwh: 0,
         night_kwh: None,
-        hourly_kwh: None,
+        hourly_wh: None,
         ..profile(1, 2, 0)
     };
     let mut some_hours = [5; HOURS];
     some_hours[3] = UNKNOWN_HOUR;
     let known = DayProfile {
-        hourly_kwh: Some(some_hours),
+        hourly_wh: Some(some_hours),
         ..profile(1, 1, 5)
     };
     let good = batch(&[known.clone(), unknown.clone()]);
@@ -99,19 +99,19 @@ fn nulls_read_as_fixed_values_whatever_stands_below_them() {
         let nulls = NullBuffer::from(vec![true, false]);
         columns[position] = Arc::new(Int64Array::new(vec![5, 77].into(), Some(nulls)));
     }
-    let lists = columns[column::HOURLY_KWH].as_fixed_size_list();
-    let items = lists.values().as_primitive::<Int64Type>();
-    let stale: Vec<i64> = items
+    let lists = columns[column::HOURLY_WH].as_fixed_size_list();
+    let items = lists.values().as_primitive::<Int32Type>();
+    let stale: Vec<i32> = items
         .values()
         .iter()
-        .map(|kwh| if *kwh == UNKNOWN_HOUR { 88 } else { *kwh })
+        .map(|wh| if *wh == UNKNOWN_HOUR { 88 } else { *wh })
         .collect();
-    let stale = Int64Array::new(stale.into(), items.nulls().cloned());
+    let stale = Int32Array::new(stale.into(), items.nulls().cloned());
     let (field, size) = match lists.data_type() {
         arrow::datatypes::DataType::FixedSizeList(field, size) => (field.clone(), *size),
         other => unreachable!("{other}"),
     };
-    columns[column::HOURLY_KWH] = Arc::new(FixedSizeListArray::new(
+    columns[column::HOURLY_WH] = Arc::new(FixedSizeListArray::new(
         field,
         size,
         Arc::new(stale),
@@ -127,19 +127,19 @@ fn nulls_read_as_fixed_values_whatever_stands_below_them() {
         (&[5, 0][..], &[5, 0][..], &[5, 0][..])
     );
     assert_eq!((series.night_kwh, series.has_night), (&[5, 0][..], true));
-    assert_eq!(series.hourly_kwh[..5], [5, 5, 5, UNKNOWN_HOUR, 5]);
-    assert_eq!(series.hourly_kwh[HOURS..], [UNKNOWN_HOUR; HOURS]);
+    assert_eq!(series.hourly_wh[..5], [5, 5, 5, UNKNOWN_HOUR, 5]);
+    assert_eq!(series.hourly_wh[HOURS..], [UNKNOWN_HOUR; HOURS]);
 }
 
 #[test]
 fn a_component_without_hours_and_nights_says_so() {
     let bare = |component, day| DayProfile {
         night_kwh: None,
-        hourly_kwh: None,
+        hourly_wh: None,
         ..profile(component, day, 1)
     };
     let block = collate(&[batch(&[bare(0, 1), profile(1, 1, 1), bare(2, 1), bare(2, 2)])]).unwrap();
-    let known: Vec<_> = block.par_map(|series| (series.has_night, series.hourly_kwh.len()));
+    let known: Vec<_> = block.par_map(|series| (series.has_night, series.hourly_wh.len()));
     assert_eq!(known, [(false, 0), (true, HOURS), (false, 0)]);
 }
 
@@ -149,7 +149,7 @@ fn parts_of_one_day_are_added_up() {
         usable,
         usable_kwh: kwh * i64::from(usable),
         night_kwh: None,
-        hourly_kwh: None,
+        hourly_wh: None,
         shape_hash: None,
         spread: true,
         ..profile(1, 5, kwh)
@@ -182,7 +182,7 @@ fn parts_of_one_day_are_added_up() {
     let hours_of_parts = collate(&[batch(&[profile(1, 5, 1), profile(1, 5, 2)])]).unwrap();
     let sum = &rows(&hours_of_parts.batch)[0];
     assert_eq!((sum.kwh, sum.night_kwh, sum.shape_hash), (3, Some(3), None));
-    assert_eq!(sum.hourly_kwh, Some([UNKNOWN_HOUR; HOURS]));
+    assert_eq!(sum.hourly_wh, Some([UNKNOWN_HOUR; HOURS]));
 }
 
 #[test]
