@@ -5,28 +5,29 @@
 //! and any repetition of the input yields the same profiles. Where nothing but the value decided, a finding counts
 //! the key.
 
-mod age;
 mod contests;
 mod facts;
 mod profile;
 
 use std::cmp::Ordering;
+use std::hint::black_box;
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
 
 use crate::accounting::RowCounts;
+use crate::age;
 use crate::day_profile::DayProfileBuilder;
 use crate::error::TransformError;
 use crate::findings::Findings;
 use crate::measured::Measured;
 use crate::model::DAY_SECONDS;
 use crate::registry::{Component, Registry};
-use crate::resolve::{ResolveConfig, ResolvedRow, RowSink, reason};
+use crate::resolve::{BLOCK_ROWS, ResolveConfig, ResolvedRow, RowBlock, RowSink, reason};
 
 use contests::Contests;
 pub use facts::DayFacts;
-use profile::{Summary, summarize};
+use profile::{MAX_SLOTS, Summary, summarize};
 
 /// Bytes of a cell where an age takes two numbers; 8 less where one will do.
 const CELL_BYTES: usize = size_of::<Cell>() + size_of::<u64>();
@@ -61,9 +62,8 @@ pub struct DayGrid<'r> {
     /// Rows put into each day of the ring.
     inserted: Vec<u64>,
     outside: u64,
-    waiting: Vec<Arrival>,
-    /// A row that no resolver makes.
-    misplaced: Option<ResolvedRow>,
+    /// Component, day and slot of a row that no resolver makes.
+    misplaced: Option<(u32, i32, u16)>,
 }
 
 /// The row that a slot holds; both halves in one cache line, because rows come in any order.
@@ -138,7 +138,6 @@ impl<'r> DayGrid<'r> {
             contests: Vec::new(),
             inserted: Vec::new(),
             outside: 0,
-            waiting: Vec::with_capacity(TOGETHER),
             misplaced: None,
         };
         grid.restart(days)?;
@@ -176,7 +175,6 @@ impl<'r> DayGrid<'r> {
         self.inserted.clear();
         self.inserted.resize(self.open, 0);
         self.outside = 0;
-        self.waiting.clear();
         self.misplaced = None;
         Ok(())
     }
@@ -190,72 +188,60 @@ impl<'r> DayGrid<'r> {
     /// Puts rows into their cells, and returns how many lay outside the grid's days and components: those are
     /// for another grid, and not counted here.
     pub fn insert(&mut self, rows: &[ResolvedRow]) -> Result<u64, TransformError> {
-        for row in rows {
-            self.put(*row);
+        let mut block = RowBlock::default();
+        for rows in rows.chunks(BLOCK_ROWS) {
+            block.fill(rows);
+            self.put(&block);
+            let absent = rows.iter().find(|row| !row.measured.is_present());
+            if let Some(row) = absent {
+                self.misplaced = Some((row.component, row.day, row.slot));
+            }
         }
         self.check()
     }
 
     /// How many of the rows put since the last call lay outside; fails where one cannot be.
     pub fn check(&mut self) -> Result<u64, TransformError> {
-        self.settle();
         match self.misplaced.take() {
-            Some(row) => Err(TransformError::Bug(format!(
-                "component {} has no slot {} on day {}",
-                row.component, row.slot, row.day
+            Some((component, day, slot)) => Err(TransformError::Bug(format!(
+                "component {component} has no slot {slot} on day {day}"
             ))),
             None => Ok(std::mem::take(&mut self.outside)),
         }
     }
 
-    /// Puts the waiting rows into their cells.
-    #[inline(never)]
-    fn settle(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let occupied = waiting
-            .iter()
-            .filter(|arrival| self.cells[arrival.position].measured.is_present())
-            .count();
-        // Two of them may be rows of one cell, so each is looked at again.
-        let mut met = 0;
-        for arrival in &waiting {
-            if self.cells[arrival.position].measured.is_present() {
-                met += 1;
-                self.decide(arrival);
-            } else {
-                self.cells[arrival.position] = arrival.cell;
-                if let Some(version) = self.versions.get_mut(arrival.position) {
-                    *version = arrival.version;
+    /// The cells of the rows of a block; [`NOWHERE`] for what is no row, and for rows of other days and components, which are
+    /// counted.
+    fn places(&mut self, rows: &RowBlock) -> [usize; BLOCK_ROWS] {
+        let mut places = [NOWHERE; BLOCK_ROWS];
+        let components = self.offsets.len() - 1;
+        let (mut present, mut inside) = (0, 0);
+        let fields = rows.component.iter().zip(&rows.day).zip(&rows.slot).zip(&rows.measured);
+        for (place, (((component, day), slot), measured)) in places.iter_mut().zip(fields).take(rows.len) {
+            let offset = day.wrapping_sub(self.first_day) as u32 as usize;
+            let component = component.wrapping_sub(self.components.start) as usize;
+            let is_present = measured.is_present();
+            let is_inside = is_present & (offset < self.open) & (component < components);
+            present += usize::from(is_present);
+            inside += usize::from(is_inside);
+            if is_inside {
+                let in_day = self.offsets[component] as usize + usize::from(*slot);
+                let ring = self.ring(offset);
+                if in_day < self.offsets[component + 1] as usize {
+                    self.inserted[ring] += 1;
+                    *place = ring * self.cells_per_day + in_day;
+                } else {
+                    self.misplaced = Some((component as u32 + self.components.start, *day, *slot));
                 }
             }
         }
-        debug_assert!(met >= occupied);
-        self.count(&waiting);
-        self.waiting = waiting;
-        self.waiting.clear();
-    }
-
-    /// Rows by day: nearly always all of one.
-    fn count(&mut self, arrivals: &[Arrival]) {
-        let Some(first) = arrivals.first() else { return };
-        let ring = first.position / self.cells_per_day;
-        let cells = ring * self.cells_per_day..(ring + 1) * self.cells_per_day;
-        if arrivals.iter().all(|arrival| cells.contains(&arrival.position)) {
-            self.inserted[ring] += arrivals.len() as u64;
-        } else {
-            for arrival in arrivals {
-                self.inserted[arrival.position / self.cells_per_day] += 1;
-            }
-        }
+        self.outside += (present - inside) as u64;
+        places
     }
 
     /// Two rows of one cell: keeps the one that wins.
-    fn decide(&mut self, arrival: &Arrival) {
-        let Arrival {
-            position,
-            cell,
-            version,
-        } = *arrival;
+    #[inline(never)]
+    fn decide(&mut self, position: usize, cell: Cell, version: u64) {
         let kept = self.cells[position];
         let kept_version = self.versions.get(position).copied().unwrap_or(0);
         let challenger = (cell.age, version, cell.measured);
@@ -272,10 +258,30 @@ impl<'r> DayGrid<'r> {
         }
     }
 
+    /// As `put`, where ages are two numbers.
+    #[cold]
+    fn put_versions(&mut self, rows: &RowBlock, places: &[usize; BLOCK_ROWS]) {
+        for (at, &place) in places.iter().enumerate() {
+            let Some(cell) = self.cells.get_mut(place) else {
+                continue;
+            };
+            let (updated, version) = rows.orders_of(at);
+            let arrived = Cell {
+                measured: rows.measured[at],
+                age: updated,
+            };
+            if cell.measured.is_present() {
+                self.decide(place, arrived, version);
+            } else {
+                *cell = arrived;
+                self.versions[place] = version;
+            }
+        }
+    }
+
     /// From now on an age is two numbers, until the grid starts anew: one that came does not fit into one.
     #[cold]
     fn keep_versions(&mut self) {
-        self.settle();
         self.versions.resize(self.cells.len(), 0);
         for (cell, version) in self.cells.iter_mut().zip(&mut self.versions) {
             (cell.age, *version) = age::unpack(cell.age);
@@ -325,7 +331,6 @@ impl<'r> DayGrid<'r> {
 
     /// Profiles and empties the first open days.
     fn close(&mut self, days: usize) -> Result<Vec<GridDay>, TransformError> {
-        self.settle();
         let mut closed = Vec::new();
         for offset in 0..days {
             let ring = self.ring(offset);
@@ -354,6 +359,7 @@ impl<'r> DayGrid<'r> {
         let mut occupied = 0_u64;
         let mut unusable = 0_u64;
         let mut rows = DayProfileBuilder::with_capacity(self.components.len());
+        let mut values = [0; MAX_SLOTS];
         for (index, span) in self.components.clone().zip(self.offsets.windows(2)) {
             let cells = &cells[span[0] as usize..span[1] as usize];
             if cells.iter().all(|cell| !cell.measured.is_present()) {
@@ -363,7 +369,7 @@ impl<'r> DayGrid<'r> {
             let Summary {
                 profile,
                 unusable: do_not_use,
-            } = summarize(component, index, day, cells, &self.config);
+            } = summarize(component, index, day, cells, &self.config, &mut values);
             occupied += u64::from(profile.intervals) + do_not_use;
             unusable += do_not_use;
             if profile.intervals > 0 {
@@ -414,50 +420,33 @@ impl<'r> DayGrid<'r> {
 }
 
 impl RowSink for DayGrid<'_> {
-    #[inline]
-    fn put(&mut self, row: ResolvedRow) {
-        let offset = row.day.wrapping_sub(self.first_day) as u32 as usize;
-        let component = row.component.wrapping_sub(self.components.start) as usize;
-        if offset >= self.open || component + 1 >= self.offsets.len() {
-            self.outside += 1;
-            return;
-        }
-        let in_day = self.offsets[component] as usize + usize::from(row.slot);
-        if in_day >= self.offsets[component + 1] as usize || !row.measured.is_present() {
-            self.misplaced = Some(row);
-            return;
-        }
-        let position = self.ring(offset) * self.cells_per_day + in_day;
-        let packed = age::pack(row.updated, row.version).filter(|_| self.versions.is_empty());
-        if packed.is_none() && self.versions.is_empty() {
+    fn put(&mut self, rows: &RowBlock) {
+        let places = self.places(rows);
+        // All cells are asked for before the first is needed.
+        let is_present = |place: &usize| self.cells.get(*place).is_some_and(|cell| cell.measured.is_present());
+        black_box(places.iter().filter(|place| is_present(place)).count());
+        if !rows.ages_fit && self.versions.is_empty() {
             self.keep_versions();
         }
-        let (age, version) = packed.map_or((row.updated, row.version), |age| (age, 0));
-        self.waiting.push(Arrival {
-            position,
-            cell: Cell {
-                measured: row.measured,
-                age,
-            },
-            version,
-        });
-        if self.waiting.len() == TOGETHER {
-            self.settle();
+        if !self.versions.is_empty() {
+            return self.put_versions(rows, &places);
+        }
+        for ((&place, &measured), &age) in places.iter().zip(&rows.measured).zip(&rows.age) {
+            let Some(cell) = self.cells.get_mut(place) else {
+                continue;
+            };
+            // Two rows of a block may be of one cell.
+            if cell.measured.is_present() {
+                self.decide(place, Cell { measured, age }, 0);
+            } else {
+                *cell = Cell { measured, age };
+            }
         }
     }
 }
 
-/// Rows that are put into their cells together: looking at all of their cells first lets the memory answer for many at
-/// once, which is most of the time of rows in no order.
-const TOGETHER: usize = 64;
-
-/// A row on its way into its cell.
-#[derive(Debug, Clone, Copy)]
-struct Arrival {
-    position: usize,
-    cell: Cell,
-    version: u64,
-}
+/// The place of a row that has none.
+const NOWHERE: usize = usize::MAX;
 
 /// Slots of a component's day: 0 unless it measures intervals of kWh.
 fn slots(component: &Component) -> u32 {

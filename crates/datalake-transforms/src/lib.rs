@@ -14,6 +14,7 @@
 //! ```
 
 pub mod accounting;
+mod age;
 pub mod change_point;
 pub mod clock;
 pub mod compact;

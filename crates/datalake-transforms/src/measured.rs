@@ -80,6 +80,14 @@ impl Measured {
         Self((mark.0 as u64) << MARK_SHIFT | (value_micro + VALUE_BIAS) as u64)
     }
 
+    /// As [`Self::new`] if `is_given`, else [`Self::ABSENT`], whatever the value is.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn given(is_given: bool, mark: Mark, value_micro: i64) -> Self {
+        let bits = (mark.0 as u64) << MARK_SHIFT | value_micro.wrapping_add(VALUE_BIAS) as u64;
+        Self(bits & (is_given as u64).wrapping_neg())
+    }
+
     /// Packs a row without a value.
     #[must_use]
     pub const fn without_value(mark: Mark) -> Self {

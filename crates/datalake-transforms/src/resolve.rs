@@ -8,6 +8,7 @@ mod columns;
 mod config;
 mod dictionary;
 mod index;
+mod pass;
 pub mod reason;
 mod register_rows;
 mod rows;
@@ -16,17 +17,17 @@ mod slot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, RecordBatch};
 
-use self::columns::{Columns, TABLE, Text, item};
+use self::columns::{Columns, TABLE, Text};
 pub(crate) use self::columns::{primitive, wrong_type};
 use self::dictionary::PerEntry;
 use self::index::{Entry, Expected, Index, class};
-use crate::error::{Rejection, TransformError};
+use self::pass::Pass;
+use crate::error::TransformError;
 use crate::findings::{Finding, Findings, Severity};
-use crate::measured::{Mark, Measured, order_key};
-use crate::model::{Condition, DAY_SECONDS};
+use crate::measured::Mark;
+use crate::model::Condition;
 use crate::registry::{Coverage, Registry};
 
 pub use config::ResolveConfig;
@@ -34,7 +35,9 @@ pub(crate) use index::expected_multiplier_facts;
 pub use register_rows::{
     RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch, sort_register_rows,
 };
-pub use rows::{ResolvedRow, ResolvedRows, RowSink, rows_from_batch, rows_to_batch};
+pub use rows::{
+    BLOCK_ROWS, ResolvedRow, ResolvedRows, RowBlock, RowSink, rows_from_batch, rows_to_batch,
+};
 pub use slot::MIN_INTERVAL_SECONDS;
 
 /// Longest period of a register that is believed, in days.
@@ -137,14 +140,7 @@ impl<'r> Resolver<'r> {
             limit: self.config.limit_micro.unsigned_abs(),
             register_limit: self.config.register_limit_micro(),
         };
-        let nulls = columns.component.keys.null_count()
-            + columns.measured_at.null_count()
-            + columns.value.null_count();
-        if nulls == 0 {
-            pass.run::<false>(out, sink);
-        } else {
-            pass.run::<true>(out, sink);
-        }
+        pass.run(out, sink);
         out.batches += 1;
         check_multipliers(&columns, entries, index, &mut self.tallies);
         Ok(())
@@ -232,111 +228,6 @@ impl<'r> Resolver<'r> {
     }
 }
 
-/// One batch, with all that its rows are looked up in.
-struct Pass<'a> {
-    columns: &'a Columns<'a>,
-    index: &'a Index<'a>,
-    entries: &'a [Entry],
-    marks: &'a [Mark],
-    limit: u64,
-    register_limit: i64,
-}
-
-impl Pass<'_> {
-    /// Resolves row by row. `NULLS`: whether a key or value may be null.
-    fn run<const NULLS: bool>(&self, out: &mut ResolvedRows, sink: &mut impl RowSink) {
-        let columns = self.columns;
-        let times = columns.measured_at.values();
-        let values = columns.value.values();
-        let updates = columns.updated_at.map(Orders::of);
-        let versions = columns.version.map(Orders::of);
-        let keys = columns.component.keys.values();
-        let mut not_energy = 0_u64;
-        let rows = keys.iter().zip(times).zip(values).zip(self.marks).enumerate();
-        for (row, (((&key, &time), &value), &mark)) in rows {
-            if NULLS && let Some(column) = null_key(columns, row) {
-                reject(out, row, reason::KEY_MISSING, column, String::new());
-                continue;
-            }
-            let entry = self.entries[key as usize];
-            let Some(length) = self.index.lengths.get(usize::from(entry.class)) else {
-                if entry.class == class::NOT_ENERGY {
-                    not_energy += 1;
-                } else if entry.class == class::SCALAR {
-                    push_register_row(columns, row, entry.component, mark, self.register_limit, out);
-                } else {
-                    reject_component(columns, row, entry.class, out);
-                }
-                continue;
-            };
-            let (day, slot) = match length.position(time) {
-                Ok(position) => position,
-                Err(why) => {
-                    reject(out, row, why, "measured_at", time_text(time));
-                    continue;
-                }
-            };
-            let measured = if NULLS && columns.value.is_null(row) {
-                if !mark.may_lack_value() {
-                    reject(out, row, reason::VALUE_MISSING, "value", String::new());
-                    continue;
-                }
-                Measured::without_value(mark)
-            } else {
-                if value.unsigned_abs() > self.limit {
-                    reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
-                    continue;
-                }
-                Measured::new(mark, value)
-            };
-            let updated = updates.map_or(0, |orders| orders.at(row));
-            let version = versions.map_or(0, |orders| orders.at(row));
-            sink.put(ResolvedRow {
-                component: entry.component,
-                day,
-                slot,
-                measured,
-                updated,
-                version,
-            });
-        }
-        out.counts.add_out_of_scope(reason::NOT_ENERGY, not_energy);
-    }
-}
-
-/// The orders of a column's items.
-#[derive(Clone, Copy)]
-struct Orders<'a> {
-    values: &'a [i64],
-    nulls: Option<&'a NullBuffer>,
-}
-
-impl<'a> Orders<'a> {
-    fn of<T: ArrowPrimitiveType<Native = i64>>(column: &'a PrimitiveArray<T>) -> Self {
-        Self {
-            values: column.values(),
-            nulls: column.nulls().filter(|nulls| nulls.null_count() > 0),
-        }
-    }
-
-    #[inline]
-    fn at(self, row: usize) -> u64 {
-        let known = self.nulls.is_none_or(|nulls| nulls.is_valid(row));
-        order_key(known.then(|| self.values[row]))
-    }
-}
-
-/// The key column that is null in a row.
-fn null_key(columns: &Columns<'_>, row: usize) -> Option<&'static str> {
-    if columns.component.keys.is_null(row) {
-        Some("measuring_component_id")
-    } else if columns.measured_at.is_null(row) {
-        Some("measured_at")
-    } else {
-        None
-    }
-}
-
 /// Calls `apply` with the mark and the dictionary entry of each row that has one.
 fn for_each_key(text: Text<'_>, marks: &mut [Mark], mut apply: impl FnMut(&mut Mark, usize)) {
     let keys = text.keys;
@@ -420,89 +311,6 @@ fn multiplier_at(index: &Index<'_>, entry: Entry, at_micros: i64) -> Option<i64>
     }
 }
 
-fn push_register_row(
-    columns: &Columns<'_>,
-    row: usize,
-    component: u32,
-    mark: Mark,
-    limit_micro: i64,
-    out: &mut ResolvedRows,
-) {
-    let at = columns.measured_at.value(row);
-    if at <= 0 || at as u64 > slot::LAST_MEASURED_AT_MICROS {
-        return reject(
-            out,
-            row,
-            reason::MEASURED_AT_OUT_OF_RANGE,
-            "measured_at",
-            time_text(at),
-        );
-    }
-    let measured_at = at.div_euclid(MICROS);
-    let period_start = item(columns.period_start, row).map(|start| start.div_euclid(MICROS));
-    if let Some(start) = period_start {
-        let why = if start >= measured_at {
-            Some(reason::PERIOD_NOT_POSITIVE)
-        } else if i128::from(measured_at) - i128::from(start) > i128::from(MAX_PERIOD_DAYS * DAY_SECONDS) {
-            Some(reason::PERIOD_TOO_LONG)
-        } else {
-            None
-        };
-        if let Some(why) = why {
-            let start = columns.period_start.map_or(0, |column| column.value(row));
-            return reject(out, row, why, "period_start", time_text(start));
-        }
-    }
-    let reading_micro = item(columns.reading, row);
-    let measured = match item(Some(columns.value), row) {
-        Some(value) if value.unsigned_abs() > limit_micro.unsigned_abs() => {
-            return reject(out, row, reason::VALUE_OUT_OF_RANGE, "value", micro_text(value));
-        }
-        Some(value) => Measured::new(mark, value),
-        None if reading_micro.is_some() || mark.may_lack_value() => Measured::without_value(mark),
-        None => return reject(out, row, reason::VALUE_MISSING, "value", String::new()),
-    };
-    out.register_rows.push(RegisterRow {
-        component,
-        measured_at,
-        updated: order_key(item(columns.updated_at, row)),
-        version: order_key(item(columns.version, row)),
-        measured,
-        period_start,
-        reading_micro,
-        previous_reading_micro: item(columns.previous_reading, row),
-        combined_multiplier_micro: item(columns.combined_multiplier, row),
-    });
-}
-
-#[cold]
-fn reject_component(columns: &Columns<'_>, row: usize, found: u8, out: &mut ResolvedRows) {
-    let key = columns.component.keys.value(row) as usize;
-    let id = if columns.component.values.is_null(key) {
-        ""
-    } else {
-        columns.component.values.value(key).trim()
-    };
-    let why = match found {
-        class::UNMAPPED => reason::UNMAPPED_COMPONENT_TYPE,
-        class::NULL => reason::KEY_MISSING,
-        _ => reason::UNKNOWN_COMPONENT,
-    };
-    reject(out, row, why, "measuring_component_id", id.to_owned());
-}
-
-#[cold]
-fn reject(out: &mut ResolvedRows, row: usize, reason: &'static str, column: &'static str, value: String) {
-    out.counts.add_rejected(reason, 1);
-    out.rejections.push(Rejection {
-        batch: out.batches,
-        row,
-        reason,
-        column,
-        value,
-    });
-}
-
 /// A naive time as text, or the bare number where it is beyond all calendars.
 pub(crate) fn time_text(micros: i64) -> String {
     // By the calendar, not as an instant: those end a day before 9999-12-31, which systems write for "never".
@@ -511,13 +319,6 @@ pub(crate) fn time_text(micros: i64) -> String {
         Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
         Err(_) => format!("{micros} microseconds since 1970"),
     }
-}
-
-/// A number of 10^-6 units as a decimal.
-fn micro_text(value: i64) -> String {
-    let sign = if value < 0 { "-" } else { "" };
-    let size = value.unsigned_abs();
-    format!("{sign}{}.{:06}", size / MICROS as u64, size % MICROS as u64)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub(super) struct Summary {
 }
 
 /// Adds up a day. `cells` are all slots of the day, in order; their number is the day's length over the interval's.
+/// `values` are overwritten.
 ///
 /// No sum can leave 64 bits: at most 288 values below 10^16.
 pub(super) fn summarize(
@@ -26,14 +27,14 @@ pub(super) fn summarize(
     day: i32,
     cells: &[Cell],
     config: &ResolveConfig,
+    values: &mut [i64; MAX_SLOTS],
 ) -> Summary {
     let seconds = DAY_SECONDS as u32 / cells.len().max(1) as u32;
     let mut fold = Fold::new(config);
     let shape = Shape::of(seconds, cells.len());
-    let mut values = [0; MAX_SLOTS];
     match component.uniform_day(day) {
         // Nearly every day, so it has loops of its own.
-        Some(Coverage::On(_)) if plain_values(cells, &mut values) => {
+        Some(Coverage::On(_)) if plain_values(cells, values) => {
             fold.add_plain(&values[..cells.len()], shape);
         }
         Some(Coverage::On(position)) => fold.add_all::<true>(cells, shape, |_| Coverage::On(position)),
@@ -55,7 +56,7 @@ pub(super) fn summarize(
 }
 
 /// Slots of a day at most.
-const MAX_SLOTS: usize = DAY_SECONDS as usize / MIN_INTERVAL_SECONDS as usize;
+pub(super) const MAX_SLOTS: usize = DAY_SECONDS as usize / MIN_INTERVAL_SECONDS as usize;
 
 /// The values of cells into the first of `values`; whether all cells have a plain one, else `values` are anything.
 fn plain_values(cells: &[Cell], values: &mut [i64; MAX_SLOTS]) -> bool {

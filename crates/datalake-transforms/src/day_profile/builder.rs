@@ -269,10 +269,10 @@ impl DayProfileBuilder {
 
     /// The batch, rows in the order they came.
     pub fn finish(self) -> Result<RecordBatch, TransformError> {
-        let valued = nulls(self.valued.iter().map(|n| *n > 0));
+        let valued = nulls(self.valued.len(), |row| self.valued[row] > 0);
         let hourly = hours_array(self.hourly_wh, &self.hourly_known)?;
-        let shape = nulls(self.shape_known.into_iter());
-        let night = nulls(self.night_known.into_iter());
+        let shape = nulls(self.shape_known.len(), |row| self.shape_known[row]);
+        let night = nulls(self.night_known.len(), |row| self.night_known[row]);
         let energy = |values: Vec<i64>, nulls: Option<NullBuffer>| -> ArrayRef {
             Arc::new(Int64Array::new(values.into(), nulls))
         };
@@ -313,8 +313,8 @@ impl DayProfileBuilder {
 }
 
 /// Validity from flags; none where all rows are valid.
-fn nulls(known: impl ExactSizeIterator<Item = bool>) -> Option<NullBuffer> {
-    let buffer = NullBuffer::new(known.collect::<BooleanBuffer>());
+fn nulls(rows: usize, is_known: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
+    let buffer = NullBuffer::new(BooleanBuffer::collect_bool(rows, is_known));
     (buffer.null_count() > 0).then_some(buffer)
 }
 
@@ -330,8 +330,10 @@ pub fn hours_array(mut hours: Vec<i32>, known: &[bool]) -> Result<ArrayRef, Tran
         return Ok(Arc::new(FixedSizeListArray::new_null(item, size, known.len())));
     }
     hours.resize(known.len() * HOURS, UNKNOWN_HOUR);
-    let items = nulls(hours.iter().map(|wh| *wh != UNKNOWN_HOUR));
-    let values = Arc::new(Int32Array::new(hours.into(), items));
-    let lists = nulls(known.iter().copied());
+    let items = hours
+        .contains(&UNKNOWN_HOUR)
+        .then(|| nulls(hours.len(), |item| hours[item] != UNKNOWN_HOUR));
+    let values = Arc::new(Int32Array::new(hours.into(), items.flatten()));
+    let lists = nulls(known.len(), |row| known[row]);
     Ok(Arc::new(FixedSizeListArray::try_new(item, size, values, lists)?))
 }

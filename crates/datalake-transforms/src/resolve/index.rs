@@ -45,6 +45,8 @@ pub(super) enum Expected {
 pub(super) struct Index<'r> {
     pub(super) registry: &'r Registry,
     pub(super) lengths: Vec<IntervalLength>,
+    /// The same by class, [`IntervalLength::NONE`] for those that have none.
+    pub(super) by_class: Box<[IntervalLength; 256]>,
     /// By dense index.
     pub(super) multipliers: Vec<Expected>,
     by_id: HashMap<&'r str, Entry, FixedHasher>,
@@ -96,6 +98,9 @@ impl<'r> Index<'r> {
         let multipliers = registry.components.iter().map(expected).collect();
         Ok(Self {
             registry,
+            by_class: Box::new(std::array::from_fn(|class| {
+                lengths.get(class).copied().unwrap_or(IntervalLength::NONE)
+            })),
             lengths,
             multipliers,
             by_id,

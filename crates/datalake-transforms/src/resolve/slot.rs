@@ -23,6 +23,12 @@ pub(super) struct IntervalLength {
 }
 
 impl IntervalLength {
+    /// Longer than any time: no moment ends such an interval.
+    pub(super) const NONE: Self = Self {
+        seconds: u64::MAX,
+        reciprocal: 0,
+    };
+
     /// The length must divide a day, and be at least [`MIN_INTERVAL_SECONDS`].
     pub(super) fn new(seconds: u32) -> Result<Self, TransformError> {
         let day = DAY_SECONDS as u32;
@@ -40,9 +46,22 @@ impl IntervalLength {
         })
     }
 
+    /// As [`Self::position`], without a branch: day, slot, and whether they mean anything.
+    #[inline]
+    pub(super) fn place(self, measured_at: i64) -> (i32, u16, bool) {
+        let at = measured_at as u64;
+        let second = at / MICROS;
+        let start = second.wrapping_sub(self.seconds);
+        let day = start / DAY;
+        let in_day = start - day * DAY;
+        let slot = (in_day * self.reciprocal) >> RECIPROCAL_BITS;
+        let is_in_time = (at <= LAST_MEASURED_AT_MICROS) & (second >= self.seconds);
+        let is_on_grid = (slot.wrapping_mul(self.seconds) == in_day) & (second * MICROS == at);
+        (day as i32, slot as u16, is_in_time & is_on_grid)
+    }
+
     /// Day and slot of the interval that ends at `measured_at` (10^-6 seconds since 1970), or the reason why
     /// it has none.
-    #[inline]
     pub(super) fn position(self, measured_at: i64) -> Result<(i32, u16), &'static str> {
         // A negative time becomes a huge one.
         let at = measured_at as u64;
@@ -92,11 +111,16 @@ mod tests {
             ("2201-01-01T00:30:00", Err(reason::MEASURED_AT_OUT_OF_RANGE)),
         ] {
             assert_eq!(half_hour.position(micros(at)), expected, "{at}");
+            let (day, slot, is_known) = half_hour.place(micros(at));
+            assert_eq!(is_known.then_some((day, slot)), expected.ok(), "{at}");
         }
         assert_eq!(day.position(micros("2024-01-02T00:00:00")), Ok((19_723, 0)));
         assert_eq!(day.position(micros("2024-01-02T12:00:00")), Err(reason::OFF_GRID));
-        assert_eq!(day.position(i64::MIN), Err(reason::MEASURED_AT_OUT_OF_RANGE));
-        assert_eq!(day.position(i64::MAX), Err(reason::MEASURED_AT_OUT_OF_RANGE));
+        for at in [i64::MIN, i64::MAX, -1, 0] {
+            assert_eq!(day.position(at), Err(reason::MEASURED_AT_OUT_OF_RANGE));
+            assert!(!day.place(at).2 && !IntervalLength::NONE.place(at).2, "{at}");
+        }
+        assert!(!IntervalLength::NONE.place(micros("2024-01-02T00:00:00")).2);
     }
 
     #[test]

@@ -209,7 +209,8 @@ fn primitives<T: ArrowPrimitiveType>(
     position: usize,
     places: &[u32],
 ) -> PrimitiveArray<T> {
-    let mut values = vec![T::Native::default(); places.len()];
+    let zero = T::Native::default();
+    let mut values = vec![zero; places.len()];
     let mut known = Known::default();
     let mut rest = places;
     for batch in batches {
@@ -217,19 +218,18 @@ fn primitives<T: ArrowPrimitiveType>(
         rest = after;
         let column = batch.batch.column(position).as_primitive::<T>();
         let given = &column.values()[batch.from..batch.to];
-        match column.nulls().filter(|nulls| nulls.null_count() > 0) {
-            None => {
-                for (&value, &place) in given.iter().zip(here) {
-                    values[place as usize] = value;
-                }
+        // Much of a day is nothing, and to see that is quicker than to carry it over.
+        if given.iter().any(|value| *value != zero) {
+            for (&value, &place) in given.iter().zip(here) {
+                values[place as usize] = value;
             }
-            Some(nulls) => {
-                for (row, (&value, &place)) in (batch.from..).zip(given.iter().zip(here)) {
-                    if nulls.is_valid(row) {
-                        values[place as usize] = value;
-                    } else {
-                        known.forget(place, places.len());
-                    }
+        }
+        let nulls = column.nulls().map(|nulls| nulls.slice(batch.from, batch.len()));
+        if let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) {
+            for (is_known, &place) in nulls.iter().zip(here) {
+                if !is_known {
+                    values[place as usize] = zero;
+                    known.forget(place, places.len());
                 }
             }
         }

@@ -42,25 +42,20 @@ where
 {
     let array = array.as_primitive::<T>();
     let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-    let least_and_greatest = match nulls {
-        None => array.values().iter().min().zip(array.values().iter().max()),
-        Some(nulls) => {
-            let known = || nulls.valid_indices().map(|row| &array.values()[row]);
-            known().min().zip(known().max())
-        }
+    // Values below nulls lie anywhere, and need not be multiples of anything.
+    let known = || {
+        let all = nulls.is_none().then_some((0, array.len()));
+        let runs = nulls.into_iter().flat_map(NullBuffer::valid_slices).chain(all);
+        runs.map(|(from, to)| &array.values()[from..to])
     };
-    let Some((&least, &greatest)) = least_and_greatest else {
+    let least = known().filter_map(|values| values.iter().copied().min()).min();
+    let greatest = known().filter_map(|values| values.iter().copied().max()).max();
+    let Some((least, greatest)) = least.zip(greatest) else {
         return (Arc::new(NullArray::new(array.len())), 0, NO_STEP);
     };
     let (least, greatest): (i64, i64) = (least.into(), greatest.into());
-    // Values below nulls need not be multiples of anything, and lie anywhere.
     let in_watt_hours = T::DATA_TYPE == DataType::Int64
-        && match nulls {
-            None => array.values().iter().all(|value| (*value).into() % WATT_HOUR == 0),
-            Some(nulls) => nulls
-                .valid_indices()
-                .all(|row| array.values()[row].into() % WATT_HOUR == 0),
-        };
+        && known().all(|values| values.iter().all(|value| (*value).into() % WATT_HOUR == 0));
     if in_watt_hours {
         let stored = stored::<T, WATT_HOUR>(array, nulls, least, greatest);
         (stored, least, WATT_HOUR)

@@ -6,17 +6,29 @@ const VERSION_BITS: u32 = 11;
 /// Order of 0, see [`crate::measured::order_key`].
 const ZERO: u64 = 1 << 63;
 
-/// A number that orders rows like the pair of the orders of `updated_at` and version; `None` where it takes more than 64
-/// bits: times before 1970 or after 2255, versions below 0 or above 2046.
+/// A number that orders rows like the pair of the orders of `updated_at` and version, and whether there is one: it takes
+/// more than 64 bits to say times before 1970 or after 2255, and versions below 0 or above 2046.
 #[inline]
-pub(super) fn pack(updated: u64, version: u64) -> Option<u64> {
-    let (updated, version) = (from_zero(updated), from_zero(version));
-    (updated < 1 << (64 - VERSION_BITS) && version < 1 << VERSION_BITS)
-        .then_some(updated << VERSION_BITS | version)
+pub(crate) fn pack(updated: u64, version: u64) -> (u64, bool) {
+    join(from_zero(updated), from_zero(version))
+}
+
+/// The same of the values themselves.
+#[inline]
+pub(crate) fn pack_known(updated: i64, version: i64) -> (u64, bool) {
+    // -1 would be taken for null: the greatest number, which never fits, stands for it.
+    let code = |value: i64| (value as u64).saturating_add(1);
+    join(code(updated), code(version))
+}
+
+#[inline]
+fn join(updated: u64, version: u64) -> (u64, bool) {
+    let beyond = updated >> (64 - VERSION_BITS) | version >> VERSION_BITS;
+    (updated << VERSION_BITS | version, beyond == 0)
 }
 
 /// The orders that were packed.
-pub(super) fn unpack(age: u64) -> (u64, u64) {
+pub(crate) fn unpack(age: u64) -> (u64, u64) {
     let order = |from_zero: u64| if from_zero == 0 { 0 } else { ZERO - 1 + from_zero };
     (
         order(age >> VERSION_BITS),
@@ -36,7 +48,6 @@ fn from_zero(order: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::measured::order_key;
 
@@ -47,7 +58,11 @@ mod tests {
         for updated in [None, Some(0), Some(1), Some(1_700_000_000_000_000), Some(longest)] {
             for version in [None, Some(0), Some(1), Some(2_046)] {
                 let orders = (order_key(updated), order_key(version));
-                let age = pack(orders.0, orders.1).unwrap();
+                let (age, fits) = pack(orders.0, orders.1);
+                assert!(fits, "{updated:?} {version:?}");
+                if let Some((updated, version)) = updated.zip(version) {
+                    assert_eq!(pack_known(updated, version), (age, true));
+                }
                 assert_eq!(unpack(age), orders, "{updated:?} {version:?}");
                 assert!(last.is_none_or(|last| last < age), "{updated:?} {version:?}");
                 last = Some(age);
@@ -58,10 +73,12 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_not_packed() {
         for updated in [i64::MIN, -1, (1 << 53) - 1, i64::MAX] {
-            assert_eq!(pack(order_key(Some(updated)), 0), None, "{updated}");
+            assert!(!pack(order_key(Some(updated)), 0).1, "{updated}");
+            assert!(!pack_known(updated, 0).1, "{updated}");
         }
         for version in [i64::MIN, -1, 2_047, i64::MAX] {
-            assert_eq!(pack(order_key(Some(1)), order_key(Some(version))), None, "{version}");
+            assert!(!pack(order_key(Some(1)), order_key(Some(version))).1, "{version}");
+            assert!(!pack_known(1, version).1, "{version}");
         }
     }
 }
