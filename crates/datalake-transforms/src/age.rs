@@ -10,21 +10,19 @@ const ZERO: u64 = 1 << 63;
 /// more than 64 bits to say times before 1970 or after 2255, and versions below 0 or above 2046.
 #[inline]
 pub(crate) fn pack(updated: u64, version: u64) -> (u64, bool) {
-    join(from_zero(updated), from_zero(version))
-}
-
-/// The same of the values themselves.
-#[inline]
-pub(crate) fn pack_known(updated: i64, version: i64) -> (u64, bool) {
-    // -1 would be taken for null: the greatest number, which never fits, stands for it.
-    let code = |value: i64| (value as u64).saturating_add(1);
-    join(code(updated), code(version))
-}
-
-#[inline]
-fn join(updated: u64, version: u64) -> (u64, bool) {
+    let (updated, version) = (from_zero(updated), from_zero(version));
     let beyond = updated >> (64 - VERSION_BITS) | version >> VERSION_BITS;
     (updated << VERSION_BITS | version, beyond == 0)
+}
+
+/// The same of the values themselves; the second number is 0 if there is one.
+#[inline]
+pub(crate) fn pack_known(updated: i64, version: i64) -> (u64, u64) {
+    let (updated, version) = (updated as u64, version as u64);
+    let (one_updated, one_version) = (updated.wrapping_add(1), version.wrapping_add(1));
+    let beyond =
+        (updated | one_updated) >> (64 - VERSION_BITS) | (version | one_version) >> VERSION_BITS;
+    (one_updated << VERSION_BITS | one_version, beyond)
 }
 
 /// The orders that were packed.
@@ -61,7 +59,7 @@ mod tests {
                 let (age, fits) = pack(orders.0, orders.1);
                 assert!(fits, "{updated:?} {version:?}");
                 if let Some((updated, version)) = updated.zip(version) {
-                    assert_eq!(pack_known(updated, version), (age, true));
+                    assert_eq!(pack_known(updated, version), (age, 0));
                 }
                 assert_eq!(unpack(age), orders, "{updated:?} {version:?}");
                 assert!(last.is_none_or(|last| last < age), "{updated:?} {version:?}");
@@ -74,11 +72,11 @@ mod tests {
     fn what_does_not_fit_is_not_packed() {
         for updated in [i64::MIN, -1, (1 << 53) - 1, i64::MAX] {
             assert!(!pack(order_key(Some(updated)), 0).1, "{updated}");
-            assert!(!pack_known(updated, 0).1, "{updated}");
+            assert_ne!(pack_known(updated, 0).1, 0, "{updated}");
         }
         for version in [i64::MIN, -1, 2_047, i64::MAX] {
             assert!(!pack(order_key(Some(1)), order_key(Some(version))).1, "{version}");
-            assert!(!pack_known(1, version).1, "{version}");
+            assert_ne!(pack_known(1, version).1, 0, "{version}");
         }
     }
 }

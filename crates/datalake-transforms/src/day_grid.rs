@@ -214,28 +214,34 @@ impl<'r> DayGrid<'r> {
     /// counted.
     fn places(&mut self, rows: &RowBlock) -> [usize; BLOCK_ROWS] {
         let mut places = [NOWHERE; BLOCK_ROWS];
-        let components = self.offsets.len() - 1;
+        let (first_day, first_component) = (self.first_day, self.components.start);
+        let (open, head, cells_per_day) = (self.open, self.head, self.cells_per_day);
+        let ends = self.offsets.get(1..).unwrap_or_default();
+        let starts = &self.offsets[..ends.len()];
+        let inserted = &mut self.inserted[..open];
         let (mut present, mut inside) = (0, 0);
         let fields = rows.component.iter().zip(&rows.day).zip(&rows.slot).zip(&rows.measured);
         for (place, (((component, day), slot), measured)) in places.iter_mut().zip(fields).take(rows.len) {
-            let offset = day.wrapping_sub(self.first_day) as u32 as usize;
-            let component = component.wrapping_sub(self.components.start) as usize;
-            let is_present = measured.is_present();
-            let is_inside = is_present & (offset < self.open) & (component < components);
-            present += usize::from(is_present);
-            inside += usize::from(is_inside);
-            if is_inside {
-                let in_day = self.offsets[component] as usize + usize::from(*slot);
-                let ring = self.ring(offset);
-                if in_day < self.offsets[component + 1] as usize {
-                    self.inserted[ring] += 1;
-                    *place = ring * self.cells_per_day + in_day;
-                } else {
-                    self.misplaced = Some((component as u32 + self.components.start, *day, *slot));
+            let offset = day.wrapping_sub(first_day) as u32 as usize;
+            let component = component.wrapping_sub(first_component) as usize;
+            if !measured.is_present() {
+                continue;
+            }
+            present += 1_u64;
+            if offset < open && component < starts.len() {
+                inside += 1;
+                let in_day = starts[component] + u32::from(*slot);
+                let ring = head + offset;
+                let ring = if ring < open { ring } else { ring - open };
+                inserted[ring] += 1;
+                *place = ring * cells_per_day + in_day as usize;
+                if in_day >= ends[component] {
+                    *place = NOWHERE;
+                    self.misplaced = Some((component as u32 + first_component, *day, *slot));
                 }
             }
         }
-        self.outside += (present - inside) as u64;
+        self.outside += present - inside;
         places
     }
 
@@ -422,25 +428,36 @@ impl<'r> DayGrid<'r> {
 impl RowSink for DayGrid<'_> {
     fn put(&mut self, rows: &RowBlock) {
         let places = self.places(rows);
-        // All cells are asked for before the first is needed.
-        let is_present = |place: &usize| self.cells.get(*place).is_some_and(|cell| cell.measured.is_present());
-        black_box(places.iter().filter(|place| is_present(place)).count());
         if !rows.ages_fit && self.versions.is_empty() {
             self.keep_versions();
         }
         if !self.versions.is_empty() {
             return self.put_versions(rows, &places);
         }
-        for ((&place, &measured), &age) in places.iter().zip(&rows.measured).zip(&rows.age) {
-            let Some(cell) = self.cells.get_mut(place) else {
+        let cells = &mut self.cells[..];
+        // All cells are asked for before the first is needed.
+        let present = |&place: &usize| cells.get(place).map_or(0, |cell| cell.measured.to_bits());
+        black_box(places.iter().map(present).fold(0, |all, bits| all | bits));
+        let (mut met, mut meetings) = ([0_u8; BLOCK_ROWS], 0);
+        for (at, ((&place, &measured), &age)) in (0..).zip(places.iter().zip(&rows.measured).zip(&rows.age)) {
+            let Some(cell) = cells.get_mut(place) else {
                 continue;
             };
             // Two rows of a block may be of one cell.
             if cell.measured.is_present() {
-                self.decide(place, Cell { measured, age }, 0);
+                met[meetings % BLOCK_ROWS] = at;
+                meetings += 1;
             } else {
                 *cell = Cell { measured, age };
             }
+        }
+        for &at in &met[..meetings] {
+            let at = usize::from(at);
+            let arrived = Cell {
+                measured: rows.measured[at],
+                age: rows.age[at],
+            };
+            self.decide(places[at], arrived, 0);
         }
     }
 }

@@ -28,11 +28,8 @@ pub const fn watt_hours(micro_kwh: i64) -> i32 {
     const MICRO_KWH: i64 = 1_000;
     let half = if micro_kwh < 0 { -MICRO_KWH / 2 } else { MICRO_KWH / 2 };
     let wh = micro_kwh.saturating_add(half) / MICRO_KWH;
-    if wh.unsigned_abs() > i32::MAX as u64 {
-        UNKNOWN_HOUR
-    } else {
-        wh as i32
-    }
+    // The least number of 32 bits is the unknown hour itself.
+    if wh as i32 as i64 == wh { wh as i32 } else { UNKNOWN_HOUR }
 }
 
 /// Columns, in this order. Energy is Int64 in 10^-6 kWh, but for the hours: they show the shape of a day and are never

@@ -146,6 +146,16 @@ impl Measured {
         }
     }
 
+    /// [`Self::plain_value`] without a branch: the value, and 0 if the row is plain.
+    #[inline]
+    pub(crate) const fn as_plain(self) -> (i64, u64) {
+        const PLAIN: u64 = Mark::new(Condition::Actual, true).0 as u64 >> RANK_SHIFT;
+        // The value alone, above 0, if the upper bits are those of a plain row.
+        let biased = self.0 ^ PLAIN << (MARK_SHIFT + RANK_SHIFT);
+        let value = (biased & VALUE_MASK) as i64 - VALUE_BIAS;
+        (value, (biased | biased.wrapping_sub(1)) & !VALUE_MASK)
+    }
+
     /// Whether two rows of one key and age give different values, and nothing but the values decides between them.
     ///
     /// Rows that may not be used, and rows without a value, contradict nothing; of two conditions the better one wins.
@@ -228,6 +238,8 @@ mod tests {
                     );
                     let plain = allowed && condition == Condition::Actual;
                     assert_eq!(m.plain_value(), value.filter(|_| plain));
+                    let (unbranched, is_other) = m.as_plain();
+                    assert_eq!((is_other == 0).then_some(unbranched), m.plain_value());
                     assert_eq!(Measured::from_bits(m.to_bits()), Some(m));
                 }
                 assert!(!mark.forbidden().eq(&mark) || !allowed);

@@ -60,14 +60,14 @@ pub(super) const MAX_SLOTS: usize = DAY_SECONDS as usize / MIN_INTERVAL_SECONDS 
 
 /// The values of cells into the first of `values`; whether all cells have a plain one, else `values` are anything.
 fn plain_values(cells: &[Cell], values: &mut [i64; MAX_SLOTS]) -> bool {
-    // Lengths that no resolver takes have more.
-    let mut all_plain = cells.len() <= MAX_SLOTS;
+    let mut others = 0;
     for (value, cell) in values.iter_mut().zip(cells) {
-        let plain = cell.measured.plain_value();
-        all_plain &= plain.is_some();
-        *value = plain.unwrap_or(0);
+        let (plain, is_other) = cell.measured.as_plain();
+        others |= is_other;
+        *value = plain;
     }
-    all_plain
+    // Lengths that no resolver takes have more.
+    others == 0 && cells.len() <= MAX_SLOTS
 }
 
 /// Where the night ends and how long an hour is, in slots.
@@ -126,7 +126,40 @@ impl Values {
     }
 }
 
+/// Energy by hours of `SLOTS` slots, and of them all.
+fn sum_hours<const SLOTS: usize>(values: &[i64], hours: &mut [i32; HOURS]) -> i64 {
+    let mut kwh = 0;
+    for (hour, values) in hours.iter_mut().zip(values.as_chunks::<SLOTS>().0) {
+        let of_hour: i64 = values.iter().sum();
+        kwh += of_hour;
+        *hour = watt_hours(of_hour);
+    }
+    kwh
+}
+
 /// Longest run of one value other than 0.
+fn longest_run(values: &[i64]) -> u16 {
+    if values.len() > u64::BITS as usize {
+        let mut runs = Runs::NONE;
+        values.iter().for_each(|&value| runs.extend(value));
+        return runs.longest;
+    }
+    // A bit for each value that repeats the one before; a run of n values is n - 1 of them.
+    let mut repeats = 0_u64;
+    let mut before = 0;
+    for (place, &value) in values.iter().enumerate() {
+        repeats |= u64::from((value == before) & (value != 0)) << place;
+        before = value;
+    }
+    let mut longest = u16::from(values.iter().any(|&value| value != 0));
+    while repeats != 0 {
+        longest += 1;
+        repeats &= repeats << 1;
+    }
+    longest
+}
+
+/// Longest run of one value other than 0, value by value.
 #[derive(Clone, Copy)]
 struct Runs {
     value: i64,
@@ -135,6 +168,12 @@ struct Runs {
 }
 
 impl Runs {
+    const NONE: Self = Self {
+        value: 0,
+        length: 0,
+        longest: 0,
+    };
+
     #[inline]
     fn extend(&mut self, value: i64) {
         // The value before is 0 after a break, and 0 makes no run.
@@ -191,11 +230,7 @@ impl<'a> Fold<'a> {
             night_kwh: 0,
             min_kwh: i64::MAX,
             max_kwh: i64::MIN,
-            runs: Runs {
-                value: 0,
-                length: 0,
-                longest: 0,
-            },
+            runs: Runs::NONE,
             hours: [UNKNOWN_HOUR; HOURS],
             shape_hash: None,
         }
@@ -205,19 +240,22 @@ impl<'a> Fold<'a> {
     fn add_plain(&mut self, values: &[i64], shape: Shape) {
         let mut all = Values::NONE;
         all.count = values.len() as u16;
-        for (hour, values) in self.hours.iter_mut().zip(values.chunks(shape.hour)) {
-            let kwh: i64 = values.iter().sum();
-            all.kwh += kwh;
-            *hour = watt_hours(kwh);
-        }
-        let (mut min, mut max, mut repeats) = (i64::MAX, i64::MIN, 0_u16);
-        let mut before = 0;
+        all.kwh = match shape.hour {
+            1 => sum_hours::<1>(values, &mut self.hours),
+            2 => sum_hours::<2>(values, &mut self.hours),
+            4 => sum_hours::<4>(values, &mut self.hours),
+            slots => {
+                for (hour, values) in self.hours.iter_mut().zip(values.chunks(slots)) {
+                    *hour = watt_hours(values.iter().sum());
+                }
+                values.iter().sum()
+            }
+        };
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
         for &value in values {
-            all.zero += u16::from(value == 0);
             min = min.min(value);
             max = max.max(value);
-            repeats += u16::from(value == before);
-            before = value;
+            all.zero += u16::from(value == 0);
         }
         if min < 0 {
             for value in values.iter().filter(|value| **value < 0) {
@@ -225,12 +263,7 @@ impl<'a> Fold<'a> {
                 all.negative_kwh += value;
             }
         }
-        if repeats > 0 {
-            values.iter().for_each(|&value| self.runs.extend(value));
-        } else {
-            // No value stands beside its like, and the first is not 0.
-            self.runs.longest = 1;
-        }
+        self.runs.longest = longest_run(values);
         self.night_kwh = values.iter().take(shape.night).sum();
         (self.min_kwh, self.max_kwh) = (min, max);
         self.plain = all.count;
@@ -367,10 +400,14 @@ fn shape_hash(values: &[i64]) -> u64 {
         let product = u128::from(a) * u128::from(b);
         (product as u64) ^ (product >> 64) as u64
     };
-    let of_values = values.chunks(2).fold(PI ^ values.len() as u64, |hash, pair| {
-        let second = pair.get(1).map_or(0, |second| *second as u64);
-        mix(pair[0] as u64 ^ GOLDEN, second ^ hash)
-    });
+    let (pairs, rest) = values.as_chunks::<2>();
+    let mix_pair = |hash, [first, second]: [i64; 2]| mix(first as u64 ^ GOLDEN, second as u64 ^ hash);
+    let of_pairs = pairs
+        .iter()
+        .fold(PI ^ values.len() as u64, |hash, &pair| mix_pair(hash, pair));
+    let of_values = rest
+        .first()
+        .map_or(of_pairs, |&last| mix_pair(of_pairs, [last, 0]));
     mix(of_values ^ GOLDEN, PI)
 }
 
@@ -414,6 +451,23 @@ mod tests {
             shape(&[0; 24], Condition::Actual),
             shape(&[0; 48], Condition::Actual)
         );
+    }
+
+    #[test]
+    fn the_longest_run_is_of_one_value_other_than_0() {
+        for (values, longest) in [
+            (&[][..], 0),
+            (&[0, 0, 0], 0),
+            (&[5], 1),
+            (&[0, 5, 0, 0], 1),
+            (&[5, 5, 0, 5, 5, 5, 0, 0, 0, 0], 3),
+            (&[1, 2, 2, 3, 3, 3], 3),
+            (&[7; 64], 64),
+            (&[7; 65], 65),
+            (&[-1; 288], 288),
+        ] {
+            assert_eq!(longest_run(values), longest, "{values:?}");
+        }
     }
 
     #[test]

@@ -183,7 +183,7 @@ impl<'a> Ages<'a> {
 
     /// The ages of some rows.
     fn fill(&self, rows: Range<usize>, block: &mut RowBlock) {
-        let mut fit = true;
+        let mut beyond = 0;
         match (self.updated, self.version) {
             (
                 Some(Items {
@@ -197,9 +197,9 @@ impl<'a> Ages<'a> {
             ) => {
                 let known = updated[rows.clone()].iter().zip(&versions[rows.clone()]);
                 for (age, (&updated, &version)) in block.age.iter_mut().zip(known) {
-                    let (packed, fits) = age::pack_known(updated, version);
+                    let (packed, too_much) = age::pack_known(updated, version);
                     *age = packed;
-                    fit &= fits;
+                    beyond |= too_much;
                 }
             }
             (updated, version) => {
@@ -207,12 +207,12 @@ impl<'a> Ages<'a> {
                     let order = |items: Option<Items<'_>>| items.map_or(0, |items| items.order(row));
                     let (packed, fits) = age::pack(order(updated), order(version));
                     *age = packed;
-                    fit &= fits;
+                    beyond |= u64::from(!fits);
                 }
             }
         }
-        block.ages_fit = fit;
-        if !fit {
+        block.ages_fit = beyond == 0;
+        if !block.ages_fit {
             for (orders, row) in block.orders.iter_mut().zip(rows) {
                 let order = |items: Option<Items<'_>>| items.map_or(0, |items| items.order(row));
                 *orders = (order(self.updated), order(self.version));

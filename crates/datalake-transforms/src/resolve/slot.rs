@@ -12,14 +12,26 @@ pub(super) const LAST_MEASURED_AT_MICROS: u64 = 7_289_654_400_000_000;
 
 const MICROS: u64 = 1_000_000;
 const DAY: u64 = DAY_SECONDS as u64;
-/// With 40 bits the product of a second of the day and the reciprocal is exact: `86_400 x 86_400 < 2^40`.
+/// With 40 bits the product of a second of the day, or of a slot's number since 1970, and a reciprocal is exact:
+/// `86_400 x 86_400 < 2^40`, and `2^25 x 288 < 2^40`.
 const RECIPROCAL_BITS: u32 = 40;
+/// With 90 bits the product of a time and the reciprocal of a length, both in 10^-6 seconds, is exact: a time takes 53 bits
+/// and a length 37.
+const FINE_BITS: u32 = 90;
 
-/// An interval length, and its reciprocal.
+/// An interval length, and reciprocals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IntervalLength {
     pub(super) seconds: u64,
     reciprocal: u64,
+    /// The length in 10^-6 seconds, and its reciprocal.
+    micros: u64,
+    fine: u64,
+    /// Intervals of a day, and the reciprocal of their number.
+    slots: u64,
+    by_slots: u64,
+    /// The last moment an interval may start at.
+    last_start: u64,
 }
 
 impl IntervalLength {
@@ -27,6 +39,11 @@ impl IntervalLength {
     pub(super) const NONE: Self = Self {
         seconds: u64::MAX,
         reciprocal: 0,
+        micros: 0,
+        fine: 0,
+        slots: 0,
+        by_slots: 0,
+        last_start: 0,
     };
 
     /// The length must divide a day, and be at least [`MIN_INTERVAL_SECONDS`].
@@ -43,21 +60,27 @@ impl IntervalLength {
         Ok(Self {
             seconds,
             reciprocal: (1_u64 << RECIPROCAL_BITS).div_ceil(seconds),
+            micros: seconds * MICROS,
+            fine: (1_u128 << FINE_BITS).div_ceil(u128::from(seconds * MICROS)) as u64,
+            slots: DAY / seconds,
+            by_slots: (1_u64 << RECIPROCAL_BITS).div_ceil(DAY / seconds),
+            last_start: LAST_MEASURED_AT_MICROS - seconds * MICROS,
         })
     }
 
     /// As [`Self::position`], without a branch: day, slot, and whether they mean anything.
     #[inline]
     pub(super) fn place(self, measured_at: i64) -> (i32, u16, bool) {
-        let at = measured_at as u64;
-        let second = at / MICROS;
-        let start = second.wrapping_sub(self.seconds);
-        let day = start / DAY;
-        let in_day = start - day * DAY;
-        let slot = (in_day * self.reciprocal) >> RECIPROCAL_BITS;
-        let is_in_time = (at <= LAST_MEASURED_AT_MICROS) & (second >= self.seconds);
-        let is_on_grid = (slot.wrapping_mul(self.seconds) == in_day) & (second * MICROS == at);
-        (day as i32, slot as u16, is_in_time & is_on_grid)
+        // A moment before the first interval's end becomes a huge number.
+        let start = (measured_at as u64).wrapping_sub(self.micros);
+        // Its number, counted from 1970.
+        let interval = ((u128::from(start) * u128::from(self.fine)) >> FINE_BITS) as u64;
+        let day = interval.wrapping_mul(self.by_slots) >> RECIPROCAL_BITS;
+        let slot = interval.wrapping_sub(day * self.slots);
+        let is_known = (start <= self.last_start)
+            & (interval.wrapping_mul(self.micros) == start)
+            & (self.slots != 0);
+        (day as i32, slot as u16, is_known)
     }
 
     /// Day and slot of the interval that ends at `measured_at` (10^-6 seconds since 1970), or the reason why
@@ -130,6 +153,17 @@ mod tests {
             for second in 0..86_400_u64 {
                 let quotient = (second * length.reciprocal) >> RECIPROCAL_BITS;
                 assert_eq!(quotient, second / u64::from(seconds), "{second} / {seconds}");
+            }
+            // Every interval until 2201, and moments beside its ends.
+            let micros = i64::from(seconds) * 1_000_000;
+            let intervals = LAST_MEASURED_AT_MICROS as i64 / micros;
+            for number in 1..=intervals {
+                let (day, slot, is_known) = length.place(number * micros);
+                let found = i64::from(day) * (86_400 / i64::from(seconds)) + i64::from(slot);
+                assert!(is_known && found == number - 1, "{number} x {seconds}");
+                assert!(u64::from(slot) < length.slots, "{number} x {seconds}");
+                let beside = [number * micros - 1, number * micros + 1, number * micros + micros / 2];
+                assert!(beside.iter().all(|at| !length.place(*at).2), "{number} x {seconds}");
             }
         }
     }
