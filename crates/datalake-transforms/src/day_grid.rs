@@ -212,37 +212,71 @@ impl<'r> DayGrid<'r> {
 
     /// The cells of the rows of a block; [`NOWHERE`] for what is no row, and for rows of other days and components, which are
     /// counted.
-    fn places(&mut self, rows: &RowBlock) -> [usize; BLOCK_ROWS] {
-        let mut places = [NOWHERE; BLOCK_ROWS];
-        let (first_day, first_component) = (self.first_day, self.components.start);
-        let (open, head, cells_per_day) = (self.open, self.head, self.cells_per_day);
-        let ends = self.offsets.get(1..).unwrap_or_default();
-        let starts = &self.offsets[..ends.len()];
-        let inserted = &mut self.inserted[..open];
-        let (mut present, mut inside) = (0, 0);
-        let fields = rows.component.iter().zip(&rows.day).zip(&rows.slot).zip(&rows.measured);
-        for (place, (((component, day), slot), measured)) in places.iter_mut().zip(fields).take(rows.len) {
-            let offset = day.wrapping_sub(first_day) as u32 as usize;
-            let component = component.wrapping_sub(first_component) as usize;
-            if !measured.is_present() {
-                continue;
+    fn places(&mut self, rows: &RowBlock, places: &mut [usize; BLOCK_ROWS]) {
+        let length = rows.len.min(BLOCK_ROWS);
+        let (mut placed, mut from) = (0, 0);
+        while from < length {
+            // Rows of a day come together, mostly all of a block.
+            let day = rows.day[from];
+            let same = rows.day[from..length].iter().take_while(|other| **other == day);
+            let to = from + same.count();
+            let offset = day.wrapping_sub(self.first_day) as u32 as usize;
+            if offset < self.open {
+                let ring = self.ring(offset);
+                let inserted = self.places_of_day(rows, from..to, ring * self.cells_per_day, places);
+                self.inserted[ring] += inserted;
+                placed += inserted;
+            } else {
+                places[from..to].fill(NOWHERE);
             }
-            present += 1_u64;
-            if offset < open && component < starts.len() {
-                inside += 1;
+            from = to;
+        }
+        self.outside += rows.present as u64 - placed;
+    }
+
+    /// The same for rows of one day, whose cells begin at `base`; returns how many have one.
+    fn places_of_day(
+        &mut self,
+        rows: &RowBlock,
+        range: Range<usize>,
+        base: usize,
+        places: &mut [usize; BLOCK_ROWS],
+    ) -> u64 {
+        let first_component = self.components.start;
+        let (starts, ends) = (&self.offsets[..], &self.offsets[1..]);
+        let fields = rows.component[range.clone()].iter().zip(&rows.slot[range.clone()]);
+        let fields = fields.zip(&rows.measured[range.clone()]);
+        let (mut placed, mut all_fit) = (0, true);
+        for (place, ((component, slot), measured)) in places[range.clone()].iter_mut().zip(fields) {
+            let component = component.wrapping_sub(first_component) as usize;
+            *place = NOWHERE;
+            if let Some(&end) = ends.get(component)
+                && measured.is_present()
+            {
                 let in_day = starts[component] + u32::from(*slot);
-                let ring = head + offset;
-                let ring = if ring < open { ring } else { ring - open };
-                inserted[ring] += 1;
-                *place = ring * cells_per_day + in_day as usize;
-                if in_day >= ends[component] {
-                    *place = NOWHERE;
-                    self.misplaced = Some((component as u32 + first_component, *day, *slot));
-                }
+                placed += 1;
+                all_fit &= in_day < end;
+                *place = if in_day < end { base + in_day as usize } else { NOWHERE };
             }
         }
-        self.outside += present - inside;
-        places
+        // Whatever has a component and a day here has a slot: one that has none is a bug of whoever resolved it.
+        if !all_fit {
+            self.misplace(rows, range, places);
+        }
+        placed
+    }
+
+    /// Remembers the row that cannot be.
+    #[cold]
+    fn misplace(&mut self, rows: &RowBlock, range: Range<usize>, places: &[usize; BLOCK_ROWS]) {
+        let is_misplaced = |at: &usize| {
+            let component = rows.component[*at].wrapping_sub(self.components.start) as usize;
+            places[*at] == NOWHERE && rows.measured[*at].is_present() && component + 1 < self.offsets.len()
+        };
+        let mut range = range;
+        self.misplaced = range
+            .find(is_misplaced)
+            .map(|at| (rows.component[at], rows.day[at], rows.slot[at]));
     }
 
     /// Two rows of one cell: keeps the one that wins.
@@ -266,7 +300,7 @@ impl<'r> DayGrid<'r> {
 
     /// As `put`, where ages are two numbers.
     #[cold]
-    fn put_versions(&mut self, rows: &RowBlock, places: &[usize; BLOCK_ROWS]) {
+    fn put_versions(&mut self, rows: &RowBlock, places: &[usize]) {
         for (at, &place) in places.iter().enumerate() {
             let Some(cell) = self.cells.get_mut(place) else {
                 continue;
@@ -427,28 +461,32 @@ impl<'r> DayGrid<'r> {
 
 impl RowSink for DayGrid<'_> {
     fn put(&mut self, rows: &RowBlock) {
-        let places = self.places(rows);
+        let mut places = [NOWHERE; BLOCK_ROWS];
+        self.places(rows, &mut places);
+        let places = &places[..rows.len.min(BLOCK_ROWS)];
         if !rows.ages_fit && self.versions.is_empty() {
             self.keep_versions();
         }
         if !self.versions.is_empty() {
-            return self.put_versions(rows, &places);
+            return self.put_versions(rows, places);
         }
         let cells = &mut self.cells[..];
         // All cells are asked for before the first is needed.
         let present = |&place: &usize| cells.get(place).map_or(0, |cell| cell.measured.to_bits());
         black_box(places.iter().map(present).fold(0, |all, bits| all | bits));
         let (mut met, mut meetings) = ([0_u8; BLOCK_ROWS], 0);
-        for (at, ((&place, &measured), &age)) in (0..).zip(places.iter().zip(&rows.measured).zip(&rows.age)) {
-            let Some(cell) = cells.get_mut(place) else {
-                continue;
-            };
-            // Two rows of a block may be of one cell.
-            if cell.measured.is_present() {
-                met[meetings % BLOCK_ROWS] = at;
-                meetings += 1;
-            } else {
-                *cell = Cell { measured, age };
+        for at in 0..places.len().min(BLOCK_ROWS) {
+            if let Some(cell) = cells.get_mut(places[at]) {
+                // Two rows of a block may be of one cell.
+                if cell.measured.is_present() {
+                    met[meetings % BLOCK_ROWS] = at as u8;
+                    meetings += 1;
+                } else {
+                    *cell = Cell {
+                        measured: rows.measured[at],
+                        age: rows.age[at],
+                    };
+                }
             }
         }
         for &at in &met[..meetings] {

@@ -1,5 +1,7 @@
 //! The columns of a measurements batch, checked once.
 
+use std::ops::Range;
+
 use arrow::array::{Array, AsArray, DictionaryArray, Int64Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{ArrowPrimitiveType, Int32Type, Int64Type, TimestampMicrosecondType};
 
@@ -56,6 +58,19 @@ impl<'a> Columns<'a> {
 /// A column without any value is as good as none.
 fn given<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>) -> Option<&PrimitiveArray<T>> {
     column.filter(|column| column.null_count() < column.len())
+}
+
+impl Columns<'_> {
+    /// Whether an id, a time or a value of these rows is null.
+    pub(super) fn has_nulls(&self, rows: &Range<usize>) -> bool {
+        let nulls = [
+            self.component.keys.nulls(),
+            self.measured_at.nulls(),
+            self.value.nulls(),
+        ];
+        let mut nulls = nulls.into_iter().flatten();
+        nulls.any(|nulls| nulls.null_count() > 0 && nulls.slice(rows.start, rows.len()).null_count() > 0)
+    }
 }
 
 pub(crate) fn primitive<'a, T: ArrowPrimitiveType>(

@@ -29,9 +29,7 @@ impl Pass<'_> {
     /// Resolves all rows.
     pub(super) fn run(&self, out: &mut ResolvedRows, sink: &mut impl RowSink) {
         let columns = self.columns;
-        let nulls = columns.component.keys.null_count()
-            + columns.measured_at.null_count()
-            + columns.value.null_count();
+        let has_nulls = columns.has_nulls(&(0..self.marks.len()));
         let ages = Ages::of(columns);
         let mut block = RowBlock::default();
         let mut not_energy = 0;
@@ -40,11 +38,12 @@ impl Pass<'_> {
             let rows = from..(from + BLOCK_ROWS).min(rows);
             block.len = rows.len();
             ages.fill(rows.clone(), &mut block);
-            let all_straight = if nulls == 0 {
-                self.places::<false>(rows.clone(), &mut block)
-            } else {
+            let all_straight = if has_nulls && columns.has_nulls(&rows) {
                 self.places::<true>(rows.clone(), &mut block)
+            } else {
+                self.places::<false>(rows.clone(), &mut block)
             };
+            block.present = block.len;
             if !all_straight {
                 for (at, row) in rows.enumerate() {
                     if !block.measured[at].is_present()
@@ -53,6 +52,7 @@ impl Pass<'_> {
                         block.set(at, &row);
                     }
                 }
+                block.count();
             }
             sink.put(&block);
         }

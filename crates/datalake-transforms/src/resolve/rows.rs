@@ -41,6 +41,8 @@ pub const BLOCK_ROWS: usize = 64;
 pub struct RowBlock {
     /// Places that hold a row or nothing.
     pub(crate) len: usize,
+    /// Of them, those that hold a row.
+    pub(crate) present: usize,
     pub(crate) component: [u32; BLOCK_ROWS],
     pub(crate) day: [i32; BLOCK_ROWS],
     pub(crate) slot: [u16; BLOCK_ROWS],
@@ -57,6 +59,7 @@ impl Default for RowBlock {
     fn default() -> Self {
         Self {
             len: 0,
+            present: 0,
             component: [0; BLOCK_ROWS],
             day: [0; BLOCK_ROWS],
             slot: [0; BLOCK_ROWS],
@@ -76,9 +79,16 @@ impl RowBlock {
         for (at, row) in rows.iter().enumerate() {
             self.set(at, row);
         }
+        self.count();
     }
 
-    /// Puts a row at `at`, which is below the length.
+    /// Counts the places that hold a row.
+    pub(crate) fn count(&mut self) {
+        let places = self.measured[..self.len].iter();
+        self.present = places.filter(|measured| measured.is_present()).count();
+    }
+
+    /// Puts a row at `at`, which is below the length; the rows are to be counted anew.
     pub(crate) fn set(&mut self, at: usize, row: &ResolvedRow) {
         self.component[at] = row.component;
         self.day[at] = row.day;
