@@ -115,24 +115,15 @@ impl<'r> DayGrid<'r> {
         days: Range<i32>,
         components: Range<u32>,
     ) -> Result<Self, TransformError> {
-        let mut offsets = Vec::with_capacity(components.len() + 1);
-        let mut cells = 0_u32;
-        offsets.push(cells);
-        for component in in_range(registry, &components)? {
-            cells = cells
-                .checked_add(slots(component))
-                .ok_or_else(|| too_large(&components))?;
-            offsets.push(cells);
-        }
         let mut grid = Self {
             registry,
             config: config.clone(),
             first_day: 0,
             open: 0,
             head: 0,
-            components,
-            cells_per_day: offsets.last().copied().unwrap_or(0) as usize,
-            offsets,
+            components: 0..0,
+            cells_per_day: 0,
+            offsets: Vec::new(),
             cells: Vec::new(),
             versions: Vec::new(),
             contests: Vec::new(),
@@ -140,8 +131,26 @@ impl<'r> DayGrid<'r> {
             outside: 0,
             misplaced: None,
         };
-        grid.restart(days)?;
+        grid.move_to(days, components)?;
         Ok(grid)
+    }
+
+    /// Empties the grid and moves it to other days and components, keeping its memory.
+    pub fn move_to(&mut self, days: Range<i32>, components: Range<u32>) -> Result<(), TransformError> {
+        if self.offsets.is_empty() || self.components != components {
+            let mut cells = 0_u32;
+            self.offsets.clear();
+            self.offsets.push(cells);
+            for component in in_range(self.registry, &components)? {
+                cells = cells
+                    .checked_add(slots(component))
+                    .ok_or_else(|| too_large(&components))?;
+                self.offsets.push(cells);
+            }
+            self.cells_per_day = cells as usize;
+            self.components = components;
+        }
+        self.restart(days)
     }
 
     /// Bytes that a grid and its output need at most, so that windows can be planned to fit a memory limit.

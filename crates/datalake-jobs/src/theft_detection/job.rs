@@ -448,7 +448,8 @@ impl Job<'_> {
         };
         let bar = log.progress_bar(2 * profiles.ranges().len() as u64, "components");
         let outcome = record.time("rules", || {
-            judge_all(profiles, &config.rules, &|done| bar.inc(done))
+            // The grids have given their half of the memory back.
+            judge_all(profiles, &config.rules, memory / 4, &|done| bar.inc(done))
         });
         bar.finish_and_clear();
         let outcome = outcome?;

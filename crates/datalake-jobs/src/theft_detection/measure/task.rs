@@ -23,7 +23,7 @@ pub(super) struct Task<'r, 'a> {
     run: &'r Run<'a>,
     resolver: Resolver<'a>,
     rows: ResolvedRows,
-    grid: Option<(Range<u32>, DayGrid<'a>)>,
+    grid: Option<DayGrid<'a>>,
     /// What becomes of the piece that is being read.
     outcome: PieceOutcome,
 }
@@ -42,18 +42,18 @@ impl<'r, 'a> Task<'r, 'a> {
     /// An empty grid for these days and components.
     pub(super) fn reset(&mut self, days: Range<i32>, components: Range<u32>) -> Result<(), JobError> {
         match &mut self.grid {
-            Some((held, grid)) if *held == components => grid.restart(days)?,
-            _ => {
+            Some(grid) => grid.move_to(days, components)?,
+            None => {
                 let measure = &self.run.measure;
-                let grid = DayGrid::new(measure.registry, measure.conditions, days, components.clone())?;
-                self.grid = Some((components, grid));
+                let grid = DayGrid::new(measure.registry, measure.conditions, days, components)?;
+                self.grid = Some(grid);
             }
         }
         Ok(())
     }
 
     pub(super) fn insert(&mut self, rows: &[ResolvedRow]) -> Result<(), JobError> {
-        if let Some((_, grid)) = &mut self.grid {
+        if let Some(grid) = &mut self.grid {
             grid.insert(rows)?;
         }
         Ok(())
@@ -66,7 +66,7 @@ impl<'r, 'a> Task<'r, 'a> {
         let found = &run.measure.scan.pieces()[piece];
         run.measure.scan.read(found, |batch| -> Result<(), JobError> {
             self.rows.clear();
-            if let Some((_, grid)) = &mut self.grid {
+            if let Some(grid) = &mut self.grid {
                 self.resolver.resolve_into(&batch.batch, &mut self.rows, grid)?;
                 grid.check()?;
             }
@@ -165,7 +165,7 @@ impl<'r, 'a> Task<'r, 'a> {
     /// Keeps the profiles of the days before `day`, which are complete.
     pub(super) fn advance(&mut self, day: i32) -> Result<(), JobError> {
         match &mut self.grid {
-            Some((_, grid)) if day > grid.days().start => {
+            Some(grid) if day > grid.days().start => {
                 let days = grid.advance(day)?;
                 self.keep(days, true)
             }
@@ -176,7 +176,7 @@ impl<'r, 'a> Task<'r, 'a> {
     /// Keeps the profiles of all days of the grid; `large`: whether they are large enough for files of their own.
     pub(super) fn finish(&mut self, large: bool) -> Result<(), JobError> {
         match &mut self.grid {
-            Some((_, grid)) => {
+            Some(grid) => {
                 let days = grid.finish_days()?;
                 self.keep(days, large)
             }
