@@ -18,6 +18,7 @@ use arrow::array::RecordBatch;
 use crate::accounting::RowCounts;
 use crate::age;
 use crate::day_profile::DayProfileBuilder;
+use crate::day_rows::{DayRow, Said};
 use crate::error::TransformError;
 use crate::findings::Findings;
 use crate::measured::Measured;
@@ -49,6 +50,8 @@ pub struct DayGrid<'r> {
     /// Position of the first open day in the ring.
     head: usize,
     components: Range<u32>,
+    /// Cells of a day before those of the range.
+    first_cell: u32,
     /// Cells of one day before each component of the range, and of all of them at the end.
     offsets: Vec<u32>,
     cells_per_day: usize,
@@ -123,6 +126,7 @@ impl<'r> DayGrid<'r> {
             head: 0,
             components: 0..0,
             cells_per_day: 0,
+            first_cell: 0,
             offsets: Vec::new(),
             cells: Vec::new(),
             versions: Vec::new(),
@@ -147,6 +151,8 @@ impl<'r> DayGrid<'r> {
                     .ok_or_else(|| too_large(&components))?;
                 self.offsets.push(cells);
             }
+            let before = in_range(self.registry, &(0..components.start))?;
+            self.first_cell = before.iter().map(slots).fold(0, u32::wrapping_add);
             self.cells_per_day = cells as usize;
             self.components = components;
         }
@@ -206,6 +212,53 @@ impl<'r> DayGrid<'r> {
                 self.misplaced = Some((row.component, row.day, row.slot));
             }
         }
+        self.check()
+    }
+
+    /// As [`Self::insert`], for rows of one day that were set aside.
+    pub fn insert_day(&mut self, day: i32, rows: &[DayRow]) -> Result<u64, TransformError> {
+        let offset = day.wrapping_sub(self.first_day) as u32 as usize;
+        let is_open = offset < self.open;
+        let ring = if is_open { self.ring(offset) } else { 0 };
+        let base = ring * self.cells_per_day;
+        let mut places = [NOWHERE; BLOCK_ROWS];
+        let mut measured = [Measured::ABSENT; BLOCK_ROWS];
+        let mut ages = [0; BLOCK_ROWS];
+        let mut orders = None;
+        let (mut inserted, mut outside) = (0, 0);
+        for rows in rows.chunks(BLOCK_ROWS) {
+            let mut placed = 0;
+            for row in rows {
+                let (cell, value, age) = match row.said() {
+                    Said::Orders(updated, version) => {
+                        orders = Some((updated, version));
+                        continue;
+                    }
+                    Said::Row(cell, value, age) => (cell, value, age),
+                };
+                let orders = orders.take();
+                let in_day = cell.wrapping_sub(self.first_cell) as usize;
+                if !is_open || in_day >= self.cells_per_day {
+                    outside += 1;
+                    continue;
+                }
+                inserted += 1;
+                if let Some((updated, version)) = orders {
+                    self.keep_versions();
+                    self.put_version(base + in_day, value, (updated, version));
+                    continue;
+                }
+                places[placed % BLOCK_ROWS] = base + in_day;
+                measured[placed % BLOCK_ROWS] = value;
+                ages[placed % BLOCK_ROWS] = age;
+                placed += 1;
+            }
+            self.settle(&places[..placed], &measured, &ages);
+        }
+        if is_open {
+            self.inserted[ring] += inserted;
+        }
+        self.outside += outside;
         self.check()
     }
 
@@ -307,33 +360,74 @@ impl<'r> DayGrid<'r> {
         }
     }
 
-    /// As `put`, where ages are two numbers.
-    #[cold]
-    fn put_versions(&mut self, rows: &RowBlock, places: &[usize]) {
-        for (at, &place) in places.iter().enumerate() {
-            let Some(cell) = self.cells.get_mut(place) else {
-                continue;
-            };
-            let (updated, version) = rows.orders_of(at);
-            let arrived = Cell {
-                measured: rows.measured[at],
-                age: updated,
-            };
-            if cell.measured.is_present() {
-                self.decide(place, arrived, version);
-            } else {
-                *cell = arrived;
-                self.versions[place] = version;
+    /// Puts rows into their cells; a place that is no cell is left out.
+    fn settle(
+        &mut self,
+        places: &[usize],
+        measured: &[Measured; BLOCK_ROWS],
+        ages: &[u64; BLOCK_ROWS],
+    ) {
+        if !self.versions.is_empty() {
+            for ((&place, &measured), &age) in places.iter().zip(measured).zip(ages) {
+                self.put_version(place, measured, age::unpack(age));
             }
+            return;
+        }
+        let cells = &mut self.cells[..];
+        // All cells are asked for before the first is needed.
+        let present = |&place: &usize| cells.get(place).map_or(0, |cell| cell.measured.to_bits());
+        black_box(places.iter().map(present).fold(0, |all, bits| all | bits));
+        let (mut met, mut meetings) = ([0_u8; BLOCK_ROWS], 0);
+        for at in 0..places.len().min(BLOCK_ROWS) {
+            if let Some(cell) = cells.get_mut(places[at]) {
+                // Two of the rows may be of one cell.
+                if cell.measured.is_present() {
+                    met[meetings % BLOCK_ROWS] = at as u8;
+                    meetings += 1;
+                } else {
+                    *cell = Cell {
+                        measured: measured[at],
+                        age: ages[at],
+                    };
+                }
+            }
+        }
+        for &at in &met[..meetings] {
+            let at = usize::from(at);
+            let arrived = Cell {
+                measured: measured[at],
+                age: ages[at],
+            };
+            self.decide(places[at], arrived, 0);
+        }
+    }
+
+    /// Puts a row into its cell, where ages are two numbers.
+    #[cold]
+    fn put_version(&mut self, place: usize, measured: Measured, (updated, version): (u64, u64)) {
+        let Some(cell) = self.cells.get_mut(place) else {
+            return;
+        };
+        let arrived = Cell {
+            measured,
+            age: updated,
+        };
+        if cell.measured.is_present() {
+            self.decide(place, arrived, version);
+        } else {
+            *cell = arrived;
+            self.versions[place] = version;
         }
     }
 
     /// From now on an age is two numbers, until the grid starts anew: one that came does not fit into one.
     #[cold]
     fn keep_versions(&mut self) {
-        self.versions.resize(self.cells.len(), 0);
-        for (cell, version) in self.cells.iter_mut().zip(&mut self.versions) {
-            (cell.age, *version) = age::unpack(cell.age);
+        if self.versions.is_empty() {
+            self.versions.resize(self.cells.len(), 0);
+            for (cell, version) in self.cells.iter_mut().zip(&mut self.versions) {
+                (cell.age, *version) = age::unpack(cell.age);
+            }
         }
     }
 
@@ -473,38 +567,12 @@ impl RowSink for DayGrid<'_> {
         let mut places = [NOWHERE; BLOCK_ROWS];
         self.places(rows, &mut places);
         let places = &places[..rows.len.min(BLOCK_ROWS)];
-        if !rows.ages_fit && self.versions.is_empty() {
-            self.keep_versions();
+        if rows.ages_fit {
+            return self.settle(places, &rows.measured, &rows.age);
         }
-        if !self.versions.is_empty() {
-            return self.put_versions(rows, places);
-        }
-        let cells = &mut self.cells[..];
-        // All cells are asked for before the first is needed.
-        let present = |&place: &usize| cells.get(place).map_or(0, |cell| cell.measured.to_bits());
-        black_box(places.iter().map(present).fold(0, |all, bits| all | bits));
-        let (mut met, mut meetings) = ([0_u8; BLOCK_ROWS], 0);
-        for at in 0..places.len().min(BLOCK_ROWS) {
-            if let Some(cell) = cells.get_mut(places[at]) {
-                // Two rows of a block may be of one cell.
-                if cell.measured.is_present() {
-                    met[meetings % BLOCK_ROWS] = at as u8;
-                    meetings += 1;
-                } else {
-                    *cell = Cell {
-                        measured: rows.measured[at],
-                        age: rows.age[at],
-                    };
-                }
-            }
-        }
-        for &at in &met[..meetings] {
-            let at = usize::from(at);
-            let arrived = Cell {
-                measured: rows.measured[at],
-                age: rows.age[at],
-            };
-            self.decide(places[at], arrived, 0);
+        self.keep_versions();
+        for (at, &place) in places.iter().enumerate() {
+            self.put_version(place, rows.measured[at], rows.orders[at]);
         }
     }
 }
@@ -513,7 +581,7 @@ impl RowSink for DayGrid<'_> {
 const NOWHERE: usize = usize::MAX;
 
 /// Slots of a component's day: 0 unless it measures intervals of kWh.
-fn slots(component: &Component) -> u32 {
+pub(crate) fn slots(component: &Component) -> u32 {
     match component.interval_seconds() {
         Some(seconds) if component.is_energy() && seconds > 0 => DAY_SECONDS as u32 / seconds,
         _ => 0,

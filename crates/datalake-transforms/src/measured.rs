@@ -174,6 +174,11 @@ impl Measured {
         self.0
     }
 
+    /// Bits that [`Self::to_bits`] gave.
+    pub(crate) const fn from_sound_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// Bits that [`Self::to_bits`] gave; `None` for bits that no row has.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Option<Self> {

@@ -35,9 +35,8 @@ pub(crate) use index::expected_multiplier_facts;
 pub use register_rows::{
     RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch, sort_register_rows,
 };
-pub use rows::{
-    BLOCK_ROWS, ResolvedRow, ResolvedRows, RowBlock, RowSink, rows_from_batch, rows_to_batch,
-};
+pub(crate) use rows::spilled;
+pub use rows::{BLOCK_ROWS, ResolvedRow, ResolvedRows, RowBlock, RowSink};
 pub use slot::MIN_INTERVAL_SECONDS;
 
 /// Longest period of a register that is believed, in days.

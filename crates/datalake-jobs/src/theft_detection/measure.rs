@@ -15,6 +15,7 @@ use datalake_deps::run_record::Rows;
 use datalake_deps::session::Session;
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::day_grid::DayGrid;
+use datalake_transforms::day_rows::{DayCells, DayRows};
 use datalake_transforms::error::TransformError;
 use datalake_transforms::findings::Findings;
 use datalake_transforms::model::DAY_SECONDS;
@@ -487,9 +488,11 @@ impl Run<'_> {
         let components = self.measure.registry.components.len() as u32;
         let parts = component_ranges(components, day_bytes.div_ceil(budget));
         let rows = RowStore::new(budget, self.measure.session.spill_folder());
-        self.to_read
-            .par_iter()
-            .try_for_each_init(|| Task::new(self), |task, &piece| task.set_aside(piece, &rows))?;
+        let cells = DayCells::new(self.measure.registry)?;
+        self.to_read.par_iter().try_for_each_init(
+            || (Task::new(self), DayRows::new(&cells)),
+            |(task, aside), &piece| task.set_aside(piece, aside, &rows),
+        )?;
         // A day alone makes a small grid for daily values: take days together up to what the caches hold.
         let days = rows.days();
         let together = ((8 << 20) / day_bytes).clamp(1, 64) as i32;
@@ -504,12 +507,12 @@ impl Run<'_> {
                 };
                 let mut chunks = Vec::new();
                 for &day in *group {
-                    chunks.extend(rows.take(day)?);
+                    chunks.extend(rows.take(day)?.into_iter().map(|rows| (day, rows)));
                 }
                 for part in &parts {
                     task.reset(*first..last + 1, part.clone())?;
-                    for rows in &chunks {
-                        task.insert(rows)?;
+                    for (day, rows) in &chunks {
+                        task.insert(*day, rows)?;
                     }
                     task.finish(true)?;
                 }

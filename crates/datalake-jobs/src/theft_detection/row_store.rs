@@ -1,4 +1,4 @@
-//! Resolved rows on their way from files to day grids, where the files are not laid out by time.
+//! Rows on their way from files to day grids, where the files are not laid out by time.
 //!
 //! Rows are kept by day, in memory up to a budget; past it what is held goes to the spill folder as one
 //! compressed Arrow IPC file with a batch per day.
@@ -12,7 +12,7 @@ use arrow::ipc::CompressionType;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use datalake_transforms::error::TransformError;
-use datalake_transforms::resolve::{ResolvedRow, rows_from_batch, rows_to_batch};
+use datalake_transforms::day_rows::{DayRow, day_rows_from_batch, day_rows_to_batch};
 use fs_err::File;
 
 use super::profile_store::StoreError;
@@ -28,7 +28,7 @@ pub enum RowStoreError {
     Transform(#[from] TransformError),
 }
 
-type ByDay = BTreeMap<i32, Vec<Vec<ResolvedRow>>>;
+type ByDay = BTreeMap<i32, Vec<Vec<DayRow>>>;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -53,7 +53,7 @@ impl RowStore {
     #[must_use]
     pub(super) fn new(budget_bytes: usize, folder: &Path) -> Self {
         Self {
-            budget_rows: budget_bytes / size_of::<ResolvedRow>(),
+            budget_rows: budget_bytes / size_of::<DayRow>(),
             folder: folder.to_owned(),
             inner: Mutex::default(),
         }
@@ -67,7 +67,7 @@ impl RowStore {
     }
 
     /// Adds rows, grouped by day.
-    pub(super) fn add(&self, by_day: Vec<(i32, Vec<ResolvedRow>)>) -> Result<(), RowStoreError> {
+    pub(super) fn add(&self, by_day: Vec<(i32, Vec<DayRow>)>) -> Result<(), RowStoreError> {
         let (path, full) = {
             let mut inner = self.lock();
             for (day, rows) in by_day {
@@ -103,7 +103,7 @@ impl RowStore {
     }
 
     /// Takes the rows of a day out of the memory and reads those that were spilled.
-    pub(super) fn take(&self, day: i32) -> Result<Vec<Vec<ResolvedRow>>, RowStoreError> {
+    pub(super) fn take(&self, day: i32) -> Result<Vec<Vec<DayRow>>, RowStoreError> {
         let (mut chunks, files) = {
             let mut inner = self.lock();
             let chunks = inner.held.remove(&day).unwrap_or_default();
@@ -115,7 +115,6 @@ impl RowStore {
             (chunks, files)
         };
         for (path, position) in files {
-            let mut rows = Vec::new();
             let file = File::open(&path).map_err(|source| StoreError::Io {
                 path: path.clone(),
                 source,
@@ -127,9 +126,8 @@ impl RowStore {
             let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow)?;
             reader.set_index(position).map_err(arrow)?;
             if let Some(batch) = reader.next() {
-                rows_from_batch(&batch.map_err(arrow)?, &mut rows)?;
+                chunks.push(day_rows_from_batch(&batch.map_err(arrow)?)?);
             }
-            chunks.push(rows);
         }
         Ok(chunks)
     }
@@ -153,11 +151,11 @@ fn write_file(path: &Path, by_day: &ByDay) -> Result<Vec<i32>, RowStoreError> {
     let options = IpcWriteOptions::default()
         .try_with_compression(Some(CompressionType::LZ4_FRAME))
         .map_err(arrow)?;
-    let schema = rows_to_batch(&[])?.schema();
+    let schema = day_rows_to_batch(&[])?.schema();
     let mut writer =
         FileWriter::try_new_with_options(BufWriter::new(file), &schema, options).map_err(arrow)?;
     for chunks in by_day.values() {
-        writer.write(&rows_to_batch(&chunks.concat())?).map_err(arrow)?;
+        writer.write(&day_rows_to_batch(chunks)?).map_err(arrow)?;
     }
     writer.finish().map_err(arrow)?;
     Ok(by_day.keys().copied().collect())
@@ -166,46 +164,42 @@ fn write_file(path: &Path, by_day: &ByDay) -> Result<Vec<i32>, RowStoreError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
     use datalake_transforms::measured::{Mark, Measured};
     use datalake_transforms::model::Condition;
 
     use super::*;
 
-    fn row(day: i32, component: u32) -> ResolvedRow {
-        ResolvedRow {
-            component,
-            day,
-            slot: 7,
-            measured: Measured::new(Mark::new(Condition::Actual, true), 1_000_000),
-            updated: 3,
-            version: 0,
-        }
+    fn row(cell: u32) -> DayRow {
+        let measured = Measured::new(Mark::new(Condition::Actual, true), 1_000_000);
+        let batch = RecordBatch::try_from_iter([
+            ("cell", Arc::new(UInt32Array::from(vec![cell])) as _),
+            ("measured", Arc::new(UInt64Array::from(vec![measured.to_bits()])) as _),
+            ("age", Arc::new(UInt64Array::from(vec![3])) as _),
+        ])
+        .unwrap();
+        day_rows_from_batch(&batch).unwrap()[0]
     }
 
     #[test]
     fn spilled_rows_come_back_with_those_held() {
         let folder = tempfile::tempdir().unwrap();
-        let store = RowStore::new(5 * size_of::<ResolvedRow>(), folder.path());
-        for component in 0..8 {
+        let store = RowStore::new(5 * size_of::<DayRow>(), folder.path());
+        for cell in 0..8 {
             store
-                .add(vec![
-                    (-3, vec![row(-3, component)]),
-                    (20, vec![row(20, component)]),
-                ])
+                .add(vec![(3, vec![row(cell)]), (20, vec![row(100 + cell)])])
                 .unwrap();
         }
         assert!(store.spilled_bytes() > 0);
-        assert_eq!(store.days(), [-3, 20]);
-        for day in [-3, 20] {
-            let mut components: Vec<u32> = store
-                .take(day)
-                .unwrap()
-                .concat()
-                .iter()
-                .map(|r| r.component)
-                .collect();
-            components.sort_unstable();
-            assert_eq!(components, [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(store.days(), [3, 20]);
+        for (day, first) in [(3, 0), (20, 100)] {
+            let rows = store.take(day).unwrap().concat();
+            assert_eq!(rows.len(), 8);
+            for cell in first..first + 8 {
+                assert!(rows.contains(&row(cell)), "{cell}");
+            }
         }
         assert!(store.take(4).unwrap().is_empty());
     }

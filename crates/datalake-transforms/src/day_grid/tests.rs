@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rayon::prelude::*;
 
 use super::*;
+use crate::day_rows::{DayCells, DayRow, DayRows};
 use crate::day_profile::{DayProfile, HOURS, UNKNOWN_HOUR, watt_hours};
 use crate::measured::order_key;
 use crate::model::{Condition, Kind};
@@ -554,13 +555,16 @@ fn in_parallel(
         .build()
         .unwrap();
     let shared = Resolver::new(registry, config()).unwrap();
-    let resolved: Vec<ResolvedRows> = pool.install(|| {
+    let cells = DayCells::new(registry).unwrap();
+    let resolved: Vec<(RowCounts, Vec<(i32, Vec<DayRow>)>)> = pool.install(|| {
         batches
             .par_iter()
             .map(|rows| {
                 let mut resolved = ResolvedRows::default();
-                shared.fork().resolve(&batch(rows), &mut resolved).unwrap();
-                resolved
+                let mut aside = DayRows::new(&cells);
+                let mut resolver = shared.fork();
+                resolver.resolve_into(&batch(rows), &mut resolved, &mut aside).unwrap();
+                (resolved.counts, aside.take_all())
             })
             .collect()
     });
@@ -569,16 +573,16 @@ fn in_parallel(
             .into_par_iter()
             .map(|day| {
                 let mut grid = DayGrid::new(registry, &config(), day..day + 1, 0..4).unwrap();
-                for part in resolved.iter().flat_map(ResolvedRows::partition_by_day) {
-                    assert_eq!(grid.insert(&part.1).unwrap() == 0, part.0 == day);
+                for (of, rows) in resolved.iter().flat_map(|(_, by_day)| by_day) {
+                    assert_eq!(grid.insert_day(*of, rows).unwrap() == 0, *of == day);
                 }
                 grid.finish().unwrap()
             })
             .collect()
     });
     let mut counts = RowCounts::default();
-    for resolved in &resolved {
-        counts.merge(&resolved.counts);
+    for (resolved, _) in &resolved {
+        counts.merge(resolved);
     }
     for output in &outputs {
         counts.merge(&output.counts);

@@ -1,13 +1,7 @@
 //! What the resolver yields: rows with dense indices instead of ids, and positions in a day instead of times.
 
-use std::sync::{Arc, LazyLock};
-
-use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array,
-};
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Field, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::ArrowPrimitiveType;
 
 use super::register_rows::RegisterRow;
 use crate::accounting::RowCounts;
@@ -164,18 +158,6 @@ pub struct ResolvedRows {
     pub batches: usize,
 }
 
-/// Columns of spilled rows: an internal format, whose meaning may change with the version.
-static SPILL_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    Arc::new(Schema::new(vec![
-        Field::new("component", DataType::UInt32, false),
-        Field::new("day", DataType::Date32, false),
-        Field::new("slot", DataType::UInt16, false),
-        Field::new("measured", DataType::UInt64, false),
-        Field::new("updated", DataType::UInt64, false),
-        Field::new("version", DataType::UInt64, false),
-    ]))
-});
-
 impl ResolvedRows {
     /// Forgets everything but the memory.
     pub fn clear(&mut self) {
@@ -185,75 +167,10 @@ impl ResolvedRows {
         self.counts = RowCounts::default();
         self.batches = 0;
     }
-
-    /// The interval rows as a batch, to be spilled to a file and read by [`rows_from_batch`].
-    pub fn to_batch(&self) -> Result<RecordBatch, TransformError> {
-        rows_to_batch(&self.rows)
-    }
-
-    /// The interval rows of each day, days ascending, rows in the order they came.
-    #[must_use]
-    pub fn partition_by_day(&self) -> Vec<(i32, Vec<ResolvedRow>)> {
-        let Some(first) = self.rows.iter().map(|row| row.day).min() else {
-            return Vec::new();
-        };
-        // Days lie within 1970 to 2200, so a table by day stays small.
-        let last = self.rows.iter().map(|row| row.day).max().unwrap_or(first);
-        let mut counts = vec![0_usize; (last - first) as usize + 1];
-        for row in &self.rows {
-            counts[(row.day - first) as usize] += 1;
-        }
-        let mut days: Vec<Vec<ResolvedRow>> = counts.into_iter().map(Vec::with_capacity).collect();
-        for row in &self.rows {
-            days[(row.day - first) as usize].push(*row);
-        }
-        (first..).zip(days).filter(|(_, rows)| !rows.is_empty()).collect()
-    }
-}
-
-/// Interval rows as a batch, to be spilled to a file.
-pub fn rows_to_batch(rows: &[ResolvedRow]) -> Result<RecordBatch, TransformError> {
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(
-            rows.iter().map(|row| row.component),
-        )),
-        Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.day))),
-        Arc::new(UInt16Array::from_iter_values(rows.iter().map(|row| row.slot))),
-        Arc::new(UInt64Array::from_iter_values(
-            rows.iter().map(|row| row.measured.to_bits()),
-        )),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.updated))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.version))),
-    ];
-    Ok(RecordBatch::try_new(SPILL_SCHEMA.clone(), columns)?)
-}
-
-/// Appends what [`rows_to_batch`] wrote. A batch that is anything else is an error, never a wrong row.
-pub fn rows_from_batch(batch: &RecordBatch, rows: &mut Vec<ResolvedRow>) -> Result<(), TransformError> {
-    let component = spilled::<UInt32Type>(batch, "component")?;
-    let day = spilled::<Date32Type>(batch, "day")?;
-    let slot = spilled::<UInt16Type>(batch, "slot")?;
-    let measured = spilled::<UInt64Type>(batch, "measured")?;
-    let updated = spilled::<UInt64Type>(batch, "updated")?;
-    let version = spilled::<UInt64Type>(batch, "version")?;
-    rows.reserve(batch.num_rows());
-    for i in 0..batch.num_rows() {
-        rows.push(ResolvedRow {
-            component: component[i],
-            day: day[i],
-            slot: slot[i],
-            measured: Measured::from_bits(measured[i]).ok_or_else(|| {
-                TransformError::Bug(format!("row {i} of a spilled batch holds no measurement"))
-            })?,
-            updated: updated[i],
-            version: version[i],
-        });
-    }
-    Ok(())
 }
 
 /// A column of a spilled batch.
-pub(super) fn spilled<'a, T: ArrowPrimitiveType>(
+pub(crate) fn spilled<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     column: &str,
 ) -> Result<&'a [T::Native], TransformError> {
@@ -275,63 +192,4 @@ pub(super) fn spilled<'a, T: ArrowPrimitiveType>(
             found: array.data_type().to_string(),
             expected: format!("{} without nulls", T::DATA_TYPE),
         })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::measured::Mark;
-    use crate::model::Condition;
-
-    fn row(component: u32, day: i32, slot: u16) -> ResolvedRow {
-        let measured = Measured::new(Mark::new(Condition::Actual, true), i64::from(slot) - 3);
-        ResolvedRow {
-            component,
-            day,
-            slot,
-            measured,
-            updated: 7,
-            version: u64::from(component),
-        }
-    }
-
-    #[test]
-    fn spilling_and_reading_back_changes_nothing() {
-        let rows = ResolvedRows {
-            rows: vec![row(3, -1, 0), row(0, 84_000, 287)],
-            ..ResolvedRows::default()
-        };
-        let mut back = Vec::new();
-        rows_from_batch(&rows.to_batch().unwrap(), &mut back).unwrap();
-        assert_eq!(back, rows.rows);
-    }
-
-    #[test]
-    fn a_damaged_spill_is_an_error() {
-        let batch = rows_to_batch(&[row(1, 1, 1)]).unwrap();
-        let mut columns = batch.columns().to_vec();
-        columns[3] = Arc::new(UInt64Array::from(vec![1]));
-        let damaged = RecordBatch::try_new(batch.schema(), columns).unwrap();
-        let error = rows_from_batch(&damaged, &mut Vec::new()).unwrap_err();
-        assert!(matches!(error, TransformError::Bug(_)), "{error}");
-        let short = batch.project(&[0, 1]).unwrap();
-        let error = rows_from_batch(&short, &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "table `spilled rows` has no column `slot`");
-    }
-
-    #[test]
-    fn days_come_apart_in_order() {
-        let rows = [row(0, 5, 1), row(1, -2, 0), row(2, 5, 0), row(0, -2, 9)];
-        let parts = ResolvedRows {
-            rows: rows.to_vec(),
-            ..ResolvedRows::default()
-        }
-        .partition_by_day();
-        assert_eq!(
-            parts,
-            vec![(-2, vec![rows[1], rows[3]]), (5, vec![rows[0], rows[2]])]
-        );
-        assert!(ResolvedRows::default().partition_by_day().is_empty());
-    }
 }

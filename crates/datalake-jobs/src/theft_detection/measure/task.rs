@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use datalake_deps::lake::{MeasurementBatch, Piece};
 use datalake_transforms::day_grid::{DayGrid, GridDay};
-use datalake_transforms::resolve::{ResolvedRow, ResolvedRows, Resolver};
+use datalake_transforms::day_rows::{DayRow, DayRows};
+use datalake_transforms::resolve::{ResolvedRows, Resolver};
 
 use super::super::error::JobError;
 use super::super::rejected::RejectedRow;
@@ -13,7 +14,7 @@ use super::super::state::PieceOutcome;
 use super::{OUTSIDE_WINDOW, Run, TABLE, locked};
 
 /// Rows of a task between two hand-overs to the row store.
-const HANDOVER_ROWS: usize = 1 << 19;
+const HANDOVER_ROWS: usize = 1 << 17;
 
 /// First and last day of a piece without rows.
 const NO_DAYS: (i32, i32) = (0, -1);
@@ -52,9 +53,9 @@ impl<'r, 'a> Task<'r, 'a> {
         Ok(())
     }
 
-    pub(super) fn insert(&mut self, rows: &[ResolvedRow]) -> Result<(), JobError> {
+    pub(super) fn insert(&mut self, day: i32, rows: &[DayRow]) -> Result<(), JobError> {
         if let Some(grid) = &mut self.grid {
-            grid.insert(rows)?;
+            grid.insert_day(day, rows)?;
         }
         Ok(())
     }
@@ -82,36 +83,39 @@ impl<'r, 'a> Task<'r, 'a> {
         Ok(())
     }
 
-    /// Reads a piece into the row store.
-    pub(super) fn set_aside(&mut self, piece: usize, store: &RowStore) -> Result<(), JobError> {
+    /// Reads a piece into the row store, by way of `aside`, which is left empty.
+    pub(super) fn set_aside(
+        &mut self,
+        piece: usize,
+        aside: &mut DayRows,
+        store: &RowStore,
+    ) -> Result<(), JobError> {
         self.begin(piece)?;
         let run = self.run;
         let found = &run.measure.scan.pieces()[piece];
         self.rows.clear();
         let mut days = NO_DAYS;
-        let mut hand_over = |rows: &mut ResolvedRows| -> Result<(), JobError> {
-            let mut by_day = rows.partition_by_day();
-            rows.rows.clear();
-            if let (Some((first, _)), Some((last, _))) = (by_day.first(), by_day.last()) {
+        let mut hand_over = |by_day: Vec<(i32, Vec<DayRow>)>| -> Result<(), JobError> {
+            for (day, _) in &by_day {
                 days = if days == NO_DAYS {
-                    (*first, *last)
+                    (*day, *day)
                 } else {
-                    (days.0.min(*first), days.1.max(*last))
+                    (days.0.min(*day), days.1.max(*day))
                 };
             }
-            by_day.retain(|(day, _)| !run.taken.contains(day));
-            Ok(store.add(by_day)?)
+            let wanted = by_day.into_iter().filter(|(day, _)| !run.taken.contains(day));
+            Ok(store.add(wanted.collect())?)
         };
         run.measure.scan.read(found, |batch| -> Result<(), JobError> {
             self.rows.batches = 0;
-            self.resolver.resolve(&batch.batch, &mut self.rows)?;
+            self.resolver.resolve_into(&batch.batch, &mut self.rows, aside)?;
             self.account(found, batch)?;
-            if self.rows.rows.len() >= HANDOVER_ROWS {
-                hand_over(&mut self.rows)?;
+            if aside.ready() >= HANDOVER_ROWS {
+                hand_over(aside.take_ready())?;
             }
             Ok(())
         })?;
-        hand_over(&mut self.rows)?;
+        hand_over(aside.take_all())?;
         self.outcome.days = days;
         self.end(piece);
         Ok(())
