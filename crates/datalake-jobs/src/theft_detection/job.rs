@@ -17,6 +17,7 @@ use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
+use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::registry::Registry;
 
 use super::args::{Args, Command, StateAction};
@@ -25,7 +26,7 @@ use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
 use super::load::{self, Tables, findings_batch};
 use super::measure::{Keeping, Measure, day_profiles, rows_of};
-use super::profile_store::ProfileStore;
+use super::profile_store::{ProfileStore, components_together};
 use super::rejected::{self, RejectedRow};
 use super::state::{self, State};
 use super::summary;
@@ -396,7 +397,9 @@ impl Job<'_> {
             extract::plan_measurements(lake, &registry, session.batch_rows())
         })?;
         let memory = session.memory_limit_bytes() as usize;
-        let store = ProfileStore::new(memory / 4, session.spill_folder());
+        let components = registry.components.len() as u32;
+        let together = components_together(components, days_of(&scan), session.threads());
+        let store = ProfileStore::new(memory / 4, session.spill_folder(), together);
         let files = self.state.map(|(_, inputs)| file_digests(&scan, inputs));
         let measure = Measure {
             session,
@@ -497,6 +500,19 @@ fn basis(resolved: &Resolved<RawConfig>) -> String {
         }
     }
     sha256_hex(format!("{VERSION} {config}").as_bytes())
+}
+
+/// Days that the measurements may span, as far as the footers tell; a year where they don't.
+fn days_of(scan: &MeasurementScan) -> u32 {
+    const USUAL: u32 = 365;
+    let ranges = || scan.pieces().iter().map(|piece| piece.range);
+    if ranges().any(|range| range.is_none()) {
+        return USUAL;
+    }
+    let first = ranges().flatten().map(|(first, _)| first).min();
+    let last = ranges().flatten().map(|(_, last)| last).max();
+    let seconds = first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first));
+    u32::try_from(seconds / DAY_SECONDS + 1).unwrap_or(USUAL)
 }
 
 /// A digest of each file of the scan: its path within the lake, and its fingerprint.

@@ -1,7 +1,7 @@
 //! Day profiles between the step that makes them (by days) and the steps that read them (by components).
 //!
 //! Batches are kept in memory up to a budget and then in the session's spill folder as compressed Arrow IPC
-//! files, cut at multiples of [`RANGE`] components so that a range is read without touching the rest.
+//! files, cut into ranges of components so that one is read without touching the rest.
 
 use fs_err::File;
 use std::io::{BufReader, BufWriter};
@@ -16,8 +16,23 @@ use arrow::ipc::CompressionType;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
-/// Components that are read together.
-pub(super) const RANGE: u32 = 128;
+/// Profiles that are read together, about: blocks that the caches and the allocator keep.
+const TOGETHER: u32 = 128 * 365;
+
+/// Components that are read together at least, and at most.
+const COMPONENTS: (u32, u32) = (128, 8_192);
+
+/// Ranges for each thread at least, so that none waits long for the others.
+const RANGES_PER_THREAD: usize = 8;
+
+/// Components that are read together, in a lake of so many days.
+pub(super) fn components_together(components: u32, days: u32, threads: usize) -> u32 {
+    let (least, most) = COMPONENTS;
+    let per_thread = components as usize / (RANGES_PER_THREAD * threads.max(1));
+    (TOGETHER / days.max(1))
+        .min(u32::try_from(per_thread).unwrap_or(u32::MAX))
+        .clamp(least, most)
+}
 
 /// Why the store could not keep or return day profiles.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +58,7 @@ pub enum StoreError {
 #[derive(Debug)]
 enum Part {
     Memory(Arc<RecordBatch>),
-    /// A file and, for each of its batches, the range of components (number of [`RANGE`]) that it holds.
+    /// A file and, for each of its batches, the number of the range of components that it holds.
     File(PathBuf, Vec<u32>),
 }
 
@@ -60,16 +75,20 @@ struct Inner {
 pub(super) struct ProfileStore {
     budget_bytes: usize,
     folder: PathBuf,
+    /// Components of a range.
+    step: u32,
     inner: Mutex<Inner>,
 }
 
 impl ProfileStore {
-    /// A store that holds `budget_bytes` in memory and the rest in `folder`, which must exist.
+    /// A store that holds `budget_bytes` in memory and the rest in `folder`, which must exist, and is read by ranges of
+    /// `step` components.
     #[must_use]
-    pub(super) fn new(budget_bytes: usize, folder: &Path) -> Self {
+    pub(super) fn new(budget_bytes: usize, folder: &Path, step: u32) -> Self {
         Self {
             budget_bytes,
             folder: folder.to_owned(),
+            step: step.max(1),
             inner: Mutex::default(),
         }
     }
@@ -97,7 +116,7 @@ impl ProfileStore {
             inner.files += 1;
             self.folder.join(format!("day-profiles-{}.arrow", inner.files))
         };
-        let ranges = write_file(&path, &batch)?;
+        let ranges = write_file(&path, &batch, self.step)?;
         let length = fs_err::metadata(&path).map_or(0, |m| m.len());
         let mut inner = self.lock();
         inner.spilled_bytes += length;
@@ -107,7 +126,7 @@ impl ProfileStore {
 
     /// Every row of the components in `range`: rows of batches that are sorted by component, in no particular order.
     ///
-    /// `range` must be one of [`ranges`], or a union of neighbours of them.
+    /// `range` must be one of [`Self::ranges`], or lie within one.
     pub(super) fn read(&self, range: &Range<u32>) -> Result<Vec<HeldRows>, StoreError> {
         let mut batches = Vec::new();
         let mut files = Vec::new();
@@ -118,7 +137,10 @@ impl ProfileStore {
                 }
                 Part::File(path, ranges) => {
                     let wanted: Vec<usize> = (0..ranges.len())
-                        .filter(|&i| ranges[i] * RANGE < range.end && range.start < (ranges[i] + 1) * RANGE)
+                        .filter(|&i| {
+                            let first = ranges[i].saturating_mul(self.step);
+                            first < range.end && range.start < first.saturating_add(self.step)
+                        })
                         .collect();
                     if !wanted.is_empty() {
                         files.push((path.clone(), wanted));
@@ -134,6 +156,11 @@ impl ProfileStore {
         Ok(batches)
     }
 
+    /// The ranges of components that a lake of `components` is read in.
+    pub(super) fn ranges(&self, components: u32) -> impl Iterator<Item = Range<u32>> + use<> {
+        ranges(components, self.step)
+    }
+
     /// Bytes written to the spill folder so far.
     #[must_use]
     pub(super) fn spilled_bytes(&self) -> u64 {
@@ -141,9 +168,11 @@ impl ProfileStore {
     }
 }
 
-/// The ranges of components that a lake of `components` is read in.
-pub(super) fn ranges(components: u32) -> impl Iterator<Item = Range<u32>> {
-    (0..components.div_ceil(RANGE)).map(move |i| i * RANGE..((i + 1) * RANGE).min(components))
+fn ranges(components: u32, step: u32) -> impl Iterator<Item = Range<u32>> {
+    (0..components.div_ceil(step)).map(move |i| {
+        let from = i * step;
+        from..from.saturating_add(step).min(components)
+    })
 }
 
 /// Some rows of a batch of day profiles.
@@ -157,7 +186,7 @@ fn rows_of(batch: &RecordBatch, range: &Range<u32>) -> Option<Range<usize>> {
     (to > from).then_some(from..to)
 }
 
-fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> {
+fn write_file(path: &Path, batch: &RecordBatch, step: u32) -> Result<Vec<u32>, StoreError> {
     let io = |source| StoreError::Io {
         path: path.to_owned(),
         source,
@@ -177,7 +206,7 @@ fn write_file(path: &Path, batch: &RecordBatch) -> Result<Vec<u32>, StoreError> 
         .as_primitive::<UInt32Type>()
         .value(batch.column(0).len() - 1);
     let mut held = Vec::new();
-    for (number, range) in ranges(last.saturating_add(1)).enumerate() {
+    for (number, range) in ranges(last.saturating_add(1), step).enumerate() {
         if let Some(rows) = rows_of(batch, &range) {
             writer.write(&batch.slice(rows.start, rows.len())).map_err(arrow)?;
             held.push(number as u32);
@@ -227,7 +256,7 @@ mod tests {
     /// What the store returns for every range, as sorted (component, day) pairs.
     fn contents(store: &ProfileStore, components: u32) -> Vec<(u32, i64)> {
         let mut rows = Vec::new();
-        for range in ranges(components) {
+        for range in store.ranges(components) {
             let parts = store.read(&range).unwrap();
             let parts: Vec<_> = parts
                 .iter()
@@ -247,23 +276,37 @@ mod tests {
     #[test]
     fn memory_and_spill_return_the_same_rows() {
         let folder = tempfile::tempdir().unwrap();
-        let ids = [0, 5, RANGE - 1, RANGE, 2 * RANGE + 3];
-        let roomy = ProfileStore::new(usize::MAX, folder.path());
-        let tight = ProfileStore::new(0, folder.path());
+        let step = 128;
+        let ids = [0, 5, step - 1, step, 2 * step + 3];
+        let roomy = ProfileStore::new(usize::MAX, folder.path(), step);
+        let tight = ProfileStore::new(0, folder.path(), step);
         for day in 0..4 {
             roomy.add(batch(&ids, day)).unwrap();
             tight.add(batch(&ids, day)).unwrap();
         }
         let expected: Vec<(u32, i64)> = ids.iter().flat_map(|&c| (0..4).map(move |d| (c, d))).collect();
-        assert_eq!(contents(&roomy, 3 * RANGE), expected);
-        assert_eq!(contents(&tight, 3 * RANGE), expected);
+        assert_eq!(contents(&roomy, 3 * step), expected);
+        assert_eq!(contents(&tight, 3 * step), expected);
         assert_eq!(roomy.spilled_bytes(), 0);
         assert!(tight.spilled_bytes() > 0);
     }
 
     #[test]
+    fn few_days_are_read_for_many_components() {
+        let together = |components, days| components_together(components, days, 2);
+        assert_eq!(together(1_000_000, 365), 128);
+        assert_eq!(together(1_000_000, 31), 1_507);
+        assert_eq!(together(1_000_000, 1), 8_192);
+        assert_eq!(together(1_000_000, 0), 8_192);
+        assert_eq!(together(1_000_000, 4_000), 128);
+        // Sixteen ranges for two threads.
+        assert_eq!(together(4_000, 31), 250);
+        assert_eq!(together(100, 31), 128);
+    }
+
+    #[test]
     fn a_spill_folder_that_is_gone_is_an_error_that_names_the_file() {
-        let store = ProfileStore::new(0, Path::new("/nonexistent"));
+        let store = ProfileStore::new(0, Path::new("/nonexistent"), 128);
         let error = store.add(batch(&[1], 0)).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -20,7 +20,7 @@ use datalake_transforms::rules::RuleConfig;
 use datalake_transforms::series::{SeriesBlock, Share, collate, collate_shares};
 use rayon::prelude::*;
 
-use super::profile_store::{ProfileStore, StoreError, ranges};
+use super::profile_store::{ProfileStore, StoreError};
 
 /// What the day profiles say.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Profiles<'_> {
         }
         let mut cuts = cuts.into_iter().peekable();
         let mut cut = Vec::new();
-        for range in ranges(self.registry.components.len() as u32) {
+        for range in self.store.ranges(self.registry.components.len() as u32) {
             let mut start = range.start;
             while let Some(at) = cuts.next_if(|&at| at < range.end) {
                 if at > start {
