@@ -20,18 +20,14 @@ pub(crate) fn pack(updated: u64, version: u64) -> (u64, bool) {
 pub(crate) fn pack_known(updated: i64, version: i64) -> (u64, u64) {
     let (updated, version) = (updated as u64, version as u64);
     let (one_updated, one_version) = (updated.wrapping_add(1), version.wrapping_add(1));
-    let beyond =
-        (updated | one_updated) >> (64 - VERSION_BITS) | (version | one_version) >> VERSION_BITS;
+    let beyond = (updated | one_updated) >> (64 - VERSION_BITS) | (version | one_version) >> VERSION_BITS;
     (one_updated << VERSION_BITS | one_version, beyond)
 }
 
 /// The orders that were packed.
 pub(crate) fn unpack(age: u64) -> (u64, u64) {
     let order = |from_zero: u64| if from_zero == 0 { 0 } else { ZERO - 1 + from_zero };
-    (
-        order(age >> VERSION_BITS),
-        order(age & ((1 << VERSION_BITS) - 1)),
-    )
+    (order(age >> VERSION_BITS), order(age & ((1 << VERSION_BITS) - 1)))
 }
 
 /// 0 for null, 1 for 0, and so on; negative numbers become great ones.

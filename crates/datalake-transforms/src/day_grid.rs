@@ -306,7 +306,9 @@ impl<'r> DayGrid<'r> {
     ) -> u64 {
         let first_component = self.components.start;
         let (starts, ends) = (&self.offsets[..], &self.offsets[1..]);
-        let fields = rows.component[range.clone()].iter().zip(&rows.slot[range.clone()]);
+        let fields = rows.component[range.clone()]
+            .iter()
+            .zip(&rows.slot[range.clone()]);
         let fields = fields.zip(&rows.measured[range.clone()]);
         let (mut placed, mut all_fit) = (0, true);
         for (place, ((component, slot), measured)) in places[range.clone()].iter_mut().zip(fields) {
@@ -318,7 +320,11 @@ impl<'r> DayGrid<'r> {
                 let in_day = starts[component] + u32::from(*slot);
                 placed += 1;
                 all_fit &= in_day < end;
-                *place = if in_day < end { base + in_day as usize } else { NOWHERE };
+                *place = if in_day < end {
+                    base + in_day as usize
+                } else {
+                    NOWHERE
+                };
             }
         }
         // Whatever has a component and a day here has a slot: one that has none is a bug of whoever resolved it.
@@ -361,12 +367,7 @@ impl<'r> DayGrid<'r> {
     }
 
     /// Puts rows into their cells; a place that is no cell is left out.
-    fn settle(
-        &mut self,
-        places: &[usize],
-        measured: &[Measured; BLOCK_ROWS],
-        ages: &[u64; BLOCK_ROWS],
-    ) {
+    fn settle(&mut self, places: &[usize], measured: &[Measured; BLOCK_ROWS], ages: &[u64; BLOCK_ROWS]) {
         if !self.versions.is_empty() {
             for ((&place, &measured), &age) in places.iter().zip(measured).zip(ages) {
                 self.put_version(place, measured, age::unpack(age));

@@ -26,10 +26,18 @@ pub const UNKNOWN_HOUR: i32 = i32::MIN;
 #[must_use]
 pub const fn watt_hours(micro_kwh: i64) -> i32 {
     const MICRO_KWH: i64 = 1_000;
-    let half = if micro_kwh < 0 { -MICRO_KWH / 2 } else { MICRO_KWH / 2 };
+    let half = if micro_kwh < 0 {
+        -MICRO_KWH / 2
+    } else {
+        MICRO_KWH / 2
+    };
     let wh = micro_kwh.saturating_add(half) / MICRO_KWH;
     // The least number of 32 bits is the unknown hour itself.
-    if wh as i32 as i64 == wh { wh as i32 } else { UNKNOWN_HOUR }
+    if wh as i32 as i64 == wh {
+        wh as i32
+    } else {
+        UNKNOWN_HOUR
+    }
 }
 
 /// Columns, in this order. Energy is Int64 in 10^-6 kWh, but for the hours: they show the shape of a day and are never
@@ -53,7 +61,7 @@ pub const fn watt_hours(micro_kwh: i64) -> i32 {
 /// | `cut` | intervals that an install, a removal or a switch cuts: used by no rule |
 /// | `longest_equal_run` | longest run of consecutive usable slots with one non-zero value |
 /// | `shape_hash` | hash of the day's values in slot order; null unless every slot is usable |
-/// | `hourly_wh` | energy by hour of the day in watt-hours, rounded half away from zero; an item is null unless the hour is wholly usable, and beyond 2 GWh; null for registers and for intervals that no hour is a multiple of |
+/// | `hourly_wh` | energy by hour of the day in watt-hours, rounded half away from zero; an item is null unless the hour is wholly usable, and within 2 gigawatt-hours; null for registers and for intervals that no hour is a multiple of |
 /// | `spread` | the row is a share of a register's period, not a sum of intervals |
 ///
 /// In a `spread` row each period that touches the day counts as one interval of it, with its share of the
@@ -99,7 +107,15 @@ mod tests {
 
     #[test]
     fn hours_are_rounded_half_away_from_zero() {
-        for (micro, wh) in [(0, 0), (499, 0), (500, 1), (-499, 0), (-500, -1), (-1_500, -2), (2_499, 2)] {
+        for (micro, wh) in [
+            (0, 0),
+            (499, 0),
+            (500, 1),
+            (-499, 0),
+            (-500, -1),
+            (-1_500, -2),
+            (2_499, 2),
+        ] {
             assert_eq!(watt_hours(micro), wh, "{micro}");
         }
         let most = i64::from(i32::MAX) * 1_000;

@@ -217,7 +217,9 @@ pub fn day_rows_from_batch(batch: &RecordBatch) -> Result<Vec<DayRow>, Transform
         rows.push(DayRow::new(cell, measured, age));
     }
     if is_led {
-        return Err(TransformError::Bug("the last row of a spilled batch is missing".to_owned()));
+        return Err(TransformError::Bug(
+            "the last row of a spilled batch is missing".to_owned(),
+        ));
     }
     Ok(rows)
 }
@@ -244,8 +246,7 @@ mod tests {
     }
 
     fn set_aside(rows: &[ResolvedRow]) -> Vec<(i32, Vec<DayRow>)> {
-        let registry =
-            test_lake::registry(vec![interval("A", 1800), register("B"), interval("C", 86_400)]);
+        let registry = test_lake::registry(vec![interval("A", 1800), register("B"), interval("C", 86_400)]);
         let mut by_day = DayRows::new(&DayCells::new(&registry).unwrap());
         let mut block = RowBlock::default();
         for rows in rows.chunks(crate::resolve::BLOCK_ROWS) {
@@ -271,7 +272,10 @@ mod tests {
         assert!(fits);
         assert_eq!(
             said(&found[1].1),
-            [Said::Row(47, rows[0].measured, age), Said::Row(48, rows[1].measured, age)]
+            [
+                Said::Row(47, rows[0].measured, age),
+                Said::Row(48, rows[1].measured, age)
+            ]
         );
         let led = said(&found[0].1);
         assert_eq!(led[0], Said::Orders(order_key(Some(-7)), 0));

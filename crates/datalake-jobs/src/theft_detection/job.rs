@@ -451,8 +451,7 @@ impl Job<'_> {
         };
         let bar = log.progress_bar(2 * profiles.ranges().len() as u64, "components");
         let outcome = record.time("rules", || {
-            // The grids have given their half of the memory back.
-            judge_all(profiles, &config.rules, memory / 4, &|done| bar.inc(done))
+            judge_all(profiles, &config.rules, &|done| bar.inc(done))
         });
         bar.finish_and_clear();
         let outcome = outcome?;
@@ -511,7 +510,9 @@ fn days_of(scan: &MeasurementScan) -> u32 {
     }
     let first = ranges().flatten().map(|(first, _)| first).min();
     let last = ranges().flatten().map(|(_, last)| last).max();
-    let seconds = first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first));
+    let seconds = first
+        .zip(last)
+        .map_or(0, |(first, last)| last.saturating_sub(first));
     u32::try_from(seconds / DAY_SECONDS + 1).unwrap_or(USUAL)
 }
 

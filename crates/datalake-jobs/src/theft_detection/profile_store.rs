@@ -208,7 +208,9 @@ fn write_file(path: &Path, batch: &RecordBatch, step: u32) -> Result<Vec<u32>, S
     let mut held = Vec::new();
     for (number, range) in ranges(last.saturating_add(1), step).enumerate() {
         if let Some(rows) = rows_of(batch, &range) {
-            writer.write(&batch.slice(rows.start, rows.len())).map_err(arrow)?;
+            writer
+                .write(&batch.slice(rows.start, rows.len()))
+                .map_err(arrow)?;
             held.push(number as u32);
         }
     }

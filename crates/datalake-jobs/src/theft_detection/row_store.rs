@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
-use datalake_transforms::error::TransformError;
 use datalake_transforms::day_rows::{DayRow, day_rows_from_batch, day_rows_to_batch};
+use datalake_transforms::error::TransformError;
 use fs_err::File;
 
 use super::profile_store::StoreError;
@@ -176,7 +176,10 @@ mod tests {
         let measured = Measured::new(Mark::new(Condition::Actual, true), 1_000_000);
         let batch = RecordBatch::try_from_iter([
             ("cell", Arc::new(UInt32Array::from(vec![cell])) as _),
-            ("measured", Arc::new(UInt64Array::from(vec![measured.to_bits()])) as _),
+            (
+                "measured",
+                Arc::new(UInt64Array::from(vec![measured.to_bits()])) as _,
+            ),
             ("age", Arc::new(UInt64Array::from(vec![3])) as _),
         ])
         .unwrap();

@@ -1,8 +1,7 @@
 //! From day profiles to the tables: features, peers, rules, service points.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -104,59 +103,22 @@ impl Profiles<'_> {
         Ok(if batches.is_empty() {
             None
         } else {
-            let shares = batches.iter().map(|(batch, rows)| Share::new(batch, rows.clone()));
+            let shares = batches
+                .iter()
+                .map(|(batch, rows)| Share::new(batch, rows.clone()));
             Some(collate_shares(shares.collect::<Result<_, _>>()?)?)
         })
     }
 }
 
-/// Blocks between the two passes, as many as a budget allows; the others are read again.
-struct Kept {
-    left_bytes: AtomicUsize,
-    blocks: Vec<Mutex<Option<SeriesBlock>>>,
-}
-
-impl Kept {
-    fn new(ranges: usize, budget_bytes: usize) -> Self {
-        Self {
-            left_bytes: AtomicUsize::new(budget_bytes),
-            blocks: (0..ranges).map(|_| Mutex::default()).collect(),
-        }
-    }
-
-    fn keep(&self, position: usize, block: SeriesBlock) {
-        let bytes = block.batch.get_array_memory_size();
-        let take = |left: usize| left.checked_sub(bytes);
-        let taken = self
-            .left_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        if taken.is_ok() {
-            *self.lock(position) = Some(block);
-        }
-    }
-
-    fn take(&self, position: usize) -> Option<SeriesBlock> {
-        self.lock(position).take()
-    }
-
-    fn lock(&self, position: usize) -> MutexGuard<'_, Option<SeriesBlock>> {
-        // What panicked did not hold it, and fails the run anyway.
-        self.blocks[position]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Judges all day profiles, in two passes over ranges of components. `keep_bytes` of them are kept between the passes.
+/// Judges all day profiles, in two passes over ranges of components.
 pub(super) fn judge_all(
     profiles: Profiles<'_>,
     rules: &RuleConfig,
-    keep_bytes: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Outcome, JudgeError> {
     let registry = profiles.registry;
     let ranges = profiles.ranges();
-    let kept = Kept::new(ranges.len(), keep_bytes);
 
     // First pass: what a component says of itself, and what it adds to its peers. Peers are integer counts, so
     // the order in which ranges are merged does not matter. A builder takes many ranges: each has a place for every
@@ -171,7 +133,6 @@ pub(super) fn judge_all(
                 if let Some(block) = profiles.read(range)? {
                     builder.observe(&block, registry);
                     features.push((position, meter_features(registry, &block)?));
-                    kept.keep(position, block);
                 }
                 progress(1);
                 Ok::<_, JudgeError>((features, builder))
@@ -194,13 +155,8 @@ pub(super) fn judge_all(
     // Second pass: the rules, which need the peers.
     let evidence: Vec<Vec<StayEvidence>> = ranges
         .par_iter()
-        .enumerate()
-        .map(|(position, range)| {
-            let block = match kept.take(position) {
-                Some(block) => Some(block),
-                None => profiles.read(range)?,
-            };
-            let found = match block {
+        .map(|range| {
+            let found = match profiles.read(range)? {
                 Some(block) => judge(&block, registry, &peers, rules),
                 None => Vec::new(),
             };

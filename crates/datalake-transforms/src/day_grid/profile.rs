@@ -141,14 +141,16 @@ fn sum_hours<const SLOTS: usize>(values: &[i64], hours: &mut [i32; HOURS]) -> i6
 fn longest_run(values: &[i64]) -> u16 {
     if values.len() > u64::BITS as usize {
         let mut runs = Runs::NONE;
-        values.iter().for_each(|&value| runs.extend(value));
+        for &value in values {
+            runs.extend(value);
+        }
         return runs.longest;
     }
     // A bit for each value that repeats the one before; a run of n values is n - 1 of them.
     let mut repeats = 0_u64;
     let mut before = 0;
     for (place, &value) in values.iter().enumerate() {
-        repeats |= u64::from((value == before) & (value != 0)) << place;
+        repeats |= u64::from(value == before && value != 0) << place;
         before = value;
     }
     let mut longest = u16::from(values.iter().any(|&value| value != 0));

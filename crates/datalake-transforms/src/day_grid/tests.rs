@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use rayon::prelude::*;
 
 use super::*;
-use crate::day_rows::{DayCells, DayRow, DayRows};
 use crate::day_profile::{DayProfile, HOURS, UNKNOWN_HOUR, watt_hours};
+use crate::day_rows::{DayCells, DayRow, DayRows};
 use crate::measured::order_key;
 use crate::model::{Condition, Kind};
 use crate::registry::{Coverage, Switch};
@@ -544,6 +544,8 @@ fn any_rows() -> impl Strategy<Value = Vec<Row>> {
         .prop_map(|(full, daily, rest)| full.into_iter().chain(daily).chain(rest).collect())
 }
 
+type ByDay = Vec<(i32, Vec<DayRow>)>;
+
 /// The whole way, days in parallel on so many threads, each with a grid and a resolver of its own.
 fn in_parallel(
     registry: &Registry,
@@ -556,14 +558,16 @@ fn in_parallel(
         .unwrap();
     let shared = Resolver::new(registry, config()).unwrap();
     let cells = DayCells::new(registry).unwrap();
-    let resolved: Vec<(RowCounts, Vec<(i32, Vec<DayRow>)>)> = pool.install(|| {
+    let resolved: Vec<(RowCounts, ByDay)> = pool.install(|| {
         batches
             .par_iter()
             .map(|rows| {
                 let mut resolved = ResolvedRows::default();
                 let mut aside = DayRows::new(&cells);
                 let mut resolver = shared.fork();
-                resolver.resolve_into(&batch(rows), &mut resolved, &mut aside).unwrap();
+                resolver
+                    .resolve_into(&batch(rows), &mut resolved, &mut aside)
+                    .unwrap();
                 (resolved.counts, aside.take_all())
             })
             .collect()

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, FixedSizeListArray, Int32Array, Int64Array, RecordBatch, UInt16Array,
-    UInt32Array, UInt64Array,
+    ArrayRef, BooleanArray, Date32Array, FixedSizeListArray, Int32Array, Int64Array, RecordBatch,
+    UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::DataType;

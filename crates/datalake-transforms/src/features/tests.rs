@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::day_grid::DayGrid;
-use crate::day_profile::{watt_hours, DayProfile, DayProfileBuilder};
+use crate::day_profile::{DayProfile, DayProfileBuilder, watt_hours};
 use crate::model::DAY_SECONDS;
 use crate::registry::Switch;
 use crate::resolve::{ResolvedRows, Resolver};

@@ -1,7 +1,8 @@
 //! From component ids to dense indices, built once and shared by all resolvers.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use hashbrown::HashTable;
 
 use super::slot::IntervalLength;
 use crate::error::TransformError;
@@ -10,6 +11,45 @@ use crate::registry::{Component, Registry};
 
 /// Seeded alike in every run; nothing iterates over the map.
 type FixedHasher = BuildHasherDefault<DefaultHasher>;
+
+/// All ids, one after another: those of a file are mostly neighbours, and lie together here.
+#[derive(Debug, Default)]
+struct Ids {
+    text: String,
+    /// Where each id ends in the text, and what becomes of its rows.
+    entries: Vec<(usize, Entry)>,
+    /// Positions in `entries`.
+    table: HashTable<u32>,
+}
+
+impl Ids {
+    /// Adds an id that is not there yet.
+    fn push(&mut self, id: &str, entry: Entry) {
+        let position = self.entries.len() as u32;
+        self.text.push_str(id);
+        self.entries.push((self.text.len(), entry));
+        let (text, entries) = (&self.text, &self.entries);
+        self.table.insert_unique(hash(id), position, |&position| {
+            hash(id_at(text, entries, position))
+        });
+    }
+
+    fn get(&self, id: &str) -> Option<Entry> {
+        let is_it = |&position: &u32| id_at(&self.text, &self.entries, position) == id;
+        let position = *self.table.find(hash(id), is_it)?;
+        Some(self.entries[position as usize].1)
+    }
+}
+
+fn hash(id: &str) -> u64 {
+    FixedHasher::default().hash_one(id)
+}
+
+fn id_at<'t>(text: &'t str, entries: &[(usize, Entry)], position: u32) -> &'t str {
+    let position = position as usize;
+    let start = position.checked_sub(1).map_or(0, |before| entries[before].0);
+    &text[start..entries[position].0]
+}
 
 /// What becomes of the rows of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +89,7 @@ pub(super) struct Index<'r> {
     pub(super) by_class: Box<[IntervalLength; 256]>,
     /// By dense index.
     pub(super) multipliers: Vec<Expected>,
-    by_id: HashMap<&'r str, Entry, FixedHasher>,
+    ids: Ids,
 }
 
 impl<'r> Index<'r> {
@@ -67,7 +107,7 @@ impl<'r> Index<'r> {
             .iter()
             .map(|s| IntervalLength::new(*s))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut by_id = HashMap::with_capacity_and_hasher(registry.components.len(), FixedHasher::default());
+        let mut ids = Ids::default();
         for (position, component) in registry.components.iter().enumerate() {
             let class = match (&component.component_type, component.interval_seconds()) {
                 (None, _) => class::UNMAPPED,
@@ -87,8 +127,8 @@ impl<'r> Index<'r> {
                 value: format!("{} rows", registry.components.len()),
                 why: "more components than 32 bits can count".to_owned(),
             })?;
-            by_id.insert(
-                component.id.as_str(),
+            ids.push(
+                &component.id,
                 Entry {
                     component: index,
                     class,
@@ -103,7 +143,7 @@ impl<'r> Index<'r> {
             })),
             lengths,
             multipliers,
-            by_id,
+            ids,
         })
     }
 
@@ -125,7 +165,7 @@ impl<'r> Index<'r> {
                 component: 0,
                 class: class::NULL,
             },
-            Some(id) => self.by_id.get(id).copied().unwrap_or(Entry {
+            Some(id) => self.ids.get(id).unwrap_or(Entry {
                 component: 0,
                 class: class::UNKNOWN,
             }),

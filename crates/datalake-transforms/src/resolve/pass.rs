@@ -74,7 +74,11 @@ impl Pass<'_> {
         let by_class = &*self.index.by_class;
         let limit = self.limit;
         let mut has_place = [false; BLOCK_ROWS];
-        let places = block.component.iter_mut().zip(&mut block.day).zip(&mut block.slot);
+        let places = block
+            .component
+            .iter_mut()
+            .zip(&mut block.day)
+            .zip(&mut block.slot);
         let places = places.zip(&mut has_place);
         for ((((component, day), slot), has_place), (&key, &time)) in places.zip(keys.iter().zip(times)) {
             // Anything may stand below a null.

@@ -77,9 +77,8 @@ impl IntervalLength {
         let interval = ((u128::from(start) * u128::from(self.fine)) >> FINE_BITS) as u64;
         let day = interval.wrapping_mul(self.by_slots) >> RECIPROCAL_BITS;
         let slot = interval.wrapping_sub(day * self.slots);
-        let is_known = (start <= self.last_start)
-            & (interval.wrapping_mul(self.micros) == start)
-            & (self.slots != 0);
+        let is_known =
+            (start <= self.last_start) & (interval.wrapping_mul(self.micros) == start) && self.slots != 0;
         (day as i32, slot as u16, is_known)
     }
 
@@ -162,8 +161,15 @@ mod tests {
                 let found = i64::from(day) * (86_400 / i64::from(seconds)) + i64::from(slot);
                 assert!(is_known && found == number - 1, "{number} x {seconds}");
                 assert!(u64::from(slot) < length.slots, "{number} x {seconds}");
-                let beside = [number * micros - 1, number * micros + 1, number * micros + micros / 2];
-                assert!(beside.iter().all(|at| !length.place(*at).2), "{number} x {seconds}");
+                let beside = [
+                    number * micros - 1,
+                    number * micros + 1,
+                    number * micros + micros / 2,
+                ];
+                assert!(
+                    beside.iter().all(|at| !length.place(*at).2),
+                    "{number} x {seconds}"
+                );
             }
         }
     }

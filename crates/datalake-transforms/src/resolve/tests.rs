@@ -6,9 +6,9 @@ use arrow::array::{StringArray, TimestampSecondArray};
 use proptest::prelude::*;
 
 use super::pass::micro_text;
+use super::*;
 use crate::measured::{Measured, order_key};
 use crate::model::DAY_SECONDS;
-use super::*;
 use crate::model::{Kind, MICRO};
 use crate::test_lake::{self, Row, batch, config, interval, padded_ids, register, row, stay, typed};
 

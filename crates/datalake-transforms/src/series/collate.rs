@@ -55,9 +55,7 @@ impl<'a> Share<'a> {
 ///
 /// The batches have the schema of [`crate::day_profile::SCHEMA`], and come in any order.
 pub fn collate(batches: &[RecordBatch]) -> Result<SeriesBlock, TransformError> {
-    let whole = batches
-        .iter()
-        .map(|batch| Share::new(batch, 0..batch.num_rows()));
+    let whole = batches.iter().map(|batch| Share::new(batch, 0..batch.num_rows()));
     collate_shares(whole.collect::<Result<_, _>>()?)
 }
 
@@ -99,8 +97,8 @@ pub fn collate_shares(mut batches: Vec<Share<'_>>) -> Result<SeriesBlock, Transf
 /// Where each row goes, by counting: the rows of a component stay in the order they come. `None` where the days of some
 /// component then do not ascend, or where counting would take more memory than the rows.
 fn places_by_day(batches: &[Share<'_>]) -> Option<Vec<u32>> {
-    let rows: usize = batches.iter().map(|batch| batch.len()).sum();
-    let all = || batches.iter().flat_map(|batch| batch.components());
+    let rows: usize = batches.iter().map(Share::len).sum();
+    let all = || batches.iter().flat_map(Share::components);
     let (least, greatest) = all().fold((u32::MAX, 0), |(least, greatest), &component| {
         (least.min(component), greatest.max(component))
     });
@@ -135,7 +133,7 @@ fn places_by_day(batches: &[Share<'_>]) -> Option<Vec<u32>> {
 type Key = (u64, u32, u32);
 
 fn sorted_keys(batches: &[Share<'_>]) -> Vec<Key> {
-    let mut keys: Vec<Key> = Vec::with_capacity(batches.iter().map(|batch| batch.len()).sum());
+    let mut keys: Vec<Key> = Vec::with_capacity(batches.iter().map(Share::len).sum());
     for (position, batch) in batches.iter().enumerate() {
         let pairs = batch.components().iter().zip(batch.days());
         keys.extend(pairs.enumerate().map(|(row, (component, day))| {
@@ -169,12 +167,10 @@ fn places_by_key(batches: &[Share<'_>], keys: &[Key]) -> Vec<u32> {
 fn add_repeated(batches: &[Share<'_>], keys: &[Key]) -> Result<RecordBatch, TransformError> {
     let mut rows = DayProfileBuilder::with_capacity(keys.len());
     for pair in keys.chunk_by(|a, b| a.0 == b.0) {
-        let mut parts = pair
-            .iter()
-            .map(|(_, batch, row)| {
-                let share = &batches[*batch as usize];
-                DayProfile::read(share.batch, share.from + *row as usize)
-            });
+        let mut parts = pair.iter().map(|(_, batch, row)| {
+            let share = &batches[*batch as usize];
+            DayProfile::read(share.batch, share.from + *row as usize)
+        });
         if let Some(mut sum) = parts.next() {
             for part in parts {
                 sum.add(&part)?;

@@ -42,13 +42,12 @@ impl<'r, 'a> Task<'r, 'a> {
 
     /// An empty grid for these days and components.
     pub(super) fn reset(&mut self, days: Range<i32>, components: Range<u32>) -> Result<(), JobError> {
-        match &mut self.grid {
-            Some(grid) => grid.move_to(days, components)?,
-            None => {
-                let measure = &self.run.measure;
-                let grid = DayGrid::new(measure.registry, measure.conditions, days, components)?;
-                self.grid = Some(grid);
-            }
+        if let Some(grid) = &mut self.grid {
+            grid.move_to(days, components)?;
+        } else {
+            let measure = &self.run.measure;
+            let grid = DayGrid::new(measure.registry, measure.conditions, days, components)?;
+            self.grid = Some(grid);
         }
         Ok(())
     }
