@@ -143,17 +143,17 @@ impl<'r> DayGrid<'r> {
     pub fn move_to(&mut self, days: Range<i32>, components: Range<u32>) -> Result<(), TransformError> {
         if self.offsets.is_empty() || self.components != components {
             let mut cells = 0_u32;
-            self.offsets.clear();
-            self.offsets.push(cells);
+            let mut offsets = vec![cells];
             for component in in_range(self.registry, &components)? {
                 cells = cells
                     .checked_add(slots(component))
                     .ok_or_else(|| too_large(&components))?;
-                self.offsets.push(cells);
+                offsets.push(cells);
             }
             let before = in_range(self.registry, &(0..components.start))?;
             self.first_cell = before.iter().map(slots).fold(0, u32::wrapping_add);
             self.cells_per_day = cells as usize;
+            self.offsets = offsets;
             self.components = components;
         }
         self.restart(days)
@@ -265,9 +265,7 @@ impl<'r> DayGrid<'r> {
     /// How many of the rows put since the last call lay outside; fails where one cannot be.
     pub fn check(&mut self) -> Result<u64, TransformError> {
         match self.misplaced.take() {
-            Some((component, day, slot)) => Err(TransformError::Bug(format!(
-                "component {component} has no slot {slot} on day {day}"
-            ))),
+            Some((component, day, slot)) => Err(misplaced(component, day, slot)),
             None => Ok(std::mem::take(&mut self.outside)),
         }
     }
@@ -598,6 +596,11 @@ fn in_range<'r>(registry: &'r Registry, range: &Range<u32>) -> Result<&'r [Compo
             value: format!("{}..{}", range.start, range.end),
             why: format!("the registry has {} components", registry.components.len()),
         })
+}
+
+/// A row of a slot that is none: a bug of whoever resolved it.
+pub(crate) fn misplaced(component: u32, day: i32, slot: u16) -> TransformError {
+    TransformError::Bug(format!("component {component} has no slot {slot} on day {day}"))
 }
 
 fn too_large(components: &Range<u32>) -> TransformError {

@@ -1,7 +1,7 @@
 //! Rows set aside by day, where the files are laid out neither by time nor by component.
 //!
-//! A row takes twenty bytes: its cell among those of a day, its value, and its age in one number. The few whose age takes
-//! two numbers ([`crate::day_grid`]) are led by another row that holds them.
+//! A row takes twenty bytes: its cell among those of a day, its value, and its age in one number. Those whose age takes
+//! two numbers ([`crate::day_grid`]) are led by another row that holds them, so they take forty.
 
 use std::sync::{Arc, LazyLock};
 
@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
 
 use crate::age;
-use crate::day_grid::slots;
+use crate::day_grid::{misplaced, slots};
 use crate::error::TransformError;
 use crate::measured::Measured;
 use crate::registry::Registry;
@@ -68,13 +68,16 @@ impl DayRow {
 
 /// Where the cells of each component begin among those of a day.
 #[derive(Debug, Clone)]
-pub struct DayCells(Arc<[u32]>);
+pub struct DayCells {
+    /// The first cell of each component, and the number of all of them.
+    firsts: Arc<[u32]>,
+}
 
 impl DayCells {
-    /// Fails where a day has more cells than can be told apart.
+    /// Fails where a day of all components has more cells than 32 bits count: fifteen million meters of five minutes.
     pub fn new(registry: &Registry) -> Result<Self, TransformError> {
         let mut cells = 0_u32;
-        let mut firsts = Vec::with_capacity(registry.components.len());
+        let mut firsts = Vec::with_capacity(registry.components.len() + 1);
         for component in &registry.components {
             firsts.push(cells);
             cells = cells
@@ -86,7 +89,10 @@ impl DayCells {
                     why: "a day would have more intervals than 32 bits can count".to_owned(),
                 })?;
         }
-        Ok(Self(firsts.into()))
+        firsts.push(cells);
+        Ok(Self {
+            firsts: firsts.into(),
+        })
     }
 }
 
@@ -97,6 +103,8 @@ pub struct DayRows {
     /// By day since 1970: a resolved row lies before 2201.
     open: Vec<Vec<DayRow>>,
     full: Vec<(i32, Vec<DayRow>)>,
+    /// Component, day and slot of a row that no resolver makes.
+    misplaced: Option<(u32, i32, u16)>,
 }
 
 impl DayRows {
@@ -107,6 +115,7 @@ impl DayRows {
             cells: cells.clone(),
             open: Vec::new(),
             full: Vec::new(),
+            misplaced: None,
         }
     }
 
@@ -122,9 +131,11 @@ impl DayRows {
         std::mem::take(&mut self.full)
     }
 
-    /// Takes all rows.
-    #[must_use]
-    pub fn take_all(&mut self) -> Vec<(i32, Vec<DayRow>)> {
+    /// Takes all rows; fails where one cannot be.
+    pub fn take_all(&mut self) -> Result<Vec<(i32, Vec<DayRow>)>, TransformError> {
+        if let Some((component, day, slot)) = self.misplaced.take() {
+            return Err(misplaced(component, day, slot));
+        }
         for (day, rows) in (0..).zip(&mut self.open) {
             if !rows.is_empty() {
                 let mut rows = std::mem::take(rows);
@@ -132,7 +143,7 @@ impl DayRows {
                 self.full.push((day, rows));
             }
         }
-        self.take_ready()
+        Ok(self.take_ready())
     }
 
     #[inline]
@@ -141,13 +152,12 @@ impl DayRows {
             self.open.resize_with(day + 1, Vec::new);
         }
         let open = &mut self.open[day];
-        if open.capacity() == 0 {
-            // A row and its leader are not parted.
-            open.reserve_exact(CHUNK_ROWS + 1);
-        }
         open.extend(rows);
         if open.len() >= CHUNK_ROWS {
-            self.full.push((day as i32, std::mem::take(open)));
+            // A row and its leader are not parted. What filled one chunk mostly fills the next; a day of few rows takes
+            // what they need.
+            let next = Vec::with_capacity(CHUNK_ROWS + 1);
+            self.full.push((day as i32, std::mem::replace(open, next)));
         }
     }
 }
@@ -158,8 +168,16 @@ impl RowSink for DayRows {
             if !rows.measured[at].is_present() {
                 continue;
             }
-            let first = self.cells.0[rows.component[at] as usize];
-            let cell = first + u32::from(rows.slot[at]);
+            let component = rows.component[at] as usize;
+            let ends = self.cells.firsts.get(component..component + 2);
+            let cell = ends.and_then(|ends| {
+                let cell = ends[0] + u32::from(rows.slot[at]);
+                (cell < ends[1]).then_some(cell)
+            });
+            let Some(cell) = cell else {
+                self.misplaced = Some((rows.component[at], rows.day[at], rows.slot[at]));
+                continue;
+            };
             let measured = rows.measured[at].to_bits();
             // No interval that is believed starts before 1970.
             let day = rows.day[at].max(0) as usize;
@@ -253,7 +271,7 @@ mod tests {
             block.fill(rows);
             by_day.put(&block);
         }
-        by_day.take_all()
+        by_day.take_all().unwrap()
     }
 
     fn said(rows: &[DayRow]) -> Vec<Said> {
@@ -283,6 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_no_resolver_gives_is_a_bug() {
+        let registry = test_lake::registry(vec![interval("A", 1800), register("B"), interval("C", 86_400)]);
+        for wrong in [
+            row(0, 1, 48, 1),
+            row(1, 1, 0, 1),
+            row(2, 1, 1, 1),
+            row(3, 1, 0, 1),
+        ] {
+            let mut by_day = DayRows::new(&DayCells::new(&registry).unwrap());
+            let mut block = RowBlock::default();
+            block.fill(&[row(0, 1, 0, 1), wrong]);
+            by_day.put(&block);
+            let error = by_day.take_all().unwrap_err();
+            assert!(matches!(error, TransformError::Bug(_)), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
     fn full_chunks_are_handed_over_before_the_end() {
         let registry = test_lake::registry(vec![interval("A", 300)]);
         let mut by_day = DayRows::new(&DayCells::new(&registry).unwrap());
@@ -294,7 +330,7 @@ mod tests {
         }
         assert_eq!(by_day.ready(), 2 * CHUNK_ROWS);
         let ready = by_day.take_ready();
-        let rest = by_day.take_all();
+        let rest = by_day.take_all().unwrap();
         let rows: usize = ready.iter().chain(&rest).map(|(_, rows)| rows.len()).sum();
         assert_eq!((ready.len(), rest.len(), rows), (2, 1, 288));
     }

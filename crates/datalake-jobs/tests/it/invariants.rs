@@ -316,8 +316,9 @@ fn transforms_do_no_input_or_output() {
         "rand::rng",
         "TimeZone::system",
     ];
-    const DEPENDENCIES: [&str; 8] = [
+    const DEPENDENCIES: [&str; 9] = [
         "arrow",
+        "hashbrown",
         "jiff",
         "rand",
         "rand_chacha",

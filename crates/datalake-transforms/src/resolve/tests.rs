@@ -404,7 +404,7 @@ fn any_row() -> impl Strategy<Value = Row> {
 
 proptest! {
     #[test]
-    fn agrees_with_a_row_at_a_time(rows in prop::collection::vec(any_row(), 0..60)) {
+    fn agrees_with_a_row_at_a_time(rows in prop::collection::vec(any_row(), 0..200)) {
         let registry = registry();
         let (out, _) = resolve(&rows);
         let found: Vec<_> = out

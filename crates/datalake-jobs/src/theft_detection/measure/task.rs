@@ -114,7 +114,7 @@ impl<'r, 'a> Task<'r, 'a> {
             }
             Ok(())
         })?;
-        hand_over(aside.take_all())?;
+        hand_over(aside.take_all()?)?;
         self.outcome.days = days;
         self.end(piece);
         Ok(())
