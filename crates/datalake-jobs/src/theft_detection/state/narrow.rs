@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, NullArray, PrimitiveArray, new_null_array};
-use arrow::buffer::NullBuffer;
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, NullArray, PrimitiveArray, new_null_array,
+};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{
     ArrowNativeType, DataType, Field, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
@@ -103,6 +105,32 @@ fn cells<T: ArrowPrimitiveType, S: ArrowPrimitiveType>(
     Arc::new(PrimitiveArray::<S>::new(cells.into(), nulls.cloned()))
 }
 
+/// The array in memory of its own: one that was read from a file is a view of all of it, and would keep all of it.
+fn owned(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::UInt64 => {
+            let values = array.as_primitive::<UInt64Type>().values().to_vec();
+            Arc::new(PrimitiveArray::<UInt64Type>::new(
+                values.into(),
+                owned_nulls(array),
+            ))
+        }
+        DataType::Boolean => {
+            let values = array.as_boolean().values();
+            let values = BooleanBuffer::collect_bool(array.len(), |row| values.value(row));
+            Arc::new(BooleanArray::new(values, owned_nulls(array)))
+        }
+        _ => array.clone(),
+    }
+}
+
+/// Which rows are null, in memory of its own.
+pub(super) fn owned_nulls(array: &dyn Array) -> Option<NullBuffer> {
+    let nulls = array.nulls()?;
+    let known = BooleanBuffer::collect_bool(array.len(), |row| nulls.is_valid(row));
+    Some(NullBuffer::new(known))
+}
+
 /// The column as it was, but for what stands below nulls; `None` where the parts do not fit together.
 pub(super) fn widen(
     array: &ArrayRef,
@@ -110,7 +138,7 @@ pub(super) fn widen(
     metadata: &HashMap<String, String>,
 ) -> Option<ArrayRef> {
     let Some(base) = metadata.get("base") else {
-        return (array.data_type() == kind).then(|| array.clone());
+        return (array.data_type() == kind).then(|| owned(array));
     };
     let base: i64 = base.parse().ok()?;
     let step: i64 = metadata.get("step")?.parse().ok()?;
@@ -142,7 +170,7 @@ fn widened<T: ArrowPrimitiveType>(
     };
     Some(Arc::new(PrimitiveArray::<T>::new(
         values?.into(),
-        array.nulls().cloned(),
+        owned_nulls(array),
     )))
 }
 
@@ -157,7 +185,7 @@ where
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::{Int64Array, UInt16Array};
+    use arrow::array::{Int64Array, UInt16Array, UInt64Array};
     use proptest::prelude::*;
 
     use super::*;
@@ -201,6 +229,28 @@ mod tests {
             "beyond 16 bits"
         );
         assert!(widen(&stored, &DataType::Utf8, field.metadata()).is_none());
+    }
+
+    #[test]
+    fn what_is_read_back_keeps_no_more_than_itself() {
+        // As a reader of files gives arrays: views of one large piece of memory.
+        let all = UInt64Array::from(vec![Some(7); 10_000]);
+        let flags = BooleanArray::from(vec![Some(true); 100_000]);
+        for array in [all.slice(5, 2), UInt64Array::from(vec![Some(1), None])] {
+            let array: ArrayRef = Arc::new(array);
+            let same = widen(&array, &DataType::UInt64, &HashMap::new()).unwrap();
+            assert_eq!(&same, &array);
+            assert!(
+                same.get_array_memory_size() < 500,
+                "{}",
+                same.get_array_memory_size()
+            );
+        }
+        let flags: ArrayRef = Arc::new(flags.slice(8, 2));
+        let same = widen(&flags, &DataType::Boolean, &HashMap::new()).unwrap();
+        assert_eq!(&same, &flags);
+        assert!(same.get_array_memory_size() < 500);
+        assert!(owned_nulls(&all.slice(1, 1)).is_none());
     }
 
     proptest! {

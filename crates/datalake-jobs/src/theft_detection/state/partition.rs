@@ -250,7 +250,7 @@ fn read(
                 return None;
             };
             let items = narrow::widen(lists.values(), item.data_type(), metadata)?;
-            let lists = FixedSizeListArray::try_new(item.clone(), *size, items, lists.nulls().cloned());
+            let lists = FixedSizeListArray::try_new(item.clone(), *size, items, narrow::owned_nulls(lists));
             Arc::new(lists.ok()?)
         } else {
             narrow::widen(array, field.data_type(), metadata)?
