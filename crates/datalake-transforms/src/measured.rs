@@ -138,11 +138,9 @@ impl Measured {
     #[must_use]
     #[inline]
     pub const fn plain_value(self) -> Option<i64> {
-        const PLAIN: u64 = Mark::new(Condition::Actual, true).0 as u64 >> RANK_SHIFT;
-        if self.0 >> (MARK_SHIFT + RANK_SHIFT) == PLAIN {
-            self.value_micro()
-        } else {
-            None
+        match self.as_plain() {
+            (value, 0) => Some(value),
+            _ => None,
         }
     }
 

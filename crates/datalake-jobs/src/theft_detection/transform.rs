@@ -45,7 +45,7 @@ pub enum JudgeError {
     Transform(#[from] TransformError),
 }
 
-/// Day profiles that are read together at most; each takes about a third of a kilobyte.
+/// Day profiles that are read together at most; each takes about 230 bytes.
 const RANGE_PROFILES: i64 = 1 << 18;
 
 /// All day profiles: those in the store, and those of registers, which are made when they are read.

@@ -131,7 +131,7 @@ impl RowBlock {
     }
 }
 
-/// Takes resolved rows.
+/// Takes resolved rows: what this crate makes of them, a grid, a list, or rows by day.
 pub trait RowSink {
     /// Takes all rows of a block.
     fn put(&mut self, rows: &RowBlock);

@@ -12,8 +12,8 @@ pub(super) const LAST_MEASURED_AT_MICROS: u64 = 7_289_654_400_000_000;
 
 const MICROS: u64 = 1_000_000;
 const DAY: u64 = DAY_SECONDS as u64;
-/// With 40 bits the product of a second of the day, or of a slot's number since 1970, and a reciprocal is exact:
-/// `86_400 x 86_400 < 2^40`, and `2^25 x 288 < 2^40`.
+/// With 40 bits the product of an interval's number since 1970 and the reciprocal of those of a day is exact:
+/// `2^25 x 288 < 2^40`.
 const RECIPROCAL_BITS: u32 = 40;
 /// With 90 bits the product of a time and the reciprocal of a length, both in 10^-6 seconds, is exact: a time takes 53 bits
 /// and a length 37.
@@ -23,7 +23,6 @@ const FINE_BITS: u32 = 90;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IntervalLength {
     pub(super) seconds: u64,
-    reciprocal: u64,
     /// The length in 10^-6 seconds, and its reciprocal.
     micros: u64,
     fine: u64,
@@ -38,7 +37,6 @@ impl IntervalLength {
     /// Longer than any time: no moment ends such an interval.
     pub(super) const NONE: Self = Self {
         seconds: u64::MAX,
-        reciprocal: 0,
         micros: 0,
         fine: 0,
         slots: 0,
@@ -59,7 +57,6 @@ impl IntervalLength {
         let seconds = u64::from(seconds);
         Ok(Self {
             seconds,
-            reciprocal: (1_u64 << RECIPROCAL_BITS).div_ceil(seconds),
             micros: seconds * MICROS,
             fine: (1_u128 << FINE_BITS).div_ceil(u128::from(seconds * MICROS)) as u64,
             slots: DAY / seconds,
@@ -85,20 +82,16 @@ impl IntervalLength {
     /// Day and slot of the interval that ends at `measured_at` (10^-6 seconds since 1970), or the reason why
     /// it has none.
     pub(super) fn position(self, measured_at: i64) -> Result<(i32, u16), &'static str> {
+        let (day, slot, is_known) = self.place(measured_at);
+        if is_known {
+            return Ok((day, slot));
+        }
         // A negative time becomes a huge one.
         let at = measured_at as u64;
-        let second = at / MICROS;
-        if at > LAST_MEASURED_AT_MICROS || second < self.seconds {
+        if at > LAST_MEASURED_AT_MICROS || at / MICROS < self.seconds {
             return Err(reason::MEASURED_AT_OUT_OF_RANGE);
         }
-        let start = second - self.seconds;
-        let day = start / DAY;
-        let in_day = start - day * DAY;
-        let slot = (in_day * self.reciprocal) >> RECIPROCAL_BITS;
-        if slot * self.seconds != in_day || second * MICROS != at {
-            return Err(reason::OFF_GRID);
-        }
-        Ok((day as i32, slot as u16))
+        Err(reason::OFF_GRID)
     }
 }
 
@@ -150,8 +143,11 @@ mod tests {
         for seconds in (MIN_INTERVAL_SECONDS..=86_400).filter(|s| 86_400 % s == 0) {
             let length = IntervalLength::new(seconds).unwrap();
             for second in 0..86_400_u64 {
-                let quotient = (second * length.reciprocal) >> RECIPROCAL_BITS;
-                assert_eq!(quotient, second / u64::from(seconds), "{second} / {seconds}");
+                // The second of the day at which an interval starts on 1970-01-03.
+                let end = (2 * DAY + second + u64::from(seconds)) * MICROS;
+                let quotient = (second % u64::from(seconds) == 0).then_some(second / u64::from(seconds));
+                let found = length.position(end as i64).ok().map(|(_, slot)| u64::from(slot));
+                assert_eq!(found, quotient, "{second} / {seconds}");
             }
             // Every interval until 2201, and moments beside its ends.
             let micros = i64::from(seconds) * 1_000_000;
