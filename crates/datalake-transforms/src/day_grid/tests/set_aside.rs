@@ -32,3 +32,22 @@ proptest! {
         prop_assert_eq!(found_counts, counts);
     }
 }
+
+#[test]
+fn a_row_kept_aside_is_not_outside_of_the_grid() {
+    let registry = test_lake::registry(vec![interval("A", 1800)]);
+    let rows = [
+        row("A", 1800, 1),
+        row("A", 1801, 1),
+        row("B", 1800, 1),
+        row("A", 2 * DAY, 1),
+    ];
+    let mut grid = DayGrid::new(&registry, &config(), 0..1, 0..1).unwrap();
+    let mut resolver = Resolver::new(&registry, config()).unwrap();
+    let mut resolved = ResolvedRows::default();
+    resolver
+        .resolve_into(&batch(&rows), &mut resolved, &mut grid)
+        .unwrap();
+    assert_eq!(resolved.rejections.len(), 2);
+    assert_eq!(grid.check().unwrap(), 1, "the last row is of another day");
+}
