@@ -61,6 +61,8 @@ pub struct Step {
     pub spread_before: f64,
     /// See `spread_before`.
     pub spread_after: f64,
+    /// Robust spread of the days in kWh after / before; 1 of a drop less deep than `DEEP`.
+    pub spread_kept: f64,
     /// Median distance of a day from the level of its week, before and after.
     pub scatter_before: f64,
     /// See `scatter_before`.
@@ -229,6 +231,7 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
     let upper_drop = quantile(&mut days_post, 0.9)? - quantile(&mut days_pre, 0.9)?;
     let drop = level_after - level_before;
     let is_deep = -drop >= DEEP;
+    let kwh_spread = |range: std::ops::Range<usize>| spread(&mut levels.kwh[range].to_vec());
     Some(Step {
         onset_day,
         last_day: *levels.day.last()?,
@@ -244,6 +247,11 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
         earlier_step: best_split(&blocks[..t], 3, 3).map_or(0.0, |(_, _, step, ..)| step),
         spread_before: if is_deep { spread(&mut days_pre) } else { 0.0 },
         spread_after: if is_deep { spread(&mut days_post) } else { 0.0 },
+        spread_kept: if is_deep {
+            kwh_spread(split..levels.len()) / kwh_spread(0..split).max(1e-6)
+        } else {
+            1.0
+        },
         scatter_before: scatter(levels, &blocks[..t]),
         scatter_after: scatter(levels, &blocks[t..]),
     })

@@ -26,6 +26,7 @@ pub mod day_rows;
 pub mod error;
 pub mod features;
 pub mod findings;
+pub(crate) mod hours;
 pub mod judge;
 pub mod levels;
 pub mod loss;

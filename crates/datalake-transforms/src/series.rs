@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{Int32Type, UInt64Type};
 use rayon::prelude::*;
 
 use crate::day_profile::{HOURS, column};
@@ -78,6 +78,8 @@ pub struct DaySeries<'a> {
     pub cut: &'a [u16],
     /// Longest run of equal non-zero usable values.
     pub longest_equal_run: &'a [u16],
+    /// Hash of the day's values in slot order; 0 unless every slot is usable.
+    pub shape_hash: &'a [u64],
     /// Hourly energy in Wh, 24 items a day, [`crate::day_profile::UNKNOWN_HOUR`] where unknown; empty where the component has none.
     pub hourly_wh: &'a [i32],
     /// Rows of the block that these slices are.
@@ -167,6 +169,7 @@ impl<'a> Columns<'a> {
                 uninstalled_kwh: energy(column::UNINSTALLED_KWH),
                 cut: count(column::CUT),
                 longest_equal_run: count(column::LONGEST_EQUAL_RUN),
+                shape_hash: batch.column(column::SHAPE_HASH).as_primitive::<UInt64Type>().values(),
                 hourly_wh: &hours[first..],
                 rows: (0, batch.num_rows()),
             },
@@ -207,6 +210,7 @@ impl<'a> Columns<'a> {
             uninstalled_kwh: energy(all.uninstalled_kwh),
             cut: count(all.cut),
             longest_equal_run: count(all.longest_equal_run),
+            shape_hash: &all.shape_hash[from..to],
             hourly_wh: if has_any(self.hours) {
                 &all.hourly_wh[from * HOURS..to * HOURS]
             } else {

@@ -45,6 +45,8 @@ pub struct SuppressorConfig {
     pub billing_register: f64,
     /// Another channel or meter of the service point rose by what this one fell.
     pub sibling_rose: f64,
+    /// The level fell, but not all hours fell alike: people or appliances left, not a share of everything.
+    pub hours_kept: f64,
 }
 
 impl Default for SuppressorConfig {
@@ -65,6 +67,7 @@ impl Default for SuppressorConfig {
             late_paperwork: 0.3,
             billing_register: 0.55,
             sibling_rose: 0.2,
+            hours_kept: 0.5,
         }
     }
 }
@@ -89,6 +92,7 @@ impl SuppressorConfig {
             Suppressor::LatePaperwork => self.late_paperwork,
             Suppressor::BillingRegister => self.billing_register,
             Suppressor::SiblingRose => self.sibling_rose,
+            Suppressor::HoursKept => self.hours_kept,
         }
     }
 
@@ -141,11 +145,13 @@ pub enum Suppressor {
     BillingRegister,
     /// Energy moved to a sibling.
     SiblingRose,
+    /// Some hours kept their level.
+    HoursKept,
 }
 
 impl Suppressor {
     /// All suppressors.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Vacancy,
         Self::MainsOffBefore,
         Self::Resumed,
@@ -161,6 +167,7 @@ impl Suppressor {
         Self::LatePaperwork,
         Self::BillingRegister,
         Self::SiblingRose,
+        Self::HoursKept,
     ];
 
     /// Name, as in the config.
@@ -182,6 +189,7 @@ impl Suppressor {
             Self::LatePaperwork => "late_paperwork",
             Self::BillingRegister => "billing_register",
             Self::SiblingRose => "sibling_rose",
+            Self::HoursKept => "hours_kept",
         }
     }
 }
@@ -249,6 +257,9 @@ impl Suppression {
                 format!(
                     "of {x:.0} days from the onset only the totals between readings of a register are known"
                 )
+            }
+            Suppressor::HoursKept => {
+                format!("not all hours fell: those that fell least are at {x:.2} of their level before")
             }
             Suppressor::SiblingRose => {
                 format!(

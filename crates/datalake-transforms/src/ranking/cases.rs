@@ -16,7 +16,7 @@ use crate::loss::Loss;
 use crate::model::MICRO;
 use crate::peers::Peers;
 use crate::registry::Registry;
-use crate::rules::{Rule, RuleConfig, RuleEvidence};
+use crate::rules::{RuleConfig, RuleEvidence};
 
 /// Name of the table of cases.
 pub const CASES_TABLE: &str = "theft_cases";
@@ -43,6 +43,9 @@ fn reason_fields() -> Fields {
     ])
 }
 
+/// Contribution of a reason / that of the strongest, from which it has a say in the onset.
+const DATING_SHARE: f64 = 0.5;
+
 /// Columns of `theft_cases`, one row per suspected service point, by rank.
 ///
 /// | column | meaning |
@@ -52,7 +55,7 @@ fn reason_fields() -> Fields {
 /// | service_point_id | null for a meter that was never installed anywhere |
 /// | device_id, measuring_component_id | the meter with the strongest evidence |
 /// | score | 0..1 |
-/// | onset_date, last_date | first onset of a reason other than `PEER_LOW`; last day with an actual value |
+/// | onset_date, last_date | first onset of the reasons that date a case ([`crate::rules::Rule::dates`]) and count at least half of the strongest; last day with an actual value |
 /// | reasons | hits, strongest first; `kwh` is the energy at stake by that rule alone |
 /// | suppressors | what speaks against theft, `rule: name: why` |
 /// | expected_kwh, actual_kwh | over the days that the energy lost is counted on, within the billable time; what was counted without a contract is expected and not part of the actual |
@@ -195,9 +198,11 @@ impl Tables<'_> {
         for subject in subjects() {
             let mut onset = i32::MAX;
             let mut last = i32::MIN;
-            // The window that PEER_LOW looks at moves on with every day: it dates nothing, unless there is nothing else.
-            let dates = |rule: Rule| rule != Rule::PeerLow;
-            let dated = subject.reasons.iter().any(|reason| dates(reason.rule));
+            // Rules that look at a window, or around an onset, date nothing unless there is nothing else; nor does a
+            // reason that hardly counts.
+            let enough = DATING_SHARE * subject.reasons.first().map_or(0.0, |reason| reason.contribution);
+            let dates = |reason: &Reason| reason.rule.dates() && reason.contribution >= enough;
+            let dated = subject.reasons.iter().any(dates);
             for reason in &subject.reasons {
                 let rule = self.rule(reason)?;
                 append_reason(
@@ -205,7 +210,7 @@ impl Tables<'_> {
                     rule,
                     subject_id(self.stay(subject), self.registry),
                 )?;
-                if dates(reason.rule) || !dated {
+                if dates(reason) || !dated {
                     onset = onset.min(rule.onset_day);
                 }
                 last = last.max(self.evidence[reason.stay].last_actual_day);

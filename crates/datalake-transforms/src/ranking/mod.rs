@@ -2,7 +2,8 @@
 //!
 //! A rule contributes `weight x strength x factors of its suppressors`; a miss contributes `near_miss_share` of that. Of several
 //! stays at a service point the greatest contribution of each rule counts. Contributions join by noisy-or,
-//! `1 - product(1 - c)`. A service point is a case if its hits alone reach `case_threshold`; the others stay below it, however
+//! `1 - product(1 - c)`, in which the strongest rule of a family ([`crate::rules::Rule::family`]) counts wholly and the
+//! others, which see the same fact from other sides, count `corroboration_share` of what they would alone. A service point is a case if its hits alone reach `case_threshold`; the others stay below it, however
 //! many near misses they have.
 
 mod cases;

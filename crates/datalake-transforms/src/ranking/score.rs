@@ -5,7 +5,7 @@ use crate::judge::StayEvidence;
 use crate::loss::Loss;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange;
-use crate::rules::{Rule, RuleConfig, RuleEvidence, Verdict};
+use crate::rules::{Family, Rule, RuleConfig, RuleEvidence, Verdict};
 use crate::suppressors::{PAPERWORK_DAYS, Suppression, Suppressor};
 
 /// How far below the threshold the scores of those that are no case end.
@@ -224,12 +224,10 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
         }
     }
     let mut reasons: Vec<Reason> = best_hit.into_iter().flatten().collect();
-    let absent = |parts: &mut dyn Iterator<Item = f64>| parts.map(|part| 1.0 - part).product::<f64>();
-    let without_hits = absent(&mut reasons.iter().map(|reason| reason.contribution));
-    let misses = (0..Rule::ALL.len()).filter(|&slot| best_hit[slot].is_none());
-    let without_misses = absent(&mut misses.map(|slot| best_miss[slot]));
-    let is_case = 1.0 - without_hits >= config.case_threshold;
-    let joined = 1.0 - without_hits * without_misses;
+    let hits = Rule::ALL.map(|rule| best_hit[rule as usize].map_or(0.0, |reason| reason.contribution));
+    let all = Rule::ALL.map(|rule| hits[rule as usize].max(best_miss[rule as usize]));
+    let is_case = joined(&hits, config) >= config.case_threshold;
+    let joined = joined(&all, config);
     let score = if is_case {
         joined
     } else {
@@ -253,6 +251,30 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
         reasons,
         strongest,
     }
+}
+
+/// What contributions (by rule, 0 for none) come to: 1 - product(1 - c), in which the strongest of a family counts wholly and
+/// the others by `corroboration_share`.
+fn joined(contributions: &[f64; Rule::ALL.len()], config: &RuleConfig) -> f64 {
+    let mut strongest = [0.0_f64; Family::COUNT];
+    for rule in Rule::ALL {
+        let most = &mut strongest[rule.family() as usize];
+        *most = most.max(contributions[rule as usize]);
+    }
+    let mut absent = 1.0;
+    for rule in Rule::ALL {
+        let contribution = contributions[rule as usize];
+        let most = &mut strongest[rule.family() as usize];
+        // The first of equals is the strongest.
+        let share = if contribution > 0.0 && contribution >= *most {
+            *most = f64::INFINITY;
+            1.0
+        } else {
+            config.corroboration_share
+        };
+        absent *= 1.0 - share * contribution;
+    }
+    1.0 - absent
 }
 
 fn strongest_without_hits(

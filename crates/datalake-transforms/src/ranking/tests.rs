@@ -110,7 +110,7 @@ fn near_misses_rank_and_never_open_a_case() {
     assert_eq!(assessment.cases.num_rows(), 0);
     let scores = scores(&assessment);
     assert_eq!(scores[0], ("SP-000".to_owned(), 0.49));
-    assert_eq!(scores[1], ("SP-001".to_owned(), 0.2));
+    assert_eq!(scores[1], ("SP-001".to_owned(), 0.45));
     assert_eq!(scores[2], ("SP-002".to_owned(), 0.0));
 }
 
@@ -441,11 +441,20 @@ fn an_explanation_shows_hits_misses_and_what_speaks_against() {
         against: mains_off_before x 0.50: the home was at zero on 2 days of the year before as well
         against: resumed x 0.50: use came back by itself, 20 whole days of it follow
       SUSTAINED_DROP        not judged: mostly zeros, see ZERO_WHILE_ON
+      GRADUAL_DECLINE       miss 1 of the level at the start of the slope (needs at most 0.6); strength 0.00 x weight 0.35 -> 0.000
+      MULTIPLIER_CHANGED    not judged: too few whole days
+      MISSING_BEFORE_DROP   not judged: the level did not fall
+      PARTIAL_BYPASS        not judged: the hours of the days are not known on enough days
+      CLIPPED_PEAKS         miss 0 of the days end at a cap passed before (needs at least 0.3); strength 0.00 x weight 0.75 -> 0.000
+      MEAN_SHAPE            not judged: the hours of the days are not known on enough days
+      LOAD_SHIFTED          not judged: the hours of the days are not known on enough days
+      PATTERN_LOST          not judged: too few whole days
       FLATLINE              miss 0 flat days (needs at least 10); strength 0.00 x weight 0.70 -> 0.000
+      REPEATED_DAY          not judged: the hours of the days are not known on enough days
       REVERSE_FLOW          miss 0 days with negative energy (needs at least 2); strength 0.00 x weight 0.80 -> 0.000
       OVERLAPPING_INSTALL   miss 0 days of contradicting install events (needs at least 1); strength 0.00 x weight 0.30 -> 0.000
       DROP_AFTER_EXCHANGE   not judged: no meter hung there before
-      PROLONGED_ESTIMATION  miss 0 days without an actual value (needs more than 30); strength 0.00 x weight 0.20 -> 0.000
+      PROLONGED_ESTIMATION  miss 0 days without an actual value (needs more than 30); strength 0.00 x weight 0.45 -> 0.000
       PEER_LOW              miss -2.62 robust z among the peers (needs at most -3.5); strength 0.45 x weight 0.10 -> 0.022
     ");
     assert_eq!(

@@ -6,6 +6,15 @@ use serde::{Deserialize, Serialize};
 use super::Rule;
 use super::drop_after_exchange::DropAfterExchangeConfig;
 use super::flatline::FlatlineConfig;
+use super::gradual_decline::GradualDeclineConfig;
+use super::multiplier_changed::MultiplierChangedConfig;
+use super::missing_before_drop::MissingBeforeDropConfig;
+use super::partial_bypass::PartialBypassConfig;
+use super::clipped_peaks::ClippedPeaksConfig;
+use super::mean_shape::MeanShapeConfig;
+use super::load_shifted::LoadShiftedConfig;
+use super::pattern_lost::PatternLostConfig;
+use super::repeated_day::RepeatedDayConfig;
 use super::overlapping_install::OverlappingInstallConfig;
 use super::peer_low::PeerLowConfig;
 use super::prolonged_estimation::ProlongedEstimationConfig;
@@ -25,6 +34,8 @@ pub struct RuleConfig {
     pub case_threshold: f64,
     /// What a near miss counts of what a hit would, 0..1; near misses order the scores and never open a case.
     pub near_miss_share: f64,
+    /// What the weaker rules of one family count of what they would alone, 0..1: they see the same fact from other sides.
+    pub corroboration_share: f64,
     /// Peer groups of fewer stays lean on the wider group.
     pub min_peers: u32,
     /// Whole days before a change that a rule needs to trust the level before; fewer make it a new install.
@@ -42,6 +53,24 @@ pub struct RuleConfig {
     pub zero_while_on: ZeroWhileOnConfig,
     /// The level falls and stays down.
     pub sustained_drop: SustainedDropConfig,
+    /// The level falls slowly against the peers.
+    pub gradual_decline: GradualDeclineConfig,
+    /// The level steps by a fraction that wrong multipliers make.
+    pub multiplier_changed: MultiplierChangedConfig,
+    /// Reads go missing around a fall.
+    pub missing_before_drop: MissingBeforeDropConfig,
+    /// A part of the day is missing.
+    pub partial_bypass: PartialBypassConfig,
+    /// Values stop at a cap.
+    pub clipped_peaks: ClippedPeaksConfig,
+    /// The day is replaced by its mirror.
+    pub mean_shape: MeanShapeConfig,
+    /// Energy of some hours is reported in others.
+    pub load_shifted: LoadShiftedConfig,
+    /// The rhythm disappears.
+    pub pattern_lost: PatternLostConfig,
+    /// Whole days repeated exactly.
+    pub repeated_day: RepeatedDayConfig,
     /// One value repeated.
     pub flatline: FlatlineConfig,
     /// Negative energy without a channel for it.
@@ -63,6 +92,7 @@ impl Default for RuleConfig {
         Self {
             case_threshold: 0.5,
             near_miss_share: 0.5,
+            corroboration_share: 0.35,
             min_peers: 20,
             baseline_days: 60,
             back_billing_months: 12,
@@ -71,6 +101,15 @@ impl Default for RuleConfig {
             usage_disconnected: UsageDisconnectedConfig::default(),
             zero_while_on: ZeroWhileOnConfig::default(),
             sustained_drop: SustainedDropConfig::default(),
+            gradual_decline: GradualDeclineConfig::default(),
+            multiplier_changed: MultiplierChangedConfig::default(),
+            missing_before_drop: MissingBeforeDropConfig::default(),
+            partial_bypass: PartialBypassConfig::default(),
+            clipped_peaks: ClippedPeaksConfig::default(),
+            mean_shape: MeanShapeConfig::default(),
+            load_shifted: LoadShiftedConfig::default(),
+            pattern_lost: PatternLostConfig::default(),
+            repeated_day: RepeatedDayConfig::default(),
             flatline: FlatlineConfig::default(),
             reverse_flow: ReverseFlowConfig::default(),
             overlapping_install: OverlappingInstallConfig::default(),
@@ -91,6 +130,15 @@ impl RuleConfig {
             Rule::UsageDisconnected => self.usage_disconnected.weight,
             Rule::ZeroWhileOn => self.zero_while_on.weight,
             Rule::SustainedDrop => self.sustained_drop.weight,
+            Rule::GradualDecline => self.gradual_decline.weight,
+            Rule::MultiplierChanged => self.multiplier_changed.weight,
+            Rule::MissingBeforeDrop => self.missing_before_drop.weight,
+            Rule::PartialBypass => self.partial_bypass.weight,
+            Rule::ClippedPeaks => self.clipped_peaks.weight,
+            Rule::MeanShape => self.mean_shape.weight,
+            Rule::LoadShifted => self.load_shifted.weight,
+            Rule::PatternLost => self.pattern_lost.weight,
+            Rule::RepeatedDay => self.repeated_day.weight,
             Rule::Flatline => self.flatline.weight,
             Rule::ReverseFlow => self.reverse_flow.weight,
             Rule::OverlappingInstall => self.overlapping_install.weight,
@@ -108,6 +156,7 @@ impl RuleConfig {
         }
         within("case_threshold", self.case_threshold, 0.05, 1.0)?;
         within("near_miss_share", self.near_miss_share, 0.0, 1.0)?;
+        within("corroboration_share", self.corroboration_share, 0.0, 1.0)?;
         whole("min_peers", self.min_peers, 3, 1_000_000)?;
         whole("baseline_days", self.baseline_days, 14, 365)?;
         whole("back_billing_months", self.back_billing_months, 1, 240)?;
@@ -118,6 +167,15 @@ impl RuleConfig {
         self.usage_disconnected.validate()?;
         self.zero_while_on.validate()?;
         self.sustained_drop.validate()?;
+        self.gradual_decline.validate()?;
+        self.multiplier_changed.validate()?;
+        self.missing_before_drop.validate()?;
+        self.partial_bypass.validate()?;
+        self.clipped_peaks.validate()?;
+        self.mean_shape.validate()?;
+        self.load_shifted.validate()?;
+        self.pattern_lost.validate()?;
+        self.repeated_day.validate()?;
         self.flatline.validate()?;
         self.reverse_flow.validate()?;
         self.drop_after_exchange.validate()?;

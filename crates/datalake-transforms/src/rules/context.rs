@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::RuleConfig;
+use super::{RuleConfig, RuleEvidence};
+use crate::hours::HourChange;
 use crate::levels::Levels;
 use crate::model::DAY_SECONDS;
 use crate::peers::{PeerGroup, Peers};
@@ -22,6 +23,8 @@ pub(crate) struct StayContext<'a> {
     /// Intervals of a whole day.
     pub(crate) intervals: u16,
     pub(crate) levels: &'a Levels,
+    /// How the hours changed: at most two changes, none where the hours are not known.
+    pub(crate) hours: &'a [HourChange],
     pub(crate) peers: &'a Peers,
     pub(crate) group: Option<&'a PeerGroup>,
     /// Whether the service point has a channel for received energy at some time of the stay.
@@ -33,6 +36,18 @@ impl StayContext<'_> {
     /// Registers are read now and then: their days are shares of a period.
     pub(crate) fn is_register(&self) -> bool {
         self.component.interval_seconds().is_none()
+    }
+
+    /// What a rule finds at the change of the hours that speaks most for it; `None` where the hours are not known.
+    pub(crate) fn best_of_hours(&self, judge: impl Fn(&HourChange) -> RuleEvidence) -> Option<RuleEvidence> {
+        let mut best: Option<RuleEvidence> = None;
+        for found in self.hours.iter().map(judge) {
+            let rank = |evidence: &RuleEvidence| (evidence.is_hit(), evidence.strength);
+            if best.is_none_or(|best| rank(&found) > rank(&best)) {
+                best = Some(found);
+            }
+        }
+        best
     }
 
     /// The rows before what install events of no use leave in doubt.

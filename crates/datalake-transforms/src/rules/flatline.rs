@@ -31,6 +31,12 @@ const SHAPED: u16 = 24;
 /// Days of energies all of their own / days that are not zero, below which a meter counts too coarsely to tell.
 const DISTINCT_SHARE: f64 = 0.5;
 
+/// Half the range of a day / its mean, and distance (ln) of a day from the usual one, below which a load never varied.
+const NEVER_VARIED: (f64, f64) = (0.3, 0.005);
+
+/// Level of days of one value all day / base load of the other days that is enough.
+const ABOVE_BASE: f64 = 1.2;
+
 /// Flat days that make a hit as sure as it gets.
 const SURE_DAYS: f64 = 30.0;
 
@@ -85,6 +91,9 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     if others().count() < VARIED_DAYS {
         return not_judged(Gap::TooFewDays);
     }
+    if never_varied(context, others()) {
+        return not_judged(Gap::NeverVaried);
+    }
     if counts_coarsely(context, others()) {
         return not_judged(Gap::CoarseSteps);
     }
@@ -97,7 +106,12 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let level_of = |run: &Range<usize>| levels.median_over(run.clone()).unwrap_or(0.0);
     let mut best: Option<Range<usize>> = None;
     for run in runs(levels, &flat) {
-        let high = level_of(&run) > 0.0 && level_of(&run) >= config.min_level_ratio * usual;
+        let level = level_of(&run);
+        // An empty home's standby is no more than what the home always drew.
+        let above_standby = || {
+            runs_exactly(context, run.clone()) && level >= ABOVE_BASE * base_load(context, others())
+        };
+        let high = level > 0.0 && (level >= config.min_level_ratio * usual || above_standby());
         if high && best.as_ref().is_none_or(|best| run.len() >= best.len()) {
             best = Some(run);
         }
@@ -123,6 +137,26 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         strength: strength as f32,
         kwh_micro: (kwh * MICRO as f64).round() as i64,
     }
+}
+
+/// Median of the least intervals of some days, as kWh a day.
+fn base_load(context: &StayContext<'_>, days: impl Iterator<Item = usize>) -> f64 {
+    let least = days.map(|position| {
+        let row = context.levels.row[position] as usize;
+        context.series.min_kwh[row] as f64 / MICRO as f64 * f64::from(context.intervals)
+    });
+    median(&mut least.collect::<Vec<_>>()).unwrap_or(0.0)
+}
+
+/// Whether nearly all days of a run are one value all day.
+fn runs_exactly(context: &StayContext<'_>, run: Range<usize>) -> bool {
+    let series = context.series;
+    let days = run.len();
+    let exact = run.filter(|&position| {
+        let row = context.levels.row[position] as usize;
+        series.max_kwh[row] == series.min_kwh[row]
+    });
+    context.intervals >= SHAPED && 10 * exact.count() >= 9 * days
 }
 
 /// Equal intervals in a row that make a day flat: the threshold, and half of the day.
@@ -168,6 +202,23 @@ fn repeats(context: &StayContext<'_>, position: usize) -> bool {
         && energy(position) != 0
         && energy(position) == energy(position - 1)
         && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS
+}
+
+/// Whether even the days that are not flat are nearly so: a load that never changes (a cabinet, a lamp) whose rows lack or
+/// differ now and then.
+fn never_varied(context: &StayContext<'_>, others: impl Iterator<Item = usize>) -> bool {
+    let levels = context.levels;
+    if context.intervals < SHAPED {
+        let days = others.map(|position| (levels.kwh[position] / levels.median_kwh.max(1e-6)).ln().abs());
+        return median(&mut days.collect::<Vec<_>>()).is_some_and(|spread| spread < NEVER_VARIED.1);
+    }
+    let series = context.series;
+    let variation = others.map(|position| {
+        let row = levels.row[position] as usize;
+        let range = series.max_kwh[row].saturating_sub(series.min_kwh[row]) as f64 / MICRO as f64;
+        range / 2.0 * f64::from(context.intervals) / levels.kwh[position].max(1e-6)
+    });
+    median(&mut variation.collect::<Vec<_>>()).is_some_and(|variation| variation < NEVER_VARIED.0)
 }
 
 /// Whether even the days that are not flat repeat values as only a meter of coarse steps does.
@@ -306,7 +357,7 @@ mod tests {
                 .map(|slot| {
                     let afternoon = (110..250).contains(&slot) && day < 60;
                     let kwh = if afternoon {
-                        0.15 * noise(day as u64, slot)
+                        0.005 + 0.15 * noise(day as u64, slot)
                     } else {
                         0.005
                     };

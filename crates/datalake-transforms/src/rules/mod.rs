@@ -5,11 +5,20 @@
 
 mod config;
 mod context;
+pub mod clipped_peaks;
 pub mod drop_after_exchange;
 pub mod flatline;
+pub mod gradual_decline;
+pub mod load_shifted;
+pub mod mean_shape;
+pub mod missing_before_drop;
+pub mod multiplier_changed;
 pub mod overlapping_install;
+pub mod partial_bypass;
+pub mod pattern_lost;
 pub mod peer_low;
 pub mod prolonged_estimation;
+pub mod repeated_day;
 pub mod reverse_flow;
 pub mod sustained_drop;
 #[cfg(test)]
@@ -34,8 +43,26 @@ pub enum Rule {
     ZeroWhileOn,
     /// See [`sustained_drop`].
     SustainedDrop,
+    /// See [`gradual_decline`].
+    GradualDecline,
+    /// See [`multiplier_changed`].
+    MultiplierChanged,
+    /// See [`missing_before_drop`].
+    MissingBeforeDrop,
+    /// See [`partial_bypass`].
+    PartialBypass,
+    /// See [`clipped_peaks`].
+    ClippedPeaks,
+    /// See [`mean_shape`].
+    MeanShape,
+    /// See [`load_shifted`].
+    LoadShifted,
+    /// See [`pattern_lost`].
+    PatternLost,
     /// See [`flatline`].
     Flatline,
+    /// See [`repeated_day`].
+    RepeatedDay,
     /// See [`reverse_flow`].
     ReverseFlow,
     /// See [`overlapping_install`].
@@ -50,12 +77,21 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 19] = [
         Self::UsageNotInstalled,
         Self::UsageDisconnected,
         Self::ZeroWhileOn,
         Self::SustainedDrop,
+        Self::GradualDecline,
+        Self::MultiplierChanged,
+        Self::MissingBeforeDrop,
+        Self::PartialBypass,
+        Self::ClippedPeaks,
+        Self::MeanShape,
+        Self::LoadShifted,
+        Self::PatternLost,
         Self::Flatline,
+        Self::RepeatedDay,
         Self::ReverseFlow,
         Self::OverlappingInstall,
         Self::DropAfterExchange,
@@ -71,12 +107,55 @@ impl Rule {
             Self::UsageDisconnected => "USAGE_DISCONNECTED",
             Self::ZeroWhileOn => "ZERO_WHILE_ON",
             Self::SustainedDrop => "SUSTAINED_DROP",
+            Self::GradualDecline => "GRADUAL_DECLINE",
+            Self::MultiplierChanged => "MULTIPLIER_CHANGED",
+            Self::MissingBeforeDrop => "MISSING_BEFORE_DROP",
+            Self::PartialBypass => "PARTIAL_BYPASS",
+            Self::ClippedPeaks => "CLIPPED_PEAKS",
+            Self::MeanShape => "MEAN_SHAPE",
+            Self::LoadShifted => "LOAD_SHIFTED",
+            Self::PatternLost => "PATTERN_LOST",
             Self::Flatline => "FLATLINE",
+            Self::RepeatedDay => "REPEATED_DAY",
             Self::ReverseFlow => "REVERSE_FLOW",
             Self::OverlappingInstall => "OVERLAPPING_INSTALL",
             Self::DropAfterExchange => "DROP_AFTER_EXCHANGE",
             Self::ProlongedEstimation => "PROLONGED_ESTIMATION",
             Self::PeerLow => "PEER_LOW",
+        }
+    }
+
+    /// Whether the onset is a day on which something changed, not the start of a window.
+    #[must_use]
+    pub fn dates(self) -> bool {
+        !matches!(
+            self,
+            Self::PeerLow | Self::GradualDecline | Self::MissingBeforeDrop | Self::MultiplierChanged
+        )
+    }
+
+    /// What the rule looks at: rules of one family see the same fact from several sides, and do not add up as if
+    /// each were a fact of its own.
+    #[must_use]
+    pub fn family(self) -> Family {
+        match self {
+            Self::SustainedDrop
+            | Self::GradualDecline
+            | Self::MultiplierChanged
+            | Self::MissingBeforeDrop
+            | Self::DropAfterExchange
+            | Self::PeerLow => Family::Level,
+            Self::PartialBypass
+            | Self::ClippedPeaks
+            | Self::MeanShape
+            | Self::LoadShifted
+            | Self::PatternLost
+            | Self::Flatline
+            | Self::RepeatedDay => Family::Shape,
+            Self::ZeroWhileOn => Family::Zero,
+            Self::ReverseFlow => Family::Reverse,
+            Self::UsageNotInstalled | Self::UsageDisconnected | Self::OverlappingInstall => Family::Contract,
+            Self::ProlongedEstimation => Family::Data,
         }
     }
 
@@ -88,6 +167,15 @@ impl Rule {
             Self::ZeroWhileOn => Measure::at_least("days at zero"),
             Self::SustainedDrop => Measure::at_most("of the level before"),
             Self::Flatline => Measure::at_least("flat days"),
+            Self::GradualDecline => Measure::at_most("of the level at the start of the slope"),
+            Self::MultiplierChanged => Measure::at_most("off a fraction that wrong multipliers make"),
+            Self::MissingBeforeDrop => Measure::more_than("of the reads missing beyond the usual share"),
+            Self::PartialBypass => Measure::at_least("hours a day missing"),
+            Self::ClippedPeaks => Measure::at_least("of the days end at a cap passed before"),
+            Self::MeanShape => Measure::at_least("more like the mirrored former day than like the former day"),
+            Self::LoadShifted => Measure::at_least("of the day's energy moved to other hours"),
+            Self::PatternLost => Measure::at_least("of correlation lost"),
+            Self::RepeatedDay => Measure::at_least("days of one shape"),
             Self::ReverseFlow => Measure::at_least("days with negative energy"),
             Self::OverlappingInstall => Measure::at_least("days of contradicting install events"),
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
@@ -95,6 +183,29 @@ impl Rule {
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
     }
+}
+
+/// What rules look at, see [`Rule::family`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Family {
+    /// How much is used.
+    Level,
+    /// When it is used.
+    Shape,
+    /// Nothing is counted.
+    Zero,
+    /// Less than nothing is.
+    Reverse,
+    /// What install events say.
+    Contract,
+    /// Whether there is data.
+    Data,
+}
+
+impl Family {
+    /// Number of families.
+    pub const COUNT: usize = 6;
 }
 
 /// What a rule's value measures.
@@ -157,6 +268,12 @@ pub enum Gap {
     InstallInDoubt,
     /// So many components lack install events that having none means nothing.
     InstallEventsIncomplete,
+    /// The hours of the days are not known.
+    NoHours,
+    /// The level did not fall.
+    NoFall,
+    /// The load is the same at all times.
+    NeverVaried,
     /// Half of the days or more are at zero, which another rule judges.
     MostlyZeros,
 }
@@ -168,6 +285,9 @@ impl Gap {
         match self {
             Self::TooFewDays => "too few whole days",
             Self::TooFewPeers => "too few peers",
+            Self::NoHours => "the hours of the days are not known on enough days",
+            Self::NeverVaried => "the load is nearly the same at all times",
+            Self::NoFall => "the level did not fall",
             Self::NoPredecessor => "no meter hung there before",
             Self::CoarseSteps => "the meter counts in coarse steps",
             Self::InstallInDoubt => "an install event of the meter cannot be used",

@@ -12,7 +12,10 @@ use super::{Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::error::TransformError;
 
 /// Days without an actual value that make a hit as sure as it gets.
-const SURE_DAYS: f64 = 180.0;
+const SURE_DAYS: f64 = 90.0;
+
+/// What a spell that ended counts of one that goes on.
+const ENDED: f64 = 0.3;
 
 /// Thresholds of `PROLONGED_ESTIMATION`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +31,7 @@ impl Default for ProlongedEstimationConfig {
     fn default() -> Self {
         Self {
             min_days: 30,
-            weight: 0.2,
+            weight: 0.45,
         }
     }
 }
@@ -67,8 +70,11 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     }
     let days = f64::from(longest.0);
     let hit = days > threshold;
+    // A spell that ended is over: what came then was read from the meter.
+    let goes_on = longest.2 == series.day[context.rows.end - 1];
     let strength = if hit {
-        0.5 + 0.5 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0))
+        let sure = 0.5 + 0.5 * ramp(days, threshold, SURE_DAYS.max(threshold + 1.0));
+        if goes_on { sure } else { ENDED * sure }
     } else {
         0.3 * days / threshold
     };

@@ -106,6 +106,7 @@ pub(crate) struct Profiles {
     pub(crate) uninstalled: Vec<u16>,
     pub(crate) uninstalled_kwh: Vec<i64>,
     pub(crate) longest_equal_run: Vec<u16>,
+    pub(crate) shape_hash: Vec<u64>,
     pub(crate) hourly_wh: Vec<i32>,
     zeros: Vec<u16>,
     no_energy: Vec<i64>,
@@ -159,6 +160,8 @@ impl Profiles {
                 all.hourly_wh
                     .extend(micro.chunks(hour).map(|values| watt_hours(values.iter().sum())));
             }
+            let mix = |hash: u64, value: &i64| (hash ^ *value as u64).wrapping_mul(0x0100_0000_01b3);
+            all.shape_hash.push(micro.iter().fold(0xcbf2_9ce4_8422_2325, mix));
             all.zeros.push(0);
             all.no_energy.push(0);
         }
@@ -226,6 +229,7 @@ impl Profiles {
             uninstalled_kwh: &self.uninstalled_kwh,
             cut: &self.zeros,
             longest_equal_run: &self.longest_equal_run,
+            shape_hash: &self.shape_hash,
             hourly_wh: &self.hourly_wh,
             rows: (0, self.day.len()),
         }

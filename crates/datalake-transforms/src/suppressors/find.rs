@@ -11,6 +11,7 @@ use crate::model::DAY_SECONDS;
 use crate::peers::YEAR_DAYS;
 use crate::quantiles::median;
 use crate::registry::InstallPeriod;
+use crate::rules::sustained_drop::even_fall;
 use crate::rules::zero_while_on::ZeroRun;
 use crate::rules::{Rule, RuleEvidence, StayContext, ramp, usage_not_installed};
 
@@ -36,9 +37,18 @@ const STANDBY_DROP: f64 = 2.5;
 /// A deep drop with a spread that grew by so much: a home that is visited now and then.
 const VISITED: f64 = 2.5;
 
+/// Spread of the days in kWh after / before from which they only moved.
+const SPREAD_KEPT: f64 = 0.6;
+
 /// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
 /// is enough for a drop of all parts alike.
 const EVEN: f64 = 1.5;
+
+/// Even fall (ln) of the hours at which some kept their level, and at which all fell.
+const EVEN_FALL: (f64, f64) = (-0.1, 0.15);
+
+/// Hours in which panels yield.
+const DAYLIGHT: std::ops::Range<usize> = 7..19;
 
 /// Days from a removal to the next install within which usage is an error of paperwork, and days of usage at most that
 /// may be a test of the meter.
@@ -291,15 +301,49 @@ impl<'a> Suppressing<'a, '_> {
         } else if let Some(nights) = self.midday_only(evidence.onset_day) {
             self.add(Suppressor::Solar, rule, nights);
         }
-        if !self.context.is_register() {
-            self.vacancy(step);
+        match even_fall(self.context, Some(step)) {
+            // All hours fell alike: nobody moved out.
+            Some(fall) if fall >= EVEN_FALL.1 => {}
+            Some(fall) => {
+                let part = ramp(fall, EVEN_FALL.1, EVEN_FALL.0);
+                self.add_in_part(Suppressor::HoursKept, rule, (-fall).exp(), part);
+                self.vacancy(step);
+            }
+            None if self.context.is_register() => {}
+            None => self.vacancy(step),
+        }
+    }
+
+    /// A block around midday on bright days, and the nights as they were: panels without a channel of their own.
+    fn midday_block(&mut self, evidence: &RuleEvidence) {
+        let rule = evidence.rule;
+        let mut changes = self.context.hours.iter();
+        let Some(hours) = changes.find(|hours| hours.onset_day == evidence.onset_day) else {
+            return;
+        };
+        if hours.misses_always() {
+            return;
+        }
+        let fallen = |hour: &usize| hours.after.median[*hour] < 0.6 * hours.before.median[*hour];
+        let (mut midday, mut other) = (0, 0);
+        for hour in (0..HOURS).filter(fallen) {
+            if DAYLIGHT.contains(&hour) {
+                midday += 1;
+            } else {
+                other += 1;
+            }
+        }
+        if midday >= 3 && other == 0 {
+            self.add(Suppressor::Solar, rule, 1.0);
         }
     }
 
     fn vacancy(&mut self, step: &Step) {
         let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
         let grown = step.spread_after / step.spread_before.max(0.02);
-        let visited = -step.drop >= DEEP && grown >= VISITED;
+        // Where a fixed part of every day is gone, the days lie as far from each other, in kWh, as they did.
+        let shifted = step.spread_kept >= SPREAD_KEPT;
+        let visited = -step.drop >= DEEP && grown >= VISITED && !shifted;
         let standby = -step.drop >= STANDBY_DROP;
         let part = if visited {
             1.0
@@ -404,6 +448,20 @@ pub(crate) fn suppress(
                     suppressing.around_the_onset(rule);
                     suppressing.drop(rule, step);
                 }
+            }
+            Rule::PartialBypass if rule.is_hit() => {
+                suppressing.around_the_onset(rule);
+                suppressing.midday_block(rule);
+            }
+            Rule::MeanShape
+            | Rule::LoadShifted
+            | Rule::PatternLost
+            | Rule::ClippedPeaks
+            | Rule::GradualDecline
+            | Rule::MultiplierChanged
+                if rule.is_hit() =>
+            {
+                suppressing.around_the_onset(rule);
             }
             Rule::UsageNotInstalled if rule.is_hit() => {
                 suppressing.late_paperwork(rule);

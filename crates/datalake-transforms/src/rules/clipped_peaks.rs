@@ -1,0 +1,142 @@
+//! `CLIPPED_PEAKS`: values stop at a cap that they used to pass.
+//!
+//! The cap is looked for where it must be if there is one: at the 90th percentile of the greatest intervals of the last
+//! eight weeks. The onset is the day that parts best the days that end within one per cent of the cap from those that
+//! passed it. A meter of coarse steps repeats its greatest interval anyway: what the days before the onset do of that
+//! counts against it. Of components with few intervals a day the days themselves are looked at.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config::within;
+use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::error::TransformError;
+use crate::model::MICRO;
+use crate::quantiles::quantile;
+
+/// Days that tell the cap.
+const CAP_DAYS: usize = 56;
+
+/// Days on each side of the onset.
+const SIDE_DAYS: usize = 14;
+
+/// Intervals a day from which the greatest of them is looked at.
+const SHAPED: u16 = 12;
+
+/// Distance from the cap, as a share of it, at which a value stops there.
+const AT_CAP: f64 = 0.01;
+
+/// Level after / before from which the home is lived in: an empty one repeats its standby.
+const LIVED_IN: f64 = 0.3;
+
+/// Days above the cap after the onset, against those at it, from which there is no cap but a habit.
+const ABOVE: f64 = 0.15;
+
+/// A value above the cap by this share has passed it.
+const PASSED: f64 = 0.05;
+
+/// Share of the days that makes a hit as sure as it gets.
+const SURE: f64 = 0.6;
+
+/// Thresholds of `CLIPPED_PEAKS`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClippedPeaksConfig {
+    /// Share of the days, 0..1, that must end at the cap, and must have passed it before, for a hit.
+    pub min_share: f64,
+    /// Weight in the score, 0..1.
+    pub weight: f64,
+}
+
+impl Default for ClippedPeaksConfig {
+    fn default() -> Self {
+        Self {
+            min_share: 0.3,
+            weight: 0.75,
+        }
+    }
+}
+
+impl ClippedPeaksConfig {
+    pub(super) fn validate(&self) -> Result<(), TransformError> {
+        within("clipped_peaks.min_share", self.min_share, 0.05, 1.0)
+    }
+}
+
+pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
+    let config = &context.config.clipped_peaks;
+    let levels = context.levels;
+    let not_judged = |gap| RuleEvidence::not_judged(Rule::ClippedPeaks, gap, config.min_share);
+    if context.is_register() || levels.len() < 2 * SIDE_DAYS + CAP_DAYS / 4 {
+        return not_judged(Gap::TooFewDays);
+    }
+    let peak = |position: usize| -> f64 {
+        if context.intervals < SHAPED {
+            levels.kwh[position]
+        } else {
+            context.series.max_kwh[levels.row[position] as usize] as f64 / MICRO as f64
+        }
+    };
+    let peaks: Vec<f64> = (0..levels.len()).map(peak).collect();
+    let cap_of = |peaks: &[f64]| quantile(&mut peaks[peaks.len().saturating_sub(CAP_DAYS)..].to_vec(), 0.9);
+    let Some(cap) = cap_of(&peaks).filter(|cap| *cap > 0.0) else {
+        return not_judged(Gap::MostlyZeros);
+    };
+    let stops = |peak: &f64, cap: f64| (peak - cap).abs() <= AT_CAP * cap;
+    let passes = |peak: &f64| *peak > (1.0 + PASSED) * cap;
+    let count = |peaks: &[f64], is: &dyn Fn(&f64) -> bool| peaks.iter().filter(|peak| is(peak)).count();
+    let (all_stop, all_pass) = (
+        count(&peaks, &|peak| stops(peak, cap)),
+        count(&peaks, &passes),
+    );
+    let (mut stopped, mut passed) = (0_usize, 0_usize);
+    let mut best = (0.0, SIDE_DAYS);
+    for split in 0..=peaks.len() - SIDE_DAYS {
+        if split >= SIDE_DAYS {
+            let (before, after) = (split as f64, (peaks.len() - split) as f64);
+            let stop_after = (all_stop - stopped) as f64 / after;
+            let pass = passed as f64 / before - (all_pass - passed) as f64 / after;
+            let share = stop_after.min(pass) - stopped as f64 / before;
+            if share > best.0 {
+                best = (share, split);
+            }
+        }
+        if let Some(peak) = peaks.get(split) {
+            stopped += usize::from(stops(peak, cap));
+            passed += usize::from(passes(peak));
+        }
+    }
+    let (share, split) = best;
+    let coarse = cap_of(&peaks[..split]).map_or(0.0, |cap| {
+        count(&peaks[..split], &|peak| stops(peak, cap)) as f64 / split as f64
+    });
+    let level = |positions: std::ops::Range<usize>| levels.median_over(positions).unwrap_or(0.0);
+    let (before, after) = (level(0..split), level(split..levels.len()));
+    let above = count(&peaks[split..], &|peak| *peak > (1.0 + AT_CAP) * cap);
+    let at = count(&peaks[split..], &|peak| stops(peak, cap));
+    let share = if after >= LIVED_IN * before && above as f64 <= ABOVE * at as f64 {
+        (share - coarse).max(0.0)
+    } else {
+        0.0
+    };
+    let hit = share >= config.min_share;
+    let lost: f64 = (split..levels.len())
+        .filter(|_| hit)
+        .map(|position| levels.kwh[position])
+        .sum();
+    let expected = before * (levels.len() - split) as f64;
+    RuleEvidence {
+        rule: Rule::ClippedPeaks,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: share as f32,
+        threshold: config.min_share as f32,
+        onset_day: levels.day[split],
+        end_day: levels.day[levels.len() - 1],
+        strength: ramp(share, config.min_share / 2.0, SURE.max(config.min_share)) as f32,
+        kwh_micro: if hit {
+            ((expected - lost).max(0.0) * MICRO as f64).round() as i64
+        } else {
+            0
+        },
+    }
+}

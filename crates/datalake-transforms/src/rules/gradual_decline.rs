@@ -1,0 +1,142 @@
+//! `GRADUAL_DECLINE`: the level falls slowly against the peers.
+//!
+//! Slope of the weekly levels by Theil and Sen (median of the slopes between all pairs of weeks), over the last half year and
+//! over the last year; the steeper fall counts. A slope is believed as far as the weeks agree on it: the share of
+//! pairs that fall less the share that rise (Kendall's tau). A step makes a slope too, so half of what a single step
+//! explains is taken away, and where a year earlier is known the same weeks must have stood higher then.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config::within;
+use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::error::TransformError;
+use crate::levels::Block;
+use crate::model::MICRO;
+use crate::quantiles::median;
+
+/// Weeks that a slope is taken over.
+const WINDOWS: [usize; 2] = [26, 52];
+
+/// Weeks that a slope needs at least.
+const LEAST_WEEKS: usize = 13;
+
+/// Kendall's tau (of a fall) that counts in part, and wholly.
+const AGREED: (f64, f64) = (0.4, 0.75);
+
+/// Fall (ln) over the window that is as deep as it gets.
+const FULL_DEPTH: f64 = 1.0;
+
+/// Thresholds of `GRADUAL_DECLINE`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GradualDeclineConfig {
+    /// Level at the end of the slope / at its start that a hit must not exceed.
+    pub max_ratio: f64,
+    /// Weight in the score, 0..1.
+    pub weight: f64,
+}
+
+impl Default for GradualDeclineConfig {
+    fn default() -> Self {
+        Self {
+            max_ratio: 0.6,
+            weight: 0.35,
+        }
+    }
+}
+
+impl GradualDeclineConfig {
+    pub(super) fn validate(&self) -> Result<(), TransformError> {
+        within("gradual_decline.max_ratio", self.max_ratio, 0.05, 0.95)
+    }
+}
+
+/// Slope a week and Kendall's tau of some levels, one a week; `None` of fewer than two.
+fn theil_sen(levels: &[f64]) -> Option<(f64, f64)> {
+    let mut slopes = Vec::with_capacity(levels.len() * levels.len().saturating_sub(1) / 2);
+    let mut agreed = 0_i64;
+    for (late, level) in levels.iter().enumerate() {
+        for (early, before) in levels[..late].iter().enumerate() {
+            let change = level - before;
+            agreed += i64::from(change > 0.0) - i64::from(change < 0.0);
+            slopes.push(change / (late - early) as f64);
+        }
+    }
+    let pairs = slopes.len() as f64;
+    Some((median(&mut slopes)?, agreed as f64 / pairs))
+}
+
+pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> RuleEvidence {
+    let config = &context.config.gradual_decline;
+    let adjusted = |blocks: &[Block]| -> Vec<f64> {
+        blocks.iter().map(|block| block.level - block.index).collect()
+    };
+    if context.is_register() || blocks.len() < LEAST_WEEKS {
+        return RuleEvidence::not_judged(Rule::GradualDecline, Gap::TooFewDays, config.max_ratio);
+    }
+    let mut best = (0.0, 0.0, blocks.len());
+    for window in WINDOWS {
+        let weeks = window.min(blocks.len());
+        let part = &blocks[blocks.len() - weeks..];
+        let Some((slope, tau)) = theil_sen(&adjusted(part)) else {
+            continue;
+        };
+        let fall = -slope * (weeks - 1) as f64;
+        let strength = ramp(fall, 0.0, FULL_DEPTH) * ramp(-tau, AGREED.0, AGREED.1);
+        if strength > best.1 {
+            best = (fall, strength, weeks);
+        }
+    }
+    let (fall, mut strength, weeks) = best;
+    let part = &blocks[blocks.len() - weeks.min(blocks.len())..];
+    if let Some(year) = year_change(context, blocks) {
+        strength *= ramp(-year, 0.0, fall.max(0.1));
+    }
+    let hit = (-fall).exp() <= config.max_ratio && strength >= 0.5;
+    let (onset, last) = (part[0].first_day, part[part.len() - 1].last_day);
+    RuleEvidence {
+        rule: Rule::GradualDecline,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: (-fall).exp() as f32,
+        threshold: config.max_ratio as f32,
+        onset_day: onset,
+        end_day: last,
+        strength: strength as f32,
+        kwh_micro: if hit { lost(context, onset, fall) } else { 0 },
+    }
+}
+
+/// Median of the last four weeks less the same weeks a year before (ln, against the peers); `None` where they are unknown.
+fn year_change(context: &StayContext<'_>, blocks: &[Block]) -> Option<f64> {
+    const YEAR: i32 = 364;
+    let level = |block: &Block| block.level - if context.levels.has_peers { block.index } else { 0.0 };
+    let mut changes: Vec<f64> = blocks
+        .iter()
+        .rev()
+        .take(4)
+        .filter_map(|block| {
+            let at = blocks.partition_point(|earlier| earlier.last_day < block.first_day - YEAR);
+            let earlier = blocks.get(at).filter(|earlier| earlier.first_day <= block.first_day - YEAR + 6)?;
+            Some(level(block) - level(earlier))
+        })
+        .collect();
+    if changes.len() < 3 {
+        return None;
+    }
+    median(&mut changes)
+}
+
+/// What the level at the start of the slope would have added, 10^-6 kWh: the fall grows in a straight line.
+fn lost(context: &StayContext<'_>, onset: i32, fall: f64) -> i64 {
+    let levels = context.levels;
+    let positions = levels.positions(onset..i32::MAX);
+    let span = f64::from(levels.day[levels.len() - 1] - onset).max(1.0);
+    let kwh: f64 = positions
+        .map(|position| {
+            let way = f64::from(levels.day[position] - onset) / span;
+            levels.kwh[position] * ((fall * way).exp() - 1.0)
+        })
+        .sum();
+    (kwh.max(0.0) * MICRO as f64).round() as i64
+}

@@ -1,0 +1,69 @@
+//! `LOAD_SHIFTED`: energy that was used in some hours is reported in others.
+//!
+//! The share of the day's energy that left some hours and turned up in others at once, while the day's energy stays, beyond
+//! what two halves of the home's own former days lie apart. Honest homes shift a little when life changes (a baby, a
+//! night shift, a car that charges at night and was not charged in the evening before): alone it opens no case.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config::within;
+use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::error::TransformError;
+use crate::hours::HourChange;
+
+/// Change of the level (ln) at which the energy has stayed, and has not.
+const STAYED: (f64, f64) = (0.15, 0.35);
+
+/// Share moved beyond the home's own noise that counts in part, and wholly.
+const BEYOND_NOISE: (f64, f64) = (0.04, 0.16);
+
+/// Thresholds of `LOAD_SHIFTED`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoadShiftedConfig {
+    /// Share of the day's energy, 0..1, that a hit needs to have moved.
+    pub min_share: f64,
+    /// Weight in the score, 0..1.
+    pub weight: f64,
+}
+
+impl Default for LoadShiftedConfig {
+    fn default() -> Self {
+        Self {
+            min_share: 0.15,
+            weight: 0.48,
+        }
+    }
+}
+
+impl LoadShiftedConfig {
+    pub(super) fn validate(&self) -> Result<(), TransformError> {
+        within("load_shifted.min_share", self.min_share, 0.02, 1.0)
+    }
+}
+
+pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
+    let config = &context.config.load_shifted;
+    let found = context.best_of_hours(|hours| at_change(hours, config));
+    found.unwrap_or_else(|| RuleEvidence::not_judged(Rule::LoadShifted, Gap::NoHours, config.min_share))
+}
+
+fn at_change(hours: &HourChange, config: &LoadShiftedConfig) -> RuleEvidence {
+    let moved = hours.moved();
+    let beyond = moved - hours.noise;
+    let strength =
+        ramp(hours.level().abs(), STAYED.1, STAYED.0) * ramp(beyond, BEYOND_NOISE.0, BEYOND_NOISE.1);
+    let hit = moved >= config.min_share && strength >= 0.5;
+    RuleEvidence {
+        rule: Rule::LoadShifted,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: moved as f32,
+        threshold: config.min_share as f32,
+        onset_day: hours.onset_day,
+        end_day: hours.last_day,
+        strength: strength as f32,
+        // The energy stays; what is lost is the difference between tariffs.
+        kwh_micro: 0,
+    }
+}

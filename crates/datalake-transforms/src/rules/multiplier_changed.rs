@@ -1,0 +1,94 @@
+//! `MULTIPLIER_CHANGED`: the level steps by a fraction that wrong multipliers and lost phases make.
+//!
+//! One of three current transformers bypassed leaves two thirds, two of them one third; a multiplier of one for one of ten,
+//! twenty or forty leaves that fraction. The step must lie within `tolerance` of such a fraction, and everything must have
+//! fallen alike: small hours and great ones, nights and evenings. Fractions lie near any ratio by chance, so alone
+//! this opens no case; it says what to look for where the level fell.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config::within;
+use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::change_point::Step;
+use crate::error::TransformError;
+use crate::model::MICRO;
+
+/// Fractions of a true reading.
+const FRACTIONS: [f64; 6] = [1.0 / 40.0, 1.0 / 20.0, 1.0 / 10.0, 1.0 / 3.0, 1.0 / 2.0, 2.0 / 3.0];
+
+/// Range (ln) of the falls of small and great values at which they fell alike, and did not.
+const ALIKE: (f64, f64) = (0.15, 0.4);
+
+/// What a hit counts where only the days are known: few ways of looking agree more easily.
+const OF_DAYS: f64 = 0.4;
+
+/// Thresholds of `MULTIPLIER_CHANGED`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MultiplierChangedConfig {
+    /// Distance from a fraction, as a share of it, that a hit allows.
+    pub tolerance: f64,
+    /// Weight in the score, 0..1.
+    pub weight: f64,
+}
+
+impl Default for MultiplierChangedConfig {
+    fn default() -> Self {
+        Self {
+            tolerance: 0.05,
+            weight: 0.35,
+        }
+    }
+}
+
+impl MultiplierChangedConfig {
+    pub(super) fn validate(&self) -> Result<(), TransformError> {
+        within("multiplier_changed.tolerance", self.tolerance, 0.005, 0.2)
+    }
+}
+
+pub(crate) fn judge(context: &StayContext<'_>, step: Option<&Step>) -> RuleEvidence {
+    let config = &context.config.multiplier_changed;
+    let of_hours = context.best_of_hours(|hours| {
+        at_fall(context, hours.falls(), 1.0, (hours.onset_day, hours.last_day))
+    });
+    let of_step = || {
+        let step = step?;
+        let (level, upper) = (-step.drop, -step.upper_drop);
+        let falls = (level.min(upper), level.max(upper));
+        Some(at_fall(context, falls, OF_DAYS, (step.onset_day, step.last_day)))
+    };
+    of_hours
+        .or_else(of_step)
+        .unwrap_or_else(|| RuleEvidence::not_judged(Rule::MultiplierChanged, Gap::TooFewDays, config.tolerance))
+}
+
+/// `falls`: the least and the greatest (ln) among several ways of looking; `share`: what a hit by them counts.
+fn at_fall(context: &StayContext<'_>, falls: (f64, f64), share: f64, days: (i32, i32)) -> RuleEvidence {
+    let config = &context.config.multiplier_changed;
+    let (fall, range, (onset, last)) = (f64::midpoint(falls.0, falls.1), falls.1 - falls.0, days);
+    let ratio = (-fall).exp();
+    let off = FRACTIONS
+        .iter()
+        .map(|fraction| (ratio / fraction - 1.0).abs())
+        .fold(f64::INFINITY, f64::min);
+    let alike = ramp(range, ALIKE.1, ALIKE.0);
+    let hit = off <= config.tolerance && alike >= 0.5;
+    let positions = context.levels.positions(onset..last + 1);
+    let counted: f64 = context.levels.kwh[positions].iter().sum();
+    RuleEvidence {
+        rule: Rule::MultiplierChanged,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: off.min(9.99) as f32,
+        threshold: config.tolerance as f32,
+        onset_day: onset,
+        end_day: last,
+        strength: if hit { (share * alike) as f32 } else { 0.0 },
+        kwh_micro: if hit {
+            ((counted / ratio - counted).max(0.0) * MICRO as f64).round() as i64
+        } else {
+            0
+        },
+    }
+}

@@ -1,0 +1,116 @@
+//! `PATTERN_LOST`: the rhythm of the days, or of the weeks, disappears.
+//!
+//! Of components with hours: the median correlation of a day with the mean day before the onset falls, and the mean day
+//! becomes flat while the single days stay as uneven as they were (noise in the place of a life). Of others: the
+//! autocorrelation of the days at a lag of seven falls between the halves around the step of the level (Zheng et al. 2018);
+//! that much happens to honest homes too, and counts little.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config::within;
+use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::error::TransformError;
+use crate::levels::Levels;
+
+/// How much flatter (ln) the mean day must become, in part and wholly.
+const FLATTER: (f64, f64) = (0.45, 1.0);
+
+/// Days on each side that a correlation from week to week needs.
+const WEEKLY_DAYS: usize = 56;
+
+/// What a lost weekly rhythm counts of what a lost daily one does.
+const WEEKLY_SHARE: f64 = 0.3;
+
+/// Lag, days.
+const LAG: usize = 7;
+
+/// Thresholds of `PATTERN_LOST`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PatternLostConfig {
+    /// By how much the correlation must fall for a hit, 0..2.
+    pub min_fall: f64,
+    /// Weight in the score, 0..1.
+    pub weight: f64,
+}
+
+impl Default for PatternLostConfig {
+    fn default() -> Self {
+        Self {
+            min_fall: 0.4,
+            weight: 0.48,
+        }
+    }
+}
+
+impl PatternLostConfig {
+    pub(super) fn validate(&self) -> Result<(), TransformError> {
+        within("pattern_lost.min_fall", self.min_fall, 0.05, 2.0)
+    }
+}
+
+pub(crate) fn judge(context: &StayContext<'_>, onset: Option<i32>) -> RuleEvidence {
+    let config = &context.config.pattern_lost;
+    let found = |fall: f64, strength: f64, hit: bool, days: (i32, i32)| RuleEvidence {
+        rule: Rule::PatternLost,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: fall as f32,
+        threshold: config.min_fall as f32,
+        onset_day: days.0,
+        end_day: days.1,
+        strength: strength as f32,
+        kwh_micro: 0,
+    };
+    let of_hours = context.best_of_hours(|hours| {
+        let fall = hours.before.rhythm - hours.after.rhythm;
+        let flatter = ramp(hours.flattened(), FLATTER.0, FLATTER.1);
+        let hit = fall >= config.min_fall && flatter >= 0.5;
+        let days = (hours.onset_day, hours.last_day);
+        found(fall, flatter * ramp(fall, 0.0, config.min_fall), hit, days)
+    });
+    if let Some(found) = of_hours {
+        return found;
+    }
+    let levels = context.levels;
+    let weekly = onset.filter(|_| !context.is_register()).and_then(|onset| {
+        let split = levels.positions(i32::MIN..onset).end;
+        let before = lag_correlation(levels, 0..split)?;
+        Some((onset, before - lag_correlation(levels, split..levels.len())?))
+    });
+    match weekly {
+        Some((onset, fall)) => {
+            let strength = WEEKLY_SHARE * ramp(fall, 0.0, 2.0 * config.min_fall);
+            let last = levels.day[levels.len() - 1];
+            found(fall, strength, fall >= config.min_fall, (onset, last))
+        }
+        None => RuleEvidence::not_judged(Rule::PatternLost, Gap::TooFewDays, config.min_fall),
+    }
+}
+
+/// Correlation of the days' logarithms, less the peers', with those seven days earlier; `None` of too few pairs.
+fn lag_correlation(levels: &Levels, positions: std::ops::Range<usize>) -> Option<f64> {
+    let level = |position: usize| {
+        let index = levels.index[position];
+        levels.ln_kwh[position] - if index.is_finite() { index } else { 0.0 }
+    };
+    let (mut n, mut a, mut b, mut aa, mut bb, mut ab) = (0, 0.0, 0.0, 0.0, 0.0, 0.0);
+    for position in positions.start + LAG..positions.end {
+        if levels.day[position] - levels.day[position - LAG] != LAG as i32 {
+            continue;
+        }
+        let (now, then) = (level(position), level(position - LAG));
+        n += 1;
+        a += now;
+        b += then;
+        aa += now * now;
+        bb += then * then;
+        ab += now * then;
+    }
+    if n < WEEKLY_DAYS - LAG {
+        return None;
+    }
+    let n = f64::from(n as u32);
+    let (aa, bb) = (aa - a * a / n, bb - b * b / n);
+    (aa > 1e-9 && bb > 1e-9).then(|| (ab - a * b / n) / (aa * bb).sqrt())
+}

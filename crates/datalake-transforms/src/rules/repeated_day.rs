@@ -1,0 +1,114 @@
+//! `REPEATED_DAY`: whole days repeated to the last digit, as from a recording that is played again.
+//!
+//! Days are compared by the hash of their values in slot order. A day counts if it has the values of an earlier one, is not
+//! nearly empty, and is not flat (that is `FLATLINE`). A meter of coarse steps in an empty home repeats days by
+//! chance, and so does a load that never changes: so the repeated days must be lived in, and not even.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::config::whole;
+use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::error::TransformError;
+use crate::model::MICRO;
+
+/// Intervals a day from which a day has a shape of its own.
+const SHAPED: u16 = 12;
+
+/// Level of a day / the usual one from which the day is lived in.
+const LIVED_IN: f64 = 0.4;
+
+/// Longest run of one value within a day, as a share of the day, that is not yet flat.
+const FLAT: f64 = 0.3;
+
+/// Greatest interval of a day / its mean from which the day is one of a home: a load that never changes repeats days.
+const LIVELY: f64 = 1.5;
+
+/// Repeated days that make a hit as sure as it gets.
+const SURE_DAYS: f64 = 10.0;
+
+/// Thresholds of `REPEATED_DAY`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepeatedDayConfig {
+    /// Days with one and the same shape that a hit needs.
+    pub min_days: u32,
+    /// Weight in the score, 0..1.
+    pub weight: f64,
+}
+
+impl Default for RepeatedDayConfig {
+    fn default() -> Self {
+        Self {
+            min_days: 3,
+            weight: 0.8,
+        }
+    }
+}
+
+impl RepeatedDayConfig {
+    pub(super) fn validate(&self) -> Result<(), TransformError> {
+        whole("repeated_day.min_days", self.min_days, 2, 3650)
+    }
+}
+
+pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
+    let config = &context.config.repeated_day;
+    let levels = context.levels;
+    let threshold = f64::from(config.min_days);
+    let not_judged = |gap| RuleEvidence::not_judged(Rule::RepeatedDay, gap, threshold);
+    if context.intervals < SHAPED {
+        return not_judged(Gap::NoHours);
+    }
+    let series = context.series;
+    let flat = FLAT * f64::from(context.intervals);
+    let counts = |position: &usize| {
+        let row = levels.row[*position] as usize;
+        series.shape_hash[row] != 0
+            && levels.kwh[*position] >= LIVED_IN * levels.median_kwh
+            && levels.kwh[*position] > 0.1
+            && series.max_kwh[row] as f64 / MICRO as f64 * f64::from(context.intervals)
+                >= LIVELY * levels.kwh[*position]
+            && f64::from(series.longest_equal_run[row]) <= flat
+    };
+    let mut days: Vec<(u64, usize)> = (0..levels.len())
+        .filter(counts)
+        .map(|position| (series.shape_hash[levels.row[position] as usize], position))
+        .collect();
+    if days.len() < config.min_days as usize {
+        return not_judged(Gap::TooFewDays);
+    }
+    days.sort_unstable();
+    // All days of shapes that occur often enough; the most frequent shape is the value.
+    let (mut most, mut repeated) = (1_usize, 0_usize);
+    let (mut first, mut last) = (usize::MAX, 0);
+    for shape in days.chunk_by(|a, b| a.0 == b.0) {
+        most = most.max(shape.len());
+        if shape.len() >= 2 {
+            repeated += shape.len();
+            // The first of them may be the one that was recorded.
+            first = first.min(shape[1].1);
+            last = last.max(shape[shape.len() - 1].1);
+        }
+    }
+    let hit = most >= config.min_days as usize;
+    let (first, last) = if repeated > 0 { (first, last) } else { (0, 0) };
+    let missing: f64 = (first..=last)
+        .filter(|_| hit)
+        .map(|position| (levels.median_kwh - levels.kwh[position]).max(0.0))
+        .sum();
+    RuleEvidence {
+        rule: Rule::RepeatedDay,
+        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        value: most as f32,
+        threshold: threshold as f32,
+        onset_day: levels.day[first],
+        end_day: levels.day[last],
+        strength: if hit {
+            (0.7 + 0.3 * ramp(repeated as f64, threshold, SURE_DAYS.max(threshold + 1.0))) as f32
+        } else {
+            (0.2 * ramp(most as f64, 1.0, threshold)) as f32
+        },
+        kwh_micro: (missing * MICRO as f64).round() as i64,
+    }
+}
