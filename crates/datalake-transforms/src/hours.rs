@@ -77,6 +77,8 @@ pub(crate) struct Side {
     pub(crate) quantiles: [f64; QUANTILES.len()],
     /// Median over the days of greatest hour / mean hour.
     pub(crate) peak: f64,
+    /// Median over the days of the mean distance of an hour from the middle of its neighbours / mean hour.
+    pub(crate) roughness: f64,
     /// Median over the days of standard deviation / mean of the hours.
     pub(crate) within: f64,
     /// Share of the days with zeros.
@@ -396,6 +398,12 @@ fn side(
     found.peak = of_days(values, &|day| {
         f64::from(day.iter().copied().max().unwrap_or(0)) / (mean(day) + 1.0)
     });
+    found.roughness = of_days(values, &|day| {
+        let distance = |hours: &[i32]| {
+            (f64::from(hours[1]) - f64::midpoint(f64::from(hours[0]), f64::from(hours[2]))).abs()
+        };
+        day.windows(3).map(distance).sum::<f64>() / (HOURS - 2) as f64 / (mean(day).abs() + 1.0)
+    });
     found.within = of_days(values, &|day| {
         let mean = mean(day);
         let squares = day.iter().map(|&wh| (f64::from(wh) - mean).powi(2)).sum::<f64>();
@@ -501,12 +509,14 @@ impl HourChange {
     }
 
     /// By how much (ln) everything fell: the least fall among the quantiles of all hours and, but for one hour in
-    /// seven, among the hours of the day; above 0 for a fall. `elasticity`: how the home follows its peers.
+    /// seven, among the hours of the day; above 0 for a fall. `elasticity`: how the home follows its peers. Only what
+    /// the peers fell is taken from the fall; what they rose is not added to it, because not every home heats when
+    /// its peers do.
     ///
     /// People who leave take their peaks with them and leave the base load; an appliance that goes leaves the other
     /// hours as they were. What takes a share of everything is not people.
     pub(crate) fn even_fall(&self, elasticity: f64) -> f64 {
-        let peers = elasticity * self.peers;
+        let peers = (elasticity * self.peers).min(0.0);
         let quantiles = self.falls().0 - self.peers + peers;
         let mut falls: Vec<f64> = self
             .after
@@ -520,9 +530,12 @@ impl HourChange {
         quantiles.min(falls[spared])
     }
 
-    /// ln of how much the peaks stand out of the days after / before; below 0 where days became calmer.
+    /// ln of how lively the days are after / before: how far the peaks stand out, and how much one hour differs from the
+    /// next, whichever fell more; below 0 where days became calmer.
     pub(crate) fn liveliness(&self) -> f64 {
-        (self.after.peak.max(1e-3) / self.before.peak.max(1e-3)).ln()
+        let ln = |after: f64, before: f64| (after.max(1e-3) / before.max(1e-3)).ln();
+        let peaks = ln(self.after.peak, self.before.peak);
+        peaks.min(ln(self.after.roughness, self.before.roughness))
     }
 
     /// Correlation of the mean day after with the mirrored one before, less that with the one before as it was: -2 to 2.

@@ -92,7 +92,7 @@ impl Default for RuleConfig {
         Self {
             case_threshold: 0.5,
             near_miss_share: 0.5,
-            corroboration_share: 0.35,
+            corroboration_share: 0.15,
             min_peers: 20,
             baseline_days: 60,
             back_billing_months: 12,

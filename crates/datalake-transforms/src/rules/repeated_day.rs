@@ -2,7 +2,8 @@
 //!
 //! Days are compared by the hash of their values in slot order. A day counts if it has the values of an earlier one, is not
 //! nearly empty, and is not flat (that is `FLATLINE`). A meter of coarse steps in an empty home repeats days by
-//! chance, and so does a load that never changes: so the repeated days must be lived in, and not even.
+//! chance, and so does a load that never changes or that a clock switches: so the repeated days must be lived in, not even,
+//! and new to the home.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ const FLAT: f64 = 0.3;
 
 /// Greatest interval of a day / its mean from which the day is one of a home: a load that never changes repeats days.
 const LIVELY: f64 = 1.5;
+
+/// Days (of those that count) before the first repeated one that repeat nothing: what repeats itself from the beginning is
+/// a load that a clock switches.
+const NEW_DAYS: usize = 28;
 
 /// Repeated days that make a hit as sure as it gets.
 const SURE_DAYS: f64 = 10.0;
@@ -91,7 +96,8 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
             last = last.max(shape[shape.len() - 1].1);
         }
     }
-    let hit = most >= config.min_days as usize;
+    let new = days.iter().filter(|(_, position)| *position < first).count();
+    let hit = most >= config.min_days as usize && new >= NEW_DAYS;
     let (first, last) = if repeated > 0 { (first, last) } else { (0, 0) };
     let missing: f64 = (first..=last)
         .filter(|_| hit)
@@ -107,7 +113,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         strength: if hit {
             (0.7 + 0.3 * ramp(repeated as f64, threshold, SURE_DAYS.max(threshold + 1.0))) as f32
         } else {
-            (0.2 * ramp(most as f64, 1.0, threshold)) as f32
+            (0.1 * ramp(most as f64, 1.0, threshold)) as f32
         },
         kwh_micro: (missing * MICRO as f64).round() as i64,
     }
