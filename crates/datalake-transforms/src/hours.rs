@@ -142,7 +142,7 @@ impl Histogram {
         if wh < Self::EXACT {
             return wh as usize;
         }
-        let octave = 31 - wh.leading_zeros();
+        let octave = wh.ilog2();
         32 + (octave as usize - 5) * 16 + (wh >> (octave - 4) & 15) as usize
     }
 
@@ -272,7 +272,9 @@ impl HourChange {
     ) -> Self {
         let index = |days: Range<usize>, values: &mut Vec<f64>| {
             values.clear();
-            let index = hours.positions[days].iter().map(|&at| hours.levels.index[at as usize]);
+            let index = hours.positions[days]
+                .iter()
+                .map(|&at| hours.levels.index[at as usize]);
             values.extend(index.filter(|index| index.is_finite()));
             median(values).unwrap_or(0.0)
         };
@@ -292,11 +294,7 @@ impl HourChange {
 }
 
 /// Each part of each day against its median, in spreads, clipped.
-fn scale_parts(
-    hours: &Hours<'_>,
-    parts: &mut Vec<[f64; PARTS]>,
-    column: &mut Vec<i32>,
-) {
+fn scale_parts(hours: &Hours<'_>, parts: &mut Vec<[f64; PARTS]>, column: &mut Vec<i32>) {
     let days = hours.positions.len();
     let wh_a_day = 1_000.0 * hours.levels.median_kwh;
     parts.clear();
@@ -341,12 +339,12 @@ fn add_up<'s>(parts: &[[f64; PARTS]], sums: &'s mut Vec<[f64; PARTS]>) -> &'s [[
 fn best_split(sums: &[[f64; PARTS]], range: Range<usize>) -> Option<(usize, f64)> {
     let (start, end) = (&sums[range.start], &sums[range.end]);
     let mut best: Option<(usize, f64)> = None;
-    for split in range.start + SIDE_DAYS..=range.end.checked_sub(SIDE_DAYS)? {
+    let splits = range.start + SIDE_DAYS..range.end.checked_sub(SIDE_DAYS)? + 1;
+    for (split, here) in splits.clone().zip(sums.get(splits)?) {
         let (before, after) = ((split - range.start) as f64, (range.end - split) as f64);
         let mut distance = 0.0;
         for part in 0..PARTS {
-            let here = sums[split][part];
-            let apart = (here - start[part]) / before - (end[part] - here) / after;
+            let apart = (here[part] - start[part]) / before - (end[part] - here[part]) / after;
             distance += apart * apart;
         }
         let gain = distance * before * after / (before + after);
@@ -430,7 +428,10 @@ fn side(
     found.zeros_lived_in /= range.len() as f64;
     found.zero_hours /= range.len() as f64;
     found.rhythm = of_days(values, &|day| {
-        correlation(day.iter().map(|&wh| f64::from(wh)), usual_day.unwrap_or(&found.mean))
+        correlation(
+            day.iter().map(|&wh| f64::from(wh)),
+            usual_day.unwrap_or(&found.mean),
+        )
     });
     values.clear();
     values.extend(range.map(|day| hours.levels.kwh[hours.positions[day] as usize]));
@@ -577,7 +578,11 @@ impl HourChange {
 
     /// Whether some hours are missing on nearly all days, bright or dark.
     pub(crate) fn misses_always(&self) -> bool {
-        self.missing_hours(&self.after.high).iter().filter(|is| **is).count() >= 3
+        self.missing_hours(&self.after.high)
+            .iter()
+            .filter(|is| **is)
+            .count()
+            >= 3
     }
 
     /// Length, in hours, of the longest stretch of the day (which may pass midnight) that fell below all that was
@@ -597,3 +602,6 @@ impl HourChange {
         (longest.min(HOURS), kept)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,10 @@ impl<'a> Columns<'a> {
                 uninstalled_kwh: energy(column::UNINSTALLED_KWH),
                 cut: count(column::CUT),
                 longest_equal_run: count(column::LONGEST_EQUAL_RUN),
-                shape_hash: batch.column(column::SHAPE_HASH).as_primitive::<UInt64Type>().values(),
+                shape_hash: batch
+                    .column(column::SHAPE_HASH)
+                    .as_primitive::<UInt64Type>()
+                    .values(),
                 hourly_wh: &hours[first..],
                 rows: (0, batch.num_rows()),
             },

@@ -85,10 +85,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let stops = |peak: &f64, cap: f64| (peak - cap).abs() <= AT_CAP * cap;
     let passes = |peak: &f64| *peak > (1.0 + PASSED) * cap;
     let count = |peaks: &[f64], is: &dyn Fn(&f64) -> bool| peaks.iter().filter(|peak| is(peak)).count();
-    let (all_stop, all_pass) = (
-        count(&peaks, &|peak| stops(peak, cap)),
-        count(&peaks, &passes),
-    );
+    let (all_stop, all_pass) = (count(&peaks, &|peak| stops(peak, cap)), count(&peaks, &passes));
     let (mut stopped, mut passed) = (0_usize, 0_usize);
     let mut best = (0.0, SIDE_DAYS);
     for split in 0..=peaks.len() - SIDE_DAYS {
@@ -138,5 +135,75 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         } else {
             0
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly,
+    };
+
+    const RULE: Rule = Rule::ClippedPeaks;
+
+    #[test]
+    fn evenings_that_stop_at_one_value_hit() {
+        // Evenings of 1.04 to 2.16 kWh an hour stop at 1.0.
+        let capped = from_day(hourly_home(1, 120), 60, |_, day| {
+            for kwh in day.iter_mut() {
+                *kwh = kwh.min(1.0);
+            }
+        });
+        let (found, _) = judge_hourly(&capped, RULE);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert_eq!(found.onset_day, FIRST_DAY + 60);
+        // All days, less the nine of sixty before that ended near the cap of their own.
+        assert!((found.value - 0.85).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn days_that_stop_at_one_value_hit() {
+        let capped: Vec<f64> = home(1, 200, 8.0)
+            .into_iter()
+            .enumerate()
+            .map(|(day, kwh)| if day < 100 { kwh } else { kwh.min(7.5) })
+            .collect();
+        let world = World::steady(installed(), 200);
+        let found = world.rule(&Profiles::daily(0, FIRST_DAY, &capped), RULE).0;
+        // 6.4 to 9.6 kWh a day: about half of the days lie 5 % above 7.5, less some per cent near it and near 9.3.
+        assert!(found.is_hit() && (found.value - 0.4).abs() < 0.1, "{found:?}");
+        assert!((found.onset_day - FIRST_DAY - 100).abs() <= 2, "{found:?}");
+    }
+
+    #[test]
+    fn smaller_peaks_without_a_cap_do_not() {
+        let smaller = from_day(hourly_home(1, 120), 60, |_, day| {
+            for kwh in day.iter_mut() {
+                *kwh *= 0.5;
+            }
+        });
+        let (found, _) = judge_hourly(&smaller, RULE);
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!(found.value < 0.15, "{found:?}");
+    }
+
+    #[test]
+    fn an_empty_homes_standby_is_no_cap() {
+        let mut kwh = home(1, 200, 8.0);
+        kwh[100..].fill(1.4);
+        let world = World::steady(installed(), 200);
+        let found = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE).0;
+        assert_eq!((found.verdict, found.value), (Verdict::Miss, 0.0));
+    }
+
+    #[test]
+    fn a_meter_that_always_ended_at_one_value_does_not() {
+        // A boiler of 2 kW is the greatest hour of nearly every day; before day 60 another one of 3 kW was.
+        let boiler = from_day(hourly_home(1, 120), 0, |day, hours| {
+            hours[12] = if day < 60 { 3.0 } else { 2.2 }
+        });
+        let (found, _) = judge_hourly(&boiler, RULE);
+        assert_eq!(found.verdict, Verdict::Miss, "{found:?}");
     }
 }

@@ -108,9 +108,8 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     for run in runs(levels, &flat) {
         let level = level_of(&run);
         // An empty home's standby is no more than what the home always drew.
-        let above_standby = || {
-            runs_exactly(context, run.clone()) && level >= ABOVE_BASE * base_load(context, others())
-        };
+        let above_standby =
+            || runs_exactly(context, run.clone()) && level >= ABOVE_BASE * base_load(context, others());
         let high = level > 0.0 && (level >= config.min_level_ratio * usual || above_standby());
         if high && best.as_ref().is_none_or(|best| run.len() >= best.len()) {
             best = Some(run);

@@ -69,9 +69,8 @@ fn theil_sen(levels: &[f64]) -> Option<(f64, f64)> {
 
 pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> RuleEvidence {
     let config = &context.config.gradual_decline;
-    let adjusted = |blocks: &[Block]| -> Vec<f64> {
-        blocks.iter().map(|block| block.level - block.index).collect()
-    };
+    let adjusted =
+        |blocks: &[Block]| -> Vec<f64> { blocks.iter().map(|block| block.level - block.index).collect() };
     if context.is_register() || blocks.len() < LEAST_WEEKS {
         return RuleEvidence::not_judged(Rule::GradualDecline, Gap::TooFewDays, config.max_ratio);
     }
@@ -110,14 +109,23 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> RuleEvidence
 /// Median of the last four weeks less the same weeks a year before (ln, against the peers); `None` where they are unknown.
 fn year_change(context: &StayContext<'_>, blocks: &[Block]) -> Option<f64> {
     const YEAR: i32 = 364;
-    let level = |block: &Block| block.level - if context.levels.has_peers { block.index } else { 0.0 };
+    let level = |block: &Block| {
+        block.level
+            - if context.levels.has_peers {
+                block.index
+            } else {
+                0.0
+            }
+    };
     let mut changes: Vec<f64> = blocks
         .iter()
         .rev()
         .take(4)
         .filter_map(|block| {
             let at = blocks.partition_point(|earlier| earlier.last_day < block.first_day - YEAR);
-            let earlier = blocks.get(at).filter(|earlier| earlier.first_day <= block.first_day - YEAR + 6)?;
+            let earlier = blocks
+                .get(at)
+                .filter(|earlier| earlier.first_day <= block.first_day - YEAR + 6)?;
             Some(level(block) - level(earlier))
         })
         .collect();
@@ -139,4 +147,58 @@ fn lost(context: &StayContext<'_>, onset: i32, fall: f64) -> i64 {
         })
         .sum();
     (kwh.max(0.0) * MICRO as f64).round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise};
+
+    const RULE: Rule = Rule::GradualDecline;
+
+    /// 364 days; from day 182 on the level falls in a straight line (of its logarithm) to `floor`.
+    fn declining(floor: f64) -> Vec<f64> {
+        let way = |day: usize| day.saturating_sub(182) as f64 / 182.0;
+        let days = home(1, 364, 8.0).into_iter().enumerate();
+        days.map(|(day, kwh)| kwh * floor.powf(way(day))).collect()
+    }
+
+    fn judged(kwh: &[f64]) -> RuleEvidence {
+        let world = World::steady(installed(), kwh.len());
+        world.rule(&Profiles::daily(0, FIRST_DAY, kwh), RULE).0
+    }
+
+    #[test]
+    fn a_slope_by_hand() {
+        // Of 0, -1, -1, -3 the pairs have slopes -1, -1/2, 0, -1, -1, -2: the median is -1; five fall, one stands.
+        let (slope, tau) = theil_sen(&[0.0, -1.0, -1.0, -3.0]).unwrap_or_default();
+        assert!((slope + 1.0).abs() < 1e-12);
+        assert!((tau + 5.0 / 6.0).abs() < 1e-12);
+        assert_eq!(theil_sen(&[1.0]), None);
+    }
+
+    #[test]
+    fn a_fall_to_a_third_within_half_a_year_hits() {
+        let found = judged(&declining(0.33));
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert!((found.value - 0.35).abs() < 0.06, "{found:?}");
+        assert!((found.onset_day - FIRST_DAY - 182).abs() <= 7);
+    }
+
+    #[test]
+    fn a_fall_to_four_fifths_does_not() {
+        let found = judged(&declining(0.8));
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!(found.strength < 0.3, "{found:?}");
+    }
+
+    #[test]
+    fn a_season_that_comes_every_year_does_not() {
+        // Two years of a home that uses a third in summer, among peers that do not.
+        let season = |day: usize| 0.6 + 0.4 * (day as f64 / 364.0 * std::f64::consts::TAU).cos();
+        let kwh: Vec<f64> = (0..728 + 182)
+            .map(|day| 8.0 * season(day) * (0.9 + 0.2 * noise(1, day)))
+            .collect();
+        assert_eq!(judged(&kwh).verdict, Verdict::Miss);
+    }
 }

@@ -67,3 +67,52 @@ fn at_change(hours: &HourChange, config: &LoadShiftedConfig) -> RuleEvidence {
         kwh_micro: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+
+    const RULE: Rule = Rule::LoadShifted;
+
+    /// A share of the evening, from day 80 of 160 on, spread over the night.
+    fn shifted(share: f64) -> Vec<Vec<f64>> {
+        from_day(hourly_home(1, 160), 80, |_, day| {
+            let moved: f64 = day[18..22].iter().map(|kwh| kwh * share).sum();
+            for kwh in &mut day[18..22] {
+                *kwh *= 1.0 - share;
+            }
+            for kwh in &mut day[..6] {
+                *kwh += moved / 6.0;
+            }
+        })
+    }
+
+    #[test]
+    fn half_of_the_evening_in_the_night_hits() {
+        let (found, _) = judge_hourly(&shifted(0.5), RULE);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert_eq!(found.onset_day, FIRST_DAY + 80);
+        // 0.5 x 4 x 1.6 of 4 x 1.6 + 0.8 + 19 x 0.2 kWh: 3.2 of 11.
+        assert!((found.value - 0.29).abs() < 0.02, "{found:?}");
+    }
+
+    #[test]
+    fn a_tenth_of_it_is_a_near_miss() {
+        let (found, _) = judge_hourly(&shifted(0.12), RULE);
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!(found.strength < 0.5);
+    }
+
+    #[test]
+    fn a_car_at_night_adds_and_moves_nothing() {
+        let car = from_day(hourly_home(1, 160), 80, |_, day| {
+            for kwh in &mut day[1..5] {
+                *kwh += 2.0;
+            }
+        });
+        let (found, _) = judge_hourly(&car, RULE);
+        assert_eq!(found.verdict, Verdict::Miss, "{found:?}");
+        assert!(found.value < 0.03);
+    }
+}

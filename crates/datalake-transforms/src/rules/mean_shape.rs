@@ -71,3 +71,41 @@ fn at_change(hours: &HourChange, config: &MeanShapeConfig) -> RuleEvidence {
         kwh_micro: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+
+    const RULE: Rule = Rule::MeanShape;
+
+    #[test]
+    fn a_mirrored_day_hits_on_the_day() {
+        let mirrored = from_day(hourly_home(1, 160), 90, |_, day| day.reverse());
+        let (found, _) = judge_hourly(&mirrored, RULE);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert_eq!(found.onset_day, FIRST_DAY + 90);
+        // It is the mirror itself: 1, less the correlation of the day with its mirror, which is about -0.2.
+        assert!((found.value - 1.2).abs() < 0.15, "{found:?}");
+        assert!(found.strength > 0.95);
+    }
+
+    #[test]
+    fn a_home_that_rises_two_hours_later_does_not() {
+        let later = from_day(hourly_home(1, 160), 90, |_, day| day.rotate_right(2));
+        let (found, _) = judge_hourly(&later, RULE);
+        assert_eq!(found.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn a_mirror_with_less_energy_is_another_household() {
+        let tenant = from_day(hourly_home(1, 160), 90, |_, day| {
+            day.reverse();
+            for kwh in day.iter_mut() {
+                *kwh *= 0.5;
+            }
+        });
+        let (found, _) = judge_hourly(&tenant, RULE);
+        assert_eq!((found.verdict, found.strength), (Verdict::Miss, 0.0), "{found:?}");
+    }
+}

@@ -85,3 +85,50 @@ pub(crate) fn judge(context: &StayContext<'_>, fall: Option<(i32, f64)>) -> Rule
         kwh_micro: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, scaled};
+
+    /// The level is times `factor` from day 100 of 200 on; some days are missing.
+    fn judged(factor: f64, missing: &[usize]) -> RuleEvidence {
+        let mut kwh = scaled(home(1, 200, 8.0), 100..200, factor);
+        for &day in missing {
+            kwh[day] = f64::NAN;
+        }
+        let world = World::steady(installed(), 200);
+        world
+            .rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::MissingBeforeDrop)
+            .0
+    }
+
+    #[test]
+    fn four_of_fourteen_days_around_the_onset_hit() {
+        let found = judged(0.4, &[95, 96, 98, 102]);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert!((found.value - 4.0 / 14.0).abs() < 1e-6, "{found:?}");
+        assert_eq!(
+            (found.onset_day, found.end_day),
+            (FIRST_DAY + 93, FIRST_DAY + 106)
+        );
+    }
+
+    #[test]
+    fn two_do_not() {
+        let found = judged(0.4, &[95, 98]);
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!((found.value - 2.0 / 14.0).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn a_meter_that_always_misses_days_does_not() {
+        let every_third: Vec<usize> = (0..130).step_by(3).collect();
+        assert_eq!(judged(0.4, &every_third).verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn nothing_fell_and_nothing_is_said() {
+        assert_eq!(judged(0.95, &[95, 96, 98, 102]).verdict, Verdict::Miss);
+    }
+}

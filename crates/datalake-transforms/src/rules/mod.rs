@@ -3,9 +3,9 @@
 //! A rule yields [`RuleEvidence`] whether it hits or not, so that an explanation can show how near it came. Rules rest
 //! on usable intervals only; those about usage without a contract rest on actual intervals while off or uninstalled.
 
+pub mod clipped_peaks;
 mod config;
 mod context;
-pub mod clipped_peaks;
 pub mod drop_after_exchange;
 pub mod flatline;
 pub mod gradual_decline;
@@ -172,7 +172,9 @@ impl Rule {
             Self::MissingBeforeDrop => Measure::more_than("of the reads missing beyond the usual share"),
             Self::PartialBypass => Measure::at_least("hours a day missing"),
             Self::ClippedPeaks => Measure::at_least("of the days end at a cap passed before"),
-            Self::MeanShape => Measure::at_least("more like the mirrored former day than like the former day"),
+            Self::MeanShape => {
+                Measure::at_least("more like the mirrored former day than like the former day")
+            }
             Self::LoadShifted => Measure::at_least("of the day's energy moved to other hours"),
             Self::PatternLost => Measure::at_least("of correlation lost"),
             Self::RepeatedDay => Measure::at_least("days of one shape"),

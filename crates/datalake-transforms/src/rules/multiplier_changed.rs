@@ -15,7 +15,14 @@ use crate::error::TransformError;
 use crate::model::MICRO;
 
 /// Fractions of a true reading.
-const FRACTIONS: [f64; 6] = [1.0 / 40.0, 1.0 / 20.0, 1.0 / 10.0, 1.0 / 3.0, 1.0 / 2.0, 2.0 / 3.0];
+const FRACTIONS: [f64; 6] = [
+    1.0 / 40.0,
+    1.0 / 20.0,
+    1.0 / 10.0,
+    1.0 / 3.0,
+    1.0 / 2.0,
+    2.0 / 3.0,
+];
 
 /// Range (ln) of the falls of small and great values at which they fell alike, and did not.
 const ALIKE: (f64, f64) = (0.15, 0.4);
@@ -50,18 +57,17 @@ impl MultiplierChangedConfig {
 
 pub(crate) fn judge(context: &StayContext<'_>, step: Option<&Step>) -> RuleEvidence {
     let config = &context.config.multiplier_changed;
-    let of_hours = context.best_of_hours(|hours| {
-        at_fall(context, hours.falls(), 1.0, (hours.onset_day, hours.last_day))
-    });
+    let of_hours = context
+        .best_of_hours(|hours| at_fall(context, hours.falls(), 1.0, (hours.onset_day, hours.last_day)));
     let of_step = || {
         let step = step?;
         let (level, upper) = (-step.drop, -step.upper_drop);
         let falls = (level.min(upper), level.max(upper));
         Some(at_fall(context, falls, OF_DAYS, (step.onset_day, step.last_day)))
     };
-    of_hours
-        .or_else(of_step)
-        .unwrap_or_else(|| RuleEvidence::not_judged(Rule::MultiplierChanged, Gap::TooFewDays, config.tolerance))
+    of_hours.or_else(of_step).unwrap_or_else(|| {
+        RuleEvidence::not_judged(Rule::MultiplierChanged, Gap::TooFewDays, config.tolerance)
+    })
 }
 
 /// `falls`: the least and the greatest (ln) among several ways of looking; `share`: what a hit by them counts.
@@ -90,5 +96,48 @@ fn at_fall(context: &StayContext<'_>, falls: (f64, f64), share: f64, days: (i32,
         } else {
             0
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+
+    const RULE: Rule = Rule::MultiplierChanged;
+
+    fn scaled(factor: f64) -> Vec<Vec<f64>> {
+        from_day(hourly_home(1, 160), 80, |_, day| {
+            for kwh in day.iter_mut() {
+                *kwh *= factor;
+            }
+        })
+    }
+
+    #[test]
+    fn a_third_of_everything_hits() {
+        let (found, _) = judge_hourly(&scaled(1.0 / 3.0), RULE);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert_eq!(found.onset_day, FIRST_DAY + 80);
+        assert!(found.value < 0.03, "{found:?}");
+        // Counted on 80 days: a third of 11 kWh; lost twice that: 587 kWh.
+        assert!((found.kwh_micro - 587_000_000).abs() < 25_000_000, "{found:?}");
+    }
+
+    #[test]
+    fn two_fifths_are_no_such_fraction() {
+        let (found, _) = judge_hourly(&scaled(0.42), RULE);
+        assert_eq!((found.verdict, found.strength), (Verdict::Miss, 0.0));
+        assert!((found.value - 0.16).abs() < 0.03, "{found:?}");
+    }
+
+    #[test]
+    fn an_evening_that_is_gone_is_no_multiplier() {
+        let away = from_day(hourly_home(1, 160), 80, |_, day| {
+            for kwh in &mut day[18..22] {
+                *kwh = 0.2;
+            }
+        });
+        assert_eq!(judge_hourly(&away, RULE).0.verdict, Verdict::Miss);
     }
 }

@@ -99,3 +99,95 @@ pub(super) fn fallen_micro(hours: &HourChange) -> i64 {
     let wh: f64 = pairs.map(|(before, after)| (before - after).max(0.0)).sum();
     (wh * hours.after.days as f64 * (MICRO / 1_000) as f64).round() as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly, noise};
+    use crate::suppressors::Suppressor;
+
+    const RULE: Rule = Rule::PartialBypass;
+
+    /// From day 80 of 160 on some hours are times a factor.
+    fn scaled(hours: std::ops::Range<usize>, factor: f64) -> Vec<Vec<f64>> {
+        from_day(hourly_home(1, 160), 80, |_, day| {
+            for kwh in &mut day[hours.clone()] {
+                *kwh *= factor;
+            }
+        })
+    }
+
+    #[test]
+    fn a_night_without_its_base_load_hits_on_the_day() {
+        let (found, against) = judge_hourly(&scaled(0..6, 0.1), RULE);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert_eq!(
+            (found.onset_day, found.end_day),
+            (FIRST_DAY + 80, FIRST_DAY + 159)
+        );
+        assert!((found.value - 6.0).abs() < 1e-6, "{found:?}");
+        // Six hours of 0.2 kWh, of which 0.02 were counted, on 80 days: 86.4 kWh, give or take the noise of the others.
+        assert!((found.kwh_micro - 86_400_000).abs() < 6_000_000, "{found:?}");
+        assert_eq!(against, []);
+    }
+
+    #[test]
+    fn two_hours_are_too_few_and_half_of_the_base_load_too_much() {
+        assert_eq!(judge_hourly(&scaled(0..2, 0.1), RULE).0.verdict, Verdict::Miss);
+        let (found, _) = judge_hourly(&scaled(0..6, 0.5), RULE);
+        assert_eq!((found.verdict, found.strength), (Verdict::Miss, 0.0));
+    }
+
+    #[test]
+    fn a_car_that_no_longer_charges_leaves_the_base_load() {
+        let with_car = from_day(hourly_home(1, 160), 0, |day, hours| {
+            if day < 80 {
+                for kwh in &mut hours[1..6] {
+                    *kwh += 3.0;
+                }
+            }
+        });
+        let (found, _) = judge_hourly(&with_car, RULE);
+        assert_eq!((found.verdict, found.strength), (Verdict::Miss, 0.0), "{found:?}");
+    }
+
+    #[test]
+    fn zeros_at_another_time_each_day_hit() {
+        let spells = from_day(hourly_home(1, 160), 80, |day, hours| {
+            let start = (noise(3, day) * 19.0) as usize;
+            hours[start..start + 5].fill(0.0);
+        });
+        let (found, _) = judge_hourly(&spells, RULE);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert!((found.value - 5.0).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn zeros_of_an_empty_home_do_not_hit() {
+        // The mains are switched off on four days of five: nothing of those days is lived in.
+        let weekends = from_day(hourly_home(1, 160), 80, |day, hours| {
+            if day % 5 != 0 {
+                hours.fill(0.0);
+            }
+        });
+        assert_eq!(judge_hourly(&weekends, RULE).0.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn midday_that_is_gone_on_bright_days_is_solar() {
+        let panels = from_day(hourly_home(1, 160), 80, |day, hours| {
+            if noise(4, day) < 0.7 {
+                hours[9..16].fill(0.01);
+            }
+        });
+        let (found, against) = judge_hourly(&panels, RULE);
+        assert!(found.is_hit());
+        assert!(against.contains(&Suppressor::Solar), "{against:?}");
+        // On every day, however dark, it is not.
+        let (found, against) = judge_hourly(&scaled(9..16, 0.05), RULE);
+        assert!(
+            found.is_hit() && !against.contains(&Suppressor::Solar),
+            "{against:?}"
+        );
+    }
+}

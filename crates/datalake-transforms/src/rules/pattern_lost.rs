@@ -114,3 +114,74 @@ fn lag_correlation(levels: &Levels, positions: std::ops::Range<usize>) -> Option
     let (aa, bb) = (aa - a * a / n, bb - b * b / n);
     (aa > 1e-9 && bb > 1e-9).then(|| (ab - a * b / n) / (aa * bb).sqrt())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly, noise, scaled,
+    };
+
+    const RULE: Rule = Rule::PatternLost;
+
+    #[test]
+    fn noise_in_the_place_of_a_life_hits() {
+        let replaced = from_day(hourly_home(1, 160), 80, |day, hours| {
+            let mean = hours.iter().sum::<f64>() / 24.0;
+            for (hour, kwh) in hours.iter_mut().enumerate() {
+                *kwh = mean * (0.1 + 1.8 * noise(5, day * 24 + hour));
+            }
+        });
+        let (found, _) = judge_hourly(&replaced, RULE);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert_eq!(found.onset_day, FIRST_DAY + 80);
+        // From nearly 1 to nearly 0.
+        assert!((found.value - 0.93).abs() < 0.1, "{found:?}");
+    }
+
+    #[test]
+    fn half_of_everything_keeps_the_pattern() {
+        let half = from_day(hourly_home(1, 160), 80, |_, day| {
+            for kwh in day.iter_mut() {
+                *kwh *= 0.5;
+            }
+        });
+        let (found, _) = judge_hourly(&half, RULE);
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!(found.value.abs() < 0.05, "{found:?}");
+    }
+
+    #[test]
+    fn an_empty_home_is_calmer_and_no_noise() {
+        let empty = from_day(hourly_home(1, 160), 80, |day, hours| {
+            for (hour, kwh) in hours.iter_mut().enumerate() {
+                *kwh = 0.15 + 0.02 * noise(5, day * 24 + hour);
+            }
+        });
+        assert_eq!(judge_hourly(&empty, RULE).0.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn the_rhythm_of_the_week_counts_a_little() {
+        // Twice as much on weekends; from day 140 on the level is half and the days are all alike.
+        let kwh = |day: usize| {
+            let noise = 0.9 + 0.2 * noise(2, day);
+            let weekend = if day % 7 >= 5 && day < 140 { 2.0 } else { 1.0 };
+            4.0 * noise * weekend
+        };
+        let days: Vec<f64> = (0..280).map(kwh).collect();
+        let world = World::steady(installed(), 280);
+        let lost = world
+            .rule(&Profiles::daily(0, FIRST_DAY, &scaled(days, 140..280, 0.5)), RULE)
+            .0;
+        assert!(lost.is_hit(), "{lost:?}");
+        assert!(lost.strength > 0.15 && lost.strength <= 0.3, "{lost:?}");
+        let plain = world
+            .rule(
+                &Profiles::daily(0, FIRST_DAY, &scaled(home(1, 280, 8.0), 140..280, 0.5)),
+                RULE,
+            )
+            .0;
+        assert_eq!(plain.verdict, Verdict::Miss);
+    }
+}

@@ -118,3 +118,53 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         kwh_micro: (missing * MICRO as f64).round() as i64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+
+    const RULE: Rule = Rule::RepeatedDay;
+
+    /// Day 10 is played again on some of the days from day 60 on.
+    fn played(again: &[usize]) -> Vec<Vec<f64>> {
+        let days = hourly_home(1, 120);
+        let recorded = days[10].clone();
+        from_day(days, 60, |day, hours| {
+            if again.contains(&day) {
+                hours.clone_from(&recorded);
+            }
+        })
+    }
+
+    #[test]
+    fn three_days_of_one_shape_hit() {
+        let (found, _) = judge_hourly(&played(&[70, 90]), RULE);
+        assert_eq!((found.verdict, found.value), (Verdict::Hit, 3.0));
+        assert_eq!((found.onset_day, found.end_day), (FIRST_DAY + 70, FIRST_DAY + 90));
+        assert!((found.strength - 0.7).abs() < 1e-6);
+    }
+
+    #[test]
+    fn two_do_not() {
+        let (found, _) = judge_hourly(&played(&[70]), RULE);
+        assert_eq!((found.verdict, found.value), (Verdict::Miss, 2.0));
+    }
+
+    #[test]
+    fn a_load_that_a_clock_switches_repeats_from_the_beginning() {
+        let lamp = vec![[vec![0.5; 6], vec![0.1; 12], vec![0.5; 6]].concat(); 120];
+        let lamp = from_day(lamp, 0, |day, hours| hours[12] = 0.1 + 0.1 * (day % 3) as f64);
+        let (found, _) = judge_hourly(&lamp, RULE);
+        assert_eq!(found.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn an_empty_homes_days_do_not_count() {
+        let empty = from_day(hourly_home(1, 120), 100, |_, hours| {
+            hours.fill(0.05);
+            hours[3] = 0.06;
+        });
+        assert_eq!(judge_hourly(&empty, RULE).0.verdict, Verdict::Miss);
+    }
+}

@@ -1,0 +1,129 @@
+use super::*;
+use crate::rules::testing::{FIRST_DAY, Profiles, from_day, hourly_home, noise, period, typed};
+use crate::stays::stays;
+use proptest::prelude::*;
+
+fn changes(days: &[Vec<f64>]) -> Vec<HourChange> {
+    let profiles = Profiles::intervals(0, FIRST_DAY, days);
+    let component = typed("MC-0", Some(3600), &[period(0, 0, i64::MAX)]);
+    let series = profiles.series();
+    let levels = Levels::new(&series, 0..series.day.len(), &stays(&component)[0], 24, None);
+    let mut found = Vec::new();
+    HourChange::find(&series, &levels, &mut HourScratch::default(), &mut found);
+    found
+}
+
+fn times(factor: f64) -> Vec<Vec<f64>> {
+    from_day(hourly_home(1, 160), 80, |_, day| {
+        for kwh in day.iter_mut() {
+            *kwh *= factor;
+        }
+    })
+}
+
+#[test]
+fn quantiles_of_a_histogram_by_hand() {
+    let mut histogram = Histogram::new();
+    (0..=30).for_each(|wh| histogram.add(wh));
+    for (q, wh) in [(0.0, 0.0), (0.5, 15.0), (1.0, 30.0)] {
+        assert!((histogram.quantile(q) - wh).abs() < 1e-9);
+    }
+    // Bins of a sixteenth of an octave: 1,000 Wh lie in 992 to 1,024, in the middle of which they count.
+    let mut histogram = Histogram::new();
+    histogram.add(1_000);
+    assert!((histogram.quantile(0.5) - 1_008.0).abs() < 1e-9);
+    assert_eq!(Histogram::bin(u32::MAX), Histogram::BINS - 1);
+    assert_eq!(
+        (Histogram::bin(31), Histogram::bin(32), Histogram::bin(33)),
+        (31, 32, 32)
+    );
+}
+
+#[test]
+fn the_day_of_a_change_is_found() {
+    let found = changes(&times(0.5));
+    assert_eq!(
+        (found[0].onset_day, found[0].last_day),
+        (FIRST_DAY + 80, FIRST_DAY + 159)
+    );
+    assert_eq!((found[0].before.days, found[0].after.days), (80, 80));
+    assert!((found[0].level() + std::f64::consts::LN_2).abs() < 0.05);
+}
+
+#[test]
+fn half_of_everything_falls_evenly_and_stays_lively() {
+    let found = changes(&times(0.5));
+    assert!(
+        (found[0].even_fall(1.0) - 0.69).abs() < 0.12,
+        "{}",
+        found[0].even_fall(1.0)
+    );
+    assert!(found[0].liveliness().abs() < 0.1);
+    let (least, most) = found[0].falls();
+    assert!(most - least < 0.15, "{least} {most}");
+}
+
+#[test]
+fn who_leaves_takes_the_peaks_and_leaves_the_base_load() {
+    let empty = from_day(hourly_home(1, 160), 80, |day, hours| {
+        for (hour, kwh) in hours.iter_mut().enumerate() {
+            *kwh = 0.2 * (0.9 + 0.2 * noise(2, day * 24 + hour));
+        }
+    });
+    let found = changes(&empty);
+    assert!(found[0].even_fall(1.0) < 0.1, "{}", found[0].even_fall(1.0));
+    assert!(found[0].liveliness() < -0.8, "{}", found[0].liveliness());
+}
+
+#[test]
+fn what_peers_rose_is_not_added_to_a_fall() {
+    let mut change = changes(&times(0.9))[0];
+    let plain = change.even_fall(1.0);
+    change.peers = 0.5;
+    assert!((change.even_fall(1.0) - plain).abs() < 1e-12);
+    change.peers = -0.5;
+    assert!((change.even_fall(1.0) - (plain - 0.5)).abs() < 1e-12);
+    assert!((change.even_fall(2.0) - (plain - 1.0)).abs() < 1e-12);
+}
+
+#[test]
+fn a_theft_within_a_season_is_the_second_change() {
+    // Heating in the morning until day 100; half of everything from day 150 on.
+    let days = from_day(hourly_home(1, 220), 0, |day, hours| {
+        if day < 100 {
+            for kwh in &mut hours[4..10] {
+                *kwh += 1.5;
+            }
+        }
+        if day >= 150 {
+            for kwh in hours.iter_mut() {
+                *kwh *= 0.5;
+            }
+        }
+    });
+    let onsets: Vec<i32> = changes(&days)
+        .iter()
+        .map(|change| change.onset_day - FIRST_DAY)
+        .collect();
+    assert_eq!(onsets, [100, 150]);
+}
+
+#[test]
+fn thirty_four_days_are_too_few() {
+    let days = hourly_home(1, LEAST_DAYS);
+    assert_eq!(changes(&days[1..]), []);
+    assert_eq!(changes(&days).len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn the_size_of_the_home_does_not_matter(size in 2.0_f64..20.0, factor in 0.2_f64..0.9) {
+        let big: Vec<Vec<f64>> = times(factor).iter().map(|day| day.iter().map(|kwh| kwh * size).collect()).collect();
+        let (small, big) = (changes(&times(factor))[0], changes(&big)[0]);
+        prop_assert_eq!(small.onset_day, big.onset_day);
+        prop_assert!((small.even_fall(1.0) - big.even_fall(1.0)).abs() < 0.05);
+        prop_assert!((small.moved() - big.moved()).abs() < 0.01);
+        prop_assert!((small.mirrored() - big.mirrored()).abs() < 0.02);
+    }
+}
