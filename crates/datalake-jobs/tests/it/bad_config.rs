@@ -21,7 +21,7 @@ fn an_unknown_key_in_the_config() {
     exit 78
     error: config key `rules.sustained_drop.treshold` (file [folder]/site_config.json)
     Caused by: unknown key `treshold`
-    hint: known keys are max_ratio, min_days, min_explained, weight
+    hint: known keys are max_ratio, min_days, min_explained, max_hours_ratio, weight
     ");
 }
 
