@@ -182,7 +182,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
 }
 
 /// Rules whose hits mean that the home used more than was counted.
-const LEVEL_RULES: [Rule; 4] = [
+pub(crate) const LEVEL_RULES: [Rule; 4] = [
     Rule::ZeroWhileOn,
     Rule::SustainedDrop,
     Rule::Flatline,
