@@ -144,7 +144,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     let output = Output::open(&folder)?;
     if let Ok(resolved) = &resolved {
         refuse_output_in_a_table(resolved, Path::new(&folder))?;
-        for file in &args.report {
+        if let Some(file) = &args.report {
             refuse_output_in_a_table(resolved, file)?;
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Drawings are kept compressed, so that what is in memory at a time is what the other passes need too.
 
-use datalake_transforms::evidence_pack::{EvidencePack, evidence_pack};
+use datalake_transforms::evidence_pack::{DayState, EvidencePack, PackDay, evidence_pack};
 use datalake_transforms::judge::StayEvidence;
 use datalake_transforms::peers::Peers;
 use datalake_transforms::quantiles::median;
@@ -131,54 +131,78 @@ fn draw(
     registry: &Registry,
     peers: &Peers,
 ) -> Result<Drawing, JobError> {
-    let stays = assessment
-        .stays_of_rank(place.rank)
-        .map_or(&[][..], |(stays, _)| stays);
+    let (stays, strongest) = assessment.stays_of_rank(place.rank).unwrap_or_default();
     let html = stays.get(place.stay).and_then(|stay| {
         let position = block.components.binary_search(&place.component).ok()?;
         let pack = evidence_pack(&block.series(position), stay, registry, peers)?;
-        Some(figures(&pack, stay, registry, place.order == 0))
+        let onset = pack.onset_day.or_else(|| first_onset(stays));
+        let shown: Vec<&StayEvidence> = shown(stays, strongest).map(|at| &stays[at]).collect();
+        let common = span(&shown, onset);
+        let overlaps = common.share(stay.last_actual_day) > 0.0 && common.share(stay.first_day) < 1.0;
+        let span = if overlaps { common } else { span(&[stay], onset) };
+        Some(figures(&pack, &span, stay, registry, place.order == 0))
     });
     let html = packed::deflate(&html.unwrap_or_default()).map_err(JobError::Packing)?;
     Ok(Drawing { place, html })
 }
 
 /// The figures of a stay; `full` for the one that the case rests on most.
-fn figures(pack: &EvidencePack, stay: &StayEvidence, registry: &Registry, full: bool) -> String {
-    let span = span(stay, pack.onset_day);
+fn figures(pack: &EvidencePack, span: &Span, stay: &StayEvidence, registry: &Registry, full: bool) -> String {
     let label = levels(pack);
+    let any = |has: &dyn Fn(&PackDay) -> bool| pack.days.iter().any(has);
+    let legend: String = [
+        ("m", "counted", any(&|day| day.state == DayState::Whole)),
+        (
+            "e",
+            "expected by the home’s own days before",
+            any(&|day| day.expected_kwh.is_some()),
+        ),
+        ("l", "short of it", any(&|day| day.expected_kwh.is_some())),
+        (
+            "b",
+            "four fifths of the peers, at this home’s usual level",
+            any(&|day| day.peers_kwh.is_some()),
+        ),
+        (
+            "u",
+            "counted while off or not installed",
+            any(&|day| day.state != DayState::Whole && day.kwh.is_some()),
+        ),
+    ]
+    .iter()
+    .filter(|(_, _, drawn)| *drawn)
+    .map(|(class, name, _)| format!("<span><i class={class}></i> {name}</span>"))
+    .collect();
     let mut html = format!(
-        "<figure><figcaption><b>Energy a day</b> {label}</figcaption>{}<p class=key><i class=m></i> counted<i class=e></i> expected by \
-         the home’s own year before<i class=l></i> short of it<i class=b></i> four fifths of the peers, at this home’s usual \
-         level{}</p>{}</figure>",
-        daily::chart(pack, &span, pack.onset_day, &format!("Energy a day. {label}")),
-        if pack
-            .days
-            .iter()
-            .any(|day| day.kwh.is_some() && day.state != datalake_transforms::evidence_pack::DayState::Whole)
-        {
-            "<i class=u></i> counted while off or not installed"
-        } else {
-            ""
-        },
+        "<figure><figcaption><b>Energy a day</b> {label}</figcaption>{}<p class=key>{legend}</p>{}</figure>",
+        daily::chart(pack, span, pack.onset_day, &format!("Energy a day. {label}")),
         daily::table(pack),
     );
     if full {
-        html += &heat::figure(pack, &span, pack.onset_day);
+        html += &heat::figure(pack, span, pack.onset_day);
     }
     let (own, others) = periods(stay, registry);
-    html += &timeline::figure(pack, &span, pack.onset_day, &own, &others);
+    html += &timeline::figure(pack, span, pack.onset_day, &own, &others);
     html
 }
 
-/// The days that charts show: a year before the onset and all that follows, two years at least where there are so many.
-fn span(stay: &StayEvidence, onset: Option<i32>) -> Span {
-    let last = stay.last_day.min(stay.last_actual_day.saturating_add(DAYS_AFTER));
+/// First onset of any hit at the place.
+fn first_onset(stays: &[StayEvidence]) -> Option<i32> {
+    let rules = stays.iter().flat_map(|stay| &stay.rules);
+    rules.filter(|rule| rule.is_hit()).map(|hit| hit.onset_day).min()
+}
+
+/// The days that the charts of all stays of a case show, so that they stand below each other: a year before the onset and all
+/// that follows, two years at least where there are so many.
+fn span(stays: &[&StayEvidence], onset: Option<i32>) -> Span {
+    let end = |stay: &&StayEvidence| stay.last_day.min(stay.last_actual_day.saturating_add(DAYS_AFTER));
+    let last = stays.iter().map(end).max().unwrap_or(0);
+    let first = stays.iter().map(|stay| stay.first_day).min().unwrap_or(last);
     let two_years = last.saturating_sub(DAYS - 1);
-    let first = onset.map_or(two_years, |onset| {
+    let from = onset.map_or(two_years, |onset| {
         onset.saturating_sub(DAYS_BEFORE).min(two_years)
     });
-    Span::new(stay.first_day.max(first), last)
+    Span::new(first.max(from), last)
 }
 
 /// Usual days before and after the onset, as a sentence.
@@ -263,12 +287,18 @@ mod tests {
 
     #[test]
     fn charts_show_a_year_before_the_onset_and_no_stray_end() {
-        assert_eq!(span(&stay(0, 400, 400), Some(300)), Span::new(0, 400));
+        let of = |first, last, actual, onset| span(&[&stay(first, last, actual)], onset);
+        assert_eq!(of(0, 400, 400, Some(300)), Span::new(0, 400));
         // Three years: the last two, or from a year before an earlier onset.
-        assert_eq!(span(&stay(0, 1094, 1094), Some(1000)), Span::new(365, 1094));
-        assert_eq!(span(&stay(0, 1094, 1094), Some(500)), Span::new(135, 1094));
+        assert_eq!(of(0, 1094, 1094, Some(1000)), Span::new(365, 1094));
+        assert_eq!(of(0, 1094, 1094, Some(500)), Span::new(135, 1094));
         // A row dated years ahead without an actual value.
-        assert_eq!(span(&stay(0, 5000, 400), None), Span::new(0, 490));
+        assert_eq!(of(0, 5000, 400, None), Span::new(0, 490));
+        // Meters that followed each other.
+        assert_eq!(
+            span(&[&stay(200, 300, 300), &stay(0, 199, 199)], Some(200)),
+            Span::new(0, 300)
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use arrow::datatypes::{Float64Type, UInt32Type};
 use datalake_transforms::findings::Severity;
 
 use super::cases::{CaseRow, bug, column};
-use super::charts::columns::{Column, bar, chart};
+use super::charts::columns::{Column, FULL, HALF, bar, chart};
 use super::{Report, text};
 use crate::theft_detection::error::JobError;
 
@@ -30,7 +30,7 @@ pub(super) fn html(report: &Report<'_>, cases: &[CaseRow]) -> Result<String, Job
     Ok(format!(
         "<section id=overview aria-labelledby=h-overview><h2 id=h-overview>Overview</h2>{totals}\
          <div class=two>{reasons}{onsets}</div>{scores}\
-         <div class=two>{quality}{config}</div>{findings}{peers}</section>"
+         <div class=two>{quality}<div>{config}{peers}</div></div>{findings}</section>"
     ))
 }
 
@@ -136,11 +136,11 @@ fn onsets(cases: &[CaseRow]) -> String {
             (label, n as u64, false)
         })
         .collect();
-    let every = columns.len().div_ceil(9);
+    let every = columns.len().div_ceil(6);
     let label = "Cases by month of onset.";
     format!(
         "<section><h3>Cases by month of onset</h3>{}{}</section>",
-        chart(&columns, every, false, label),
+        chart(HALF, &columns, every, false, label),
         numbers(&columns, "Month", "Cases")
     )
 }
@@ -195,7 +195,7 @@ fn scores(report: &Report<'_>) -> Result<String, JobError> {
     );
     Ok(format!(
         "<section><h3>Service points by score</h3><p class=small>{label} The scale of counts is logarithmic.</p>{}{}</section>",
-        chart(&columns, 4, true, &label),
+        chart(FULL, &columns, 4, true, &label),
         numbers(&columns, "Score from", "Service points")
     ))
 }

@@ -39,13 +39,14 @@ pub(super) fn html(case: &Case<'_>) -> String {
         text::number(row.score, 3),
         text::long_date(row.onset),
     );
-    let compares = case
-        .stays
-        .get(case.strongest)
-        .is_some_and(|stay| stay.usage_micro == 0);
     out += &format!(
         "<p class=lead>{}</p>",
-        text::escape(&words::summary(row, case.explanation, compares, case.tariff))
+        text::escape(&words::summary(
+            row,
+            case.explanation,
+            compares(case),
+            case.tariff
+        ))
     );
     out += &facts(case);
     for (stay, figures) in case.figures {
@@ -57,7 +58,7 @@ pub(super) fn html(case: &Case<'_>) -> String {
     let left = case.stays.len() - case.figures.len();
     if left > 0 {
         out += &format!(
-            "<p class=small>{} of this place are not shown; <code>explain</code> lists them.</p>",
+            "<p class=small>Not drawn: {} of this place; the command <code>explain</code> has all.</p>",
             text::counted(left as u64, "more stay", "more stays")
         );
     }
@@ -70,6 +71,12 @@ pub(super) fn html(case: &Case<'_>) -> String {
 /// Lines to fill in by hand, on paper only.
 const NOTES: &str = "<section class=notes aria-hidden=true><h3>On site</h3><p>Date and name<p>Meter number and seals<p>Reading<p>What was found</section>";
 
+/// Whether the loss is a comparison with what was to be expected, and not usage that nobody pays for.
+fn compares(case: &Case<'_>) -> bool {
+    let stay = case.stays.get(case.strongest);
+    stay.is_some_and(|stay| stay.usage_micro == 0)
+}
+
 /// Pairs of a name and a value.
 fn facts(case: &Case<'_>) -> String {
     let row = case.row;
@@ -81,13 +88,13 @@ fn facts(case: &Case<'_>) -> String {
             "Likely between",
             format!("{} and {}", text::kwh(lost.p10), kwh(lost.p90)),
         ));
-        facts.push((
-            "Worth",
-            lost.amount
-                .map_or_else(|| text::NONE.to_owned(), |amount| text::number(amount, 2)),
-        ));
-        facts.push(("Expected", kwh(lost.expected)));
-        facts.push(("Counted", kwh(lost.actual)));
+        if let Some(amount) = lost.amount {
+            facts.push(("Worth", text::number(amount, 2)));
+        }
+        if compares(case) {
+            facts.push(("Expected", kwh(lost.expected)));
+            facts.push(("Counted", kwh(lost.actual)));
+        }
     } else {
         facts.push(("Suspected loss", "not known: no baseline".to_owned()));
     }
@@ -149,7 +156,7 @@ fn of_stay(
         text::id(&explained.measuring_component_id),
         text::iso(explained.days.0),
         text::iso(explained.days.1),
-        rules(&explained.rules),
+        rules(&explained.rules, strongest),
     )
 }
 
@@ -171,8 +178,9 @@ fn measures(component: &Component) -> String {
     format!("{direction} {}, {every}", text::escape(&kind.uom))
 }
 
-/// All rules: hits first, then near misses by strength; those that could not be judged in one line.
-fn rules(rules: &[RuleExplanation]) -> String {
+/// All rules: hits first, then near misses by strength; those that could not be judged in one line. Of a stay that the case
+/// does not rest on (`full` is false), misses that were not near stand in a line too.
+fn rules(rules: &[RuleExplanation], full: bool) -> String {
     let mut judged: Vec<&RuleExplanation> = rules
         .iter()
         .filter(|rule| !matches!(rule.evidence.verdict, Verdict::NotJudged(_)))
@@ -182,7 +190,10 @@ fn rules(rules: &[RuleExplanation]) -> String {
         let ((a_hit, a), (b_hit, b)) = (key(a), key(b));
         b_hit.cmp(&a_hit).then(b.total_cmp(&a))
     });
-    let rows: String = judged.into_iter().map(rule).collect();
+    let (shown, far): (Vec<_>, Vec<_>) = judged
+        .into_iter()
+        .partition(|rule| full || rule.evidence.is_hit() || rule.contribution >= 0.005);
+    let rows: String = shown.into_iter().map(rule).collect();
     let not_judged: Vec<String> = rules
         .iter()
         .filter_map(|rule| match rule.evidence.verdict {
@@ -194,11 +205,22 @@ fn rules(rules: &[RuleExplanation]) -> String {
             _ => None,
         })
         .collect();
-    let mut out = format!(
-        "<div class=scroll><table class=rules><caption>Rules</caption><thead><tr><th scope=col>Rule<th scope=col>Found<th scope=col>A hit \
+    let mut out = if rows.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "<div class=scroll><table class=rules><caption>Rules</caption><thead><tr><th scope=col>Rule<th scope=col>Found<th scope=col>A hit \
          needs<th scope=col>Days<th scope=col class=r>kWh at stake<th scope=col class=r>Strength<th scope=col class=r>Weight\
          <th scope=col class=r>Counts<tbody>{rows}</table></div>"
-    );
+        )
+    };
+    if !far.is_empty() {
+        let names: Vec<String> = far
+            .iter()
+            .map(|rule| text::words(rule.evidence.rule.code()))
+            .collect();
+        out += &format!("<p class=small>No hit: {}.</p>", names.join(", "));
+    }
     if !not_judged.is_empty() {
         out += &format!(
             "<p class=small>Not judged: {}.</p>",
@@ -291,7 +313,7 @@ fn meters(case: &Case<'_>) -> String {
     let left = all.len().saturating_sub(METERS_DRAWN);
     let more = if left > 0 {
         format!(
-            "<p class=small>{} are not shown.</p>",
+            "<p class=small>Not shown: {}.</p>",
             text::counted(left as u64, "more meter", "more meters")
         )
     } else {

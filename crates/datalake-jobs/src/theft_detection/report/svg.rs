@@ -112,7 +112,9 @@ impl Axis {
     pub(super) fn new(low: f64, high: f64) -> Self {
         let usable = |x: f64| if x.is_finite() { x.clamp(-1e12, 1e12) } else { 0.0 };
         let (low, high) = (usable(low).min(0.0), usable(high).max(0.0));
-        let span = (high - low).max(1e-3);
+        // Where nothing was counted an axis to one says so.
+        let high = if high - low < 1e-3 { low + 1.0 } else { high };
+        let span = high - low;
         let power = 10_f64.powi((span / 5.0).log10().floor() as i32);
         let step = [1.0, 2.0, 5.0, 10.0]
             .into_iter()
@@ -273,10 +275,7 @@ mod tests {
         };
         assert_eq!(labels(0.0, 11.0), ["0", "2", "4", "6", "8", "10", "12"]);
         assert_eq!(labels(-1.0, 3.0), ["−1", "0", "1", "2", "3"]);
-        assert_eq!(
-            labels(0.0, 0.0),
-            ["0.0000", "0.0002", "0.0004", "0.0006", "0.0008", "0.0010"]
-        );
+        assert_eq!(labels(0.0, 0.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(f64::NAN, 0.4), ["0.0", "0.1", "0.2", "0.3", "0.4"]);
         let axis = Axis::new(0.0, 11.0);
         assert!((axis.place(3.0, 240.0) - 180.0).abs() < 1e-9);

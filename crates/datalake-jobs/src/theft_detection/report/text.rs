@@ -91,8 +91,11 @@ pub(super) fn count(n: u64) -> String {
     number(n as f64, 0)
 }
 
-/// A share of 1 as percent.
+/// A share of 1 as percent; what is little is not said to be nothing.
 pub(super) fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.0005 {
+        return "< 0.1\u{202f}%".to_owned();
+    }
     let text = number(100.0 * share, if share.abs() < 0.0995 { 1 } else { 0 });
     format!("{text}\u{202f}%")
 }

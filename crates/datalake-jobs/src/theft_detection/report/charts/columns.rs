@@ -2,16 +2,26 @@
 
 use super::super::svg::{Axis, px};
 use super::super::text;
-use super::{LEFT, PLOT, WIDTH, image};
+use super::{WIDTH, sized};
 
 const HEIGHT: f64 = 120.0;
 const TOP: f64 = 6.0;
 
+/// From the left edge to the plot.
+const LEFT: f64 = 44.0;
+
+/// Width of a chart beside another one.
+pub(in super::super) const HALF: f64 = 500.0;
+
+/// Width of a chart by itself.
+pub(in super::super) const FULL: f64 = WIDTH + 160.0;
+
 /// A column: its label, its count, and whether it is to stand out.
 pub(in super::super) type Column = (String, u64, bool);
 
-/// A chart of counts; `logarithmic` where a few are many times the rest. Every `label_every`th column is named.
+/// A chart of counts, `width` wide; `logarithmic` where a few are many times the rest. Every `label_every`th column is named.
 pub(in super::super) fn chart(
+    width: f64,
     columns: &[Column],
     label_every: usize,
     logarithmic: bool,
@@ -27,7 +37,10 @@ pub(in super::super) fn chart(
             .map(|tick| (tick, text::number(tick, 0)))
             .collect()
     } else {
-        axis.ticks().filter(|(value, _)| value.fract() == 0.0).collect()
+        axis.ticks()
+            .filter(|(value, _)| value.fract().abs() < 1e-9)
+            .map(|(value, _)| (value, text::number(value, 0)))
+            .collect()
     };
     let high = if logarithmic {
         scale(most as f64)
@@ -41,7 +54,7 @@ pub(in super::super) fn chart(
             "<path class=g d=\"M{} {}H{}\"/>",
             px(LEFT),
             px(y(value)),
-            px(WIDTH - 8.0)
+            px(width)
         );
         svg += &format!(
             "<text text-anchor=end x={} y={}>{name}</text>",
@@ -49,9 +62,9 @@ pub(in super::super) fn chart(
             px(y(value) + 4.0)
         );
     }
-    let width = (PLOT / columns.len().max(1) as f64).min(70.0);
+    let step = ((width - LEFT) / columns.len().max(1) as f64).min(70.0);
     for (at, (name, n, strong)) in columns.iter().enumerate() {
-        let x = LEFT + width * at as f64;
+        let x = LEFT + step * at as f64;
         if *n > 0 {
             let top = y(*n as f64);
             svg += &format!(
@@ -59,7 +72,7 @@ pub(in super::super) fn chart(
                 if *strong { "c2" } else { "c" },
                 px(x + 1.0),
                 px(top),
-                px((width - 2.0).max(0.5)),
+                px((step - 2.0).max(0.5)),
                 px(TOP + HEIGHT - top),
                 text::escape(name),
                 text::count(*n)
@@ -78,9 +91,9 @@ pub(in super::super) fn chart(
         "<path class=z d=\"M{} {}H{}\"/>",
         px(LEFT),
         px(TOP + HEIGHT),
-        px(WIDTH - 8.0)
+        px(width)
     );
-    image(TOP + HEIGHT + 22.0, label, &svg)
+    sized(width, TOP + HEIGHT + 22.0, label, &svg)
 }
 
 /// A bar for a cell of a table, `share` of the full length.
@@ -101,22 +114,22 @@ mod tests {
 
     #[test]
     fn columns_by_hand() {
-        let svg = chart(&of(&[2, 0, 4]), 2, false, "three");
+        let svg = chart(500.0, &of(&[2, 0, 4]), 2, false, "three");
         // 0 to 4 over 120 pixels: 30 each; columns 70 wide at most.
         assert!(
-            svg.contains("<rect class=c x=65 y=66 width=68 height=60><title>&lt;2&gt;: 2</title>"),
+            svg.contains("<rect class=c x=45 y=66 width=68 height=60><title>&lt;2&gt;: 2</title>"),
             "{svg}"
         );
         assert!(
-            svg.contains("<rect class=c2 x=205 y=6 width=68 height=120>"),
+            svg.contains("<rect class=c2 x=185 y=6 width=68 height=120>"),
             "{svg}"
         );
-        assert!(!svg.contains("x=134 "), "a named column beside: {svg}");
+        assert!(!svg.contains("x=114 "), "a named column beside: {svg}");
     }
 
     #[test]
     fn a_logarithmic_axis_keeps_small_counts_visible() {
-        let svg = chart(&of(&[9, 99]), 1, true, "");
+        let svg = chart(500.0, &of(&[9, 99]), 1, true, "");
         // lg(10) = 1 of lg(100) = 2: half of the height.
         assert!(svg.contains("y=66 width=68 height=60>"), "{svg}");
         assert!(svg.contains("y=6 width=68 height=120>"), "{svg}");

@@ -53,8 +53,14 @@ impl Slots {
     }
 }
 
-/// Mean of a slot and the three on either side, where [`KNOWN_DAYS`] of them are known and the slot itself is.
-fn mean_of_seven(values: &[Option<f64>]) -> Vec<Option<f64>> {
+/// Mean of a slot and the three on either side, where [`KNOWN_DAYS`] of them are known and the slot itself is; none
+/// reaches over the onset.
+fn mean_of_seven(values: &[Option<f64>], onset: usize) -> Vec<Option<f64>> {
+    let (before, after) = values.split_at(onset.min(values.len()));
+    [mean_of_run(before), mean_of_run(after)].concat()
+}
+
+fn mean_of_run(values: &[Option<f64>]) -> Vec<Option<f64>> {
     (0..values.len())
         .map(|at| {
             values[at]?;
@@ -74,9 +80,10 @@ pub(in super::super) fn chart(
 ) -> String {
     let slots = Slots::new(pack, span);
     let smooth = span.bin == 1 && span.slots > MANY_SLOTS;
+    let from = onset_day.and_then(|day| span.slot(day)).unwrap_or(0);
     let line = |values: &[Option<f64>]| {
         if smooth {
-            mean_of_seven(values)
+            mean_of_seven(values, from)
         } else {
             values.to_vec()
         }
@@ -99,8 +106,8 @@ pub(in super::super) fn chart(
     let y = |value: f64| axis.place(value, f64::from(HEIGHT)).clamp(-1e6, 1e6).round() as i64;
 
     let mut body = band(&low, &high, &y).element("b");
-    if let Some(onset_day) = onset_day {
-        body += &lost(&level, &expected, span.slot(onset_day).unwrap_or(0), &y).element("l");
+    if onset_day.is_some() {
+        body += &lost(&level, &expected, from, &y).element("l");
     }
     let thin = if smooth { "a" } else { "m" };
     body += &curve(&slots.counted, &y).element(thin);
@@ -264,9 +271,15 @@ mod tests {
             Some(8.0),
         ]
         .to_vec();
-        let means = mean_of_seven(&values);
+        let means = mean_of_seven(&values, 0);
         assert_eq!(means[..3], [None, None, None]);
         assert_eq!(means[6], Some(7.0));
+        let step = [vec![Some(4.0); 6], vec![Some(1.0); 6]].concat();
+        assert_eq!(
+            mean_of_seven(&step, 6),
+            step,
+            "no mean of both sides of the onset"
+        );
     }
 
     #[test]

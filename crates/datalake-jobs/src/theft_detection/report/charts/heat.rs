@@ -55,7 +55,7 @@ pub(in super::super) fn figure(pack: &EvidencePack, span: &Span, onset_day: Opti
     let height = ROW * HOURS as f64;
     let bottom = TOP + height;
     let mut svg = format!(
-        "<rect class=hn x={} y={} width={} height={}/><svg class=\"plot heat\" x={} y={} width={} height={} \
+        "<rect class=hn x={} y={} width={} height={} /><svg class=\"plot heat\" x={} y={} width={} height={} \
          viewBox=\"0 -.5 {} {HOURS}\" preserveAspectRatio=none>{body}</svg>",
         px(LEFT),
         px(TOP),
@@ -83,7 +83,7 @@ pub(in super::super) fn figure(pack: &EvidencePack, span: &Span, onset_day: Opti
     );
     format!(
         "<figure><figcaption><b>Energy by hour of the day</b> A row is an hour, a column is {column}.</figcaption>{}{}{}</figure>",
-        image(bottom + 18.0, &label, &svg),
+        image(bottom + 23.0, &label, &svg),
         legend(largest),
         onset_day.map_or_else(String::new, |day| table(pack, day)),
     )
@@ -123,12 +123,13 @@ fn level(wh: i64, largest: i64) -> i64 {
 }
 
 fn legend(largest: i64) -> String {
-    let mut out = String::from("<p class=key>Wh in the hour: <i class=h0></i> none");
+    let mut out =
+        String::from("<p class=key><span>Wh in the hour</span><span><i class=h0></i> none</span><span>");
     for step in 1..=STEPS {
         out += &format!("<i class=h{step}></i>");
     }
     out += &format!(
-        " up to {} and more<i class=hn></i> not known</p>",
+        " up to {} and more</span><span><i class=hn></i> not known</span></p>",
         text::number(largest as f64, 0)
     );
     out

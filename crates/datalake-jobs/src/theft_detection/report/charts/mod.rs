@@ -25,11 +25,16 @@ fn place(span: &Span, day: i32) -> f64 {
     LEFT + PLOT * span.share(day)
 }
 
-/// An image with its text alternative.
+/// An image of the full width with its text alternative.
 fn image(height: f64, label: &str, body: &str) -> String {
+    format!("<div class=scroll>{}</div>", sized(WIDTH, height, label, body))
+}
+
+/// An image of any width with its text alternative.
+fn sized(width: f64, height: f64, label: &str, body: &str) -> String {
     format!(
-        "<div class=scroll><svg role=img viewBox=\"0 0 {} {}\" aria-label=\"{}\">{body}</svg></div>",
-        px(WIDTH),
+        "<svg role=img viewBox=\"0 0 {} {}\" aria-label=\"{}\">{body}</svg>",
+        px(width),
         px(height),
         text::escape(label)
     )

@@ -12,6 +12,18 @@ const ROW: f64 = 12.0;
 const GAP: f64 = 8.0;
 const TOP: f64 = 6.0;
 
+/// Classes of pieces and what they stand for.
+const LEGEND: [(&str, &str); 8] = [
+    ("i", "installed and on"),
+    ("f", "switched off"),
+    ("i2", "other meters here"),
+    ("w", "whole day"),
+    ("p", "part of a day"),
+    ("s", "estimated"),
+    ("u", "counted while off or not installed"),
+    ("x", "no data"),
+];
+
 /// What a row of the timeline shows: a class and the days from the first on, before the last.
 type Piece = (&'static str, i64, i64);
 
@@ -60,7 +72,7 @@ pub(in super::super) fn figure(
                 // A day of a long time is to be seen all the same.
                 let width = (to - from).max(1.0);
                 svg += &format!(
-                    "<rect class={class} x={} y={} width={} height={}/>",
+                    "<rect class={class} x={} y={} width={} height={} />",
                     px(from),
                     px(top),
                     px(width),
@@ -79,12 +91,16 @@ pub(in super::super) fn figure(
     } else {
         ""
     };
+    let drawn = |class: &str| rows.iter().flat_map(|row| &row.1).any(|piece| piece.0 == class);
+    let legend: String = LEGEND
+        .iter()
+        .filter(|(class, _)| drawn(class))
+        .map(|(class, name)| format!("<span><i class={class}></i> {name}</span>"))
+        .collect();
     format!(
-        "<figure><figcaption><b>Installation and data</b> {installed}</figcaption>{}<p class=key><i class=i></i> installed and on\
-         <i class=f></i> switched off<i class=i2></i> other meters here<i class=w></i> whole day<i class=p></i> part of a day\
-         <i class=s></i> estimated<i class=x></i> no data</p><p class=small>{data}</p></figure>",
+        "<figure><figcaption><b>Installation and data</b> {data} {installed}</figcaption>{}<p class=key>{legend}</p></figure>",
         image(
-            bottom + 18.0,
+            bottom + 23.0,
             &format!("Timeline of installation and data. {data} {installed}"),
             &svg
         ),
@@ -230,7 +246,7 @@ mod tests {
         );
         // 828 pixels for 50 days from 64 on: day 20 at 395.2, ten days 165.6 wide.
         assert!(
-            svg.contains("<rect class=f x=395.2 y=6 width=165.6 height=12/>"),
+            svg.contains("<rect class=f x=395.2 y=6 width=165.6 height=12 />"),
             "{svg}"
         );
     }
