@@ -211,7 +211,7 @@ fn rules(rules: &[RuleExplanation], full: bool) -> String {
         format!(
             "<div class=scroll><table class=rules><caption>Rules</caption><thead><tr><th scope=col>Rule<th scope=col>Found<th scope=col>A hit \
          needs<th scope=col>Days<th scope=col class=r>kWh at stake<th scope=col class=r>Strength<th scope=col class=r>Weight\
-         <th scope=col class=r>Counts<tbody>{rows}</table></div>"
+         <th scope=col class=r>Adds<tbody>{rows}</table></div>"
         )
     };
     if !far.is_empty() {

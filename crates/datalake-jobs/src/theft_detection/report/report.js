@@ -2,20 +2,30 @@
 (() => {
   const GROUP = 16, PAGE = 100, PRINT = 20;
   const root = document.documentElement, at = id => document.getElementById(id);
-  root.classList.add("js");
   const table = at("list"), heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
   const title = document.title;
-  // Rows as they were written: by rank.
-  const rows = [...table.tBodies].flatMap(part => [...part.rows]);
-  const idOf = row => row.cells[1].firstChild.hash.slice(6);
-  const places = new Map(rows.map((row, place) => [idOf(row), place]));
+  // Rows beyond the first page are text until somebody asks for them.
+  const first = [...body.rows], rest = document.querySelector("#cases noscript")?.textContent ?? "";
+  const idOf = row => row.cells[1].firstChild.getAttribute("href").slice(6);
+  const ids = [...first.map(idOf), ...Array.from(rest.matchAll(/<a href=#case=(\w+)/g), found => found[1])];
+  const places = new Map(ids.map((id, place) => [id, place])), byRank = ids.map((_, place) => place);
+  let all = null;
+  const rowAt = place => {
+    if (place < first.length) return first[place];
+    if (!all) {
+      const template = document.createElement("template");
+      template.innerHTML = rest;
+      all = [...first, ...template.content.querySelector("tbody").rows];
+    }
+    return all[place];
+  };
   const plain = text => text.toLowerCase().replaceAll("_", " ");
   let words = null;
   const matching = query => {
     const wanted = plain(query).split(/\s+/).filter(Boolean);
-    if (!wanted.length) return rows;
-    words ??= rows.map(row => plain([1, 2, 5].map(cell => row.cells[cell].textContent).join("\n")));
-    return rows.filter((_, place) => wanted.every(word => words[place].includes(word)));
+    if (!wanted.length) return byRank;
+    words ??= byRank.map(place => plain([1, 2, 5].map(cell => rowAt(place).cells[cell].textContent).join("\n")));
+    return byRank.filter(place => wanted.every(word => words[place].includes(word)));
   };
   const digits = text => {
     const found = text.replace(/[\s\u202f]/g, "").replace("−", "-").match(/-?\d+(\.\d+)?%?$/);
@@ -26,13 +36,13 @@
   const sorted = (found, sort) => {
     const down = sort.startsWith("-"), key = down ? sort.slice(1) : sort;
     const column = heads.findIndex(head => head.dataset.k === key);
-    if (column < 0) return found;
+    if (column < 0 || sort === "rank") return found;
     const value = TEXTS.has(key) ? text => text : digits;
     const compare = TEXTS.has(key) ? order : (a, b) => a - b;
-    const keyed = found.map((row, place) => [value(row.cells[column].textContent), place, row]);
+    const keyed = found.map(place => [value(rowAt(place).cells[column].textContent), place]);
     // What is not known stands last, whichever way; equals stay by rank.
     keyed.sort(([a, i], [b, j]) => (a === null || b === null ? (a === null) - (b === null) : down ? compare(b, a) : compare(a, b)) || i - j);
-    return keyed.map(item => item[2]);
+    return keyed.map(item => item[1]);
   };
 
   const NAMES = { overview: 1, cases: 1 };
@@ -53,11 +63,11 @@
     if (replace) { history.replaceState(null, "", to); show(); } else location.hash = to;
   };
 
-  let shown = rows;
+  let shown = byRank;
   const showList = state => {
     shown = sorted(matching(state.q), state.sort);
     const pages = Math.max(1, Math.ceil(shown.length / PAGE)), page = Math.min(state.page, pages);
-    body.replaceChildren(...shown.slice((page - 1) * PAGE, page * PAGE));
+    body.replaceChildren(...shown.slice((page - 1) * PAGE, page * PAGE).map(rowAt));
     for (const head of heads) {
       const key = head.dataset.k;
       if (state.sort === key) head.setAttribute("aria-sort", "ascending");
@@ -65,7 +75,7 @@
       else head.removeAttribute("aria-sort");
     }
     if (at("q").value !== state.q) at("q").value = state.q;
-    const of = shown.length === rows.length ? `${rows.length} cases` : `${shown.length} of ${rows.length} cases`;
+    const of = shown.length === ids.length ? `${ids.length} cases` : `${shown.length} of ${ids.length} cases`;
     at("shown").textContent = pages > 1 ? `${of}, page ${page} of ${pages}` : of;
     at("prev-page").disabled = page <= 1;
     at("next-page").disabled = page >= pages;
@@ -98,7 +108,7 @@
   };
   const showCase = async state => {
     const place = places.get(state.case), known = place !== undefined;
-    const before = shown.indexOf(rows[place]);
+    const before = shown.indexOf(place);
     at("prev-case").disabled = before <= 0;
     at("next-case").disabled = before < 0 || before + 1 >= shown.length;
     if (!known) { asked++; at("pack").textContent = "There is no such case in this report."; return; }
@@ -139,8 +149,8 @@
     button.append(...head.childNodes);
     button.addEventListener("click", () => {
       const { k } = head.dataset, up = read().sort === k;
-      const first = TEXTS.has(k) || k === "rank" ? k : "-" + k;
-      go({ sort: read().sort === first ? (up ? "-" + k : k) : first, page: 1 }, true);
+      const begin = TEXTS.has(k) || k === "rank" ? k : "-" + k;
+      go({ sort: read().sort === begin ? (up ? "-" + k : k) : begin, page: 1 }, true);
     });
     head.append(button);
   }
@@ -149,16 +159,17 @@
   at("next-page").addEventListener("click", () => go({ page: read().page + 1 }, true));
   at("back").addEventListener("click", () => go({ case: "" }));
   const beside = step => {
-    const place = shown.indexOf(rows[places.get(read().case)]);
-    if (place >= 0 && shown[place + step]) go({ case: idOf(shown[place + step]), page: Math.floor((place + step) / PAGE) + 1 });
+    if (!shown.includes(places.get(read().case))) return;
+    const to = shown.indexOf(places.get(read().case)) + step;
+    if (to >= 0 && to < shown.length) go({ case: ids[shown[to]], page: Math.floor(to / PAGE) + 1 });
   };
   at("prev-case").addEventListener("click", () => beside(-1));
   at("next-case").addEventListener("click", () => beside(1));
   at("print-case").addEventListener("click", () => print());
   at("print-list").addEventListener("click", async () => {
-    const first = [...body.rows].slice(0, PRINT).map(row => places.get(idOf(row)));
-    if (!first.length) return;
-    await open(first);
+    const wanted = [...body.rows].slice(0, PRINT).map(row => places.get(idOf(row)));
+    if (!wanted.length) return;
+    await open(wanted);
     root.classList.add("showing-case");
     for (const id of ["overview", "cases"]) at(id).hidden = true;
     at("case").hidden = false;

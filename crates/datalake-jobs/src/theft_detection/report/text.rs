@@ -36,9 +36,13 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}')
 }
 
-/// An id in full, kept apart from the text around it.
+/// An id in full, kept apart from the text around it where it could be of another direction.
 pub(super) fn id(text: &str) -> String {
-    format!("<bdi>{}</bdi>", escape(text))
+    if text.is_ascii() {
+        escape(text)
+    } else {
+        format!("<bdi>{}</bdi>", escape(text))
+    }
 }
 
 /// An id of which the middle is left out where it is long.
@@ -79,7 +83,7 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
 /// Energy: decimals as its size deserves.
 pub(super) fn kwh(value: f64) -> String {
     let decimals = match value.abs() {
-        x if x >= 100.0 => 0,
+        x if x >= 100.0 || x == 0.0 => 0,
         x if x >= 10.0 => 1,
         _ => 2,
     };
@@ -96,7 +100,7 @@ pub(super) fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.0005 {
         return "< 0.1\u{202f}%".to_owned();
     }
-    let text = number(100.0 * share, if share.abs() < 0.0995 { 1 } else { 0 });
+    let text = number(100.0 * share, usize::from(share != 0.0 && share.abs() < 0.0995));
     format!("{text}\u{202f}%")
 }
 
@@ -169,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_long_id_keeps_its_ends() {
-        assert_eq!(short_id("SP-1"), "<bdi>SP-1</bdi>");
+        assert_eq!(short_id("SP-1"), "SP-1");
+        assert_eq!(id("שלום"), "<bdi>שלום</bdi>");
         let long = format!("{}{}", "a".repeat(10_000), "z".repeat(10));
         assert_eq!(
             short_id(&long),
@@ -199,6 +204,8 @@ mod tests {
             (kwh(123.4), kwh(12.34), kwh(1.234)),
             ("123".into(), "12.3".into(), "1.23".into())
         );
+        assert_eq!((kwh(0.0), percent(0.0)), ("0".into(), "0\u{202f}%".into()));
+        assert_eq!(percent(0.0001), "< 0.1\u{202f}%");
         assert_eq!(
             (value(0.6), value(21.0), value(f32::NAN)),
             ("0.6".into(), "21".into(), "–".into())

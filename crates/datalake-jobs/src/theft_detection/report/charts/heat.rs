@@ -26,7 +26,8 @@ pub(in super::super) fn figure(pack: &EvidencePack, span: &Span, onset_day: Opti
         return String::new();
     }
     let days = if span.days() > MANY_DAYS { 7 } else { 1 };
-    let cells = means(pack, span, days);
+    let lead = lead(span, days, onset_day);
+    let cells = means(pack, span, days, lead);
     let mut known: Vec<i64> = cells.iter().flatten().flatten().copied().collect();
     known.sort_unstable();
     let Some(&largest) = known.get((known.len() * 19 / 20).min(known.len().saturating_sub(1))) else {
@@ -56,7 +57,7 @@ pub(in super::super) fn figure(pack: &EvidencePack, span: &Span, onset_day: Opti
     let bottom = TOP + height;
     let mut svg = format!(
         "<rect class=hn x={} y={} width={} height={} /><svg class=\"plot heat\" x={} y={} width={} height={} \
-         viewBox=\"0 -.5 {} {HOURS}\" preserveAspectRatio=none>{body}</svg>",
+         viewBox=\"{} -.5 {} {HOURS}\" preserveAspectRatio=none>{body}</svg>",
         px(LEFT),
         px(TOP),
         px(PLOT),
@@ -65,7 +66,8 @@ pub(in super::super) fn figure(pack: &EvidencePack, span: &Span, onset_day: Opti
         px(TOP),
         px(PLOT),
         px(height),
-        px(f64::from(span.days()) / f64::from(days)),
+        thousandths(f64::from(lead) / f64::from(days)),
+        thousandths(f64::from(span.days()) / f64::from(days)),
     );
     for hour in [0_u32, 6, 12, 18] {
         svg += &format!(
@@ -89,15 +91,27 @@ pub(in super::super) fn figure(pack: &EvidencePack, span: &Span, onset_day: Opti
     )
 }
 
-/// Mean watt-hours by column and hour, of the days on which the hour is known.
-fn means(pack: &EvidencePack, span: &Span, days: u32) -> Vec<[Option<i64>; HOURS]> {
-    let columns = span.days().div_ceil(days) as usize;
+/// Days that the first column lies outside of the chart, so that no column holds days before the onset and after it.
+fn lead(span: &Span, days: u32, onset: Option<i32>) -> u32 {
+    let before = i64::from(onset.unwrap_or(span.first)) - i64::from(span.first);
+    (-before).rem_euclid(i64::from(days)) as u32
+}
+
+/// Places on a chart whose unit is a week.
+fn thousandths(x: f64) -> String {
+    format!("{x:.3}")
+}
+
+/// Mean watt-hours by column and hour, of the days on which the hour is known; the first column begins `lead` days before
+/// the chart.
+fn means(pack: &EvidencePack, span: &Span, days: u32, lead: u32) -> Vec<[Option<i64>; HOURS]> {
+    let columns = (span.days() + lead).div_ceil(days) as usize;
     let mut sums = vec![[(0_i64, 0_i64); HOURS]; columns];
     for (day, hours) in pack.days.iter().zip(&pack.hourly_wh) {
         let Ok(after) = u32::try_from(i64::from(day.day) - i64::from(span.first)) else {
             continue;
         };
-        let Some(column) = sums.get_mut((after / days) as usize) else {
+        let Some(column) = sums.get_mut(((after + lead) / days) as usize) else {
             continue;
         };
         for (sum, &wh) in column
@@ -256,7 +270,7 @@ mod tests {
     #[test]
     fn a_column_of_a_long_chart_is_a_week() {
         let pack = pack(210, |day, _| if day < 7 { 100 + day } else { 40 });
-        let means = means(&pack, &Span::new(0, 209), 7);
+        let means = means(&pack, &Span::new(0, 209), 7, 0);
         assert_eq!((means.len(), means[0][5], means[1][5]), (30, Some(103), Some(40)));
     }
 
