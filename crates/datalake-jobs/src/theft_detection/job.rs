@@ -309,24 +309,18 @@ impl Job<'_> {
         let found = with_state.compute(&lake, record)?;
         self.session.check_stop()?;
         if unchanged.is_some() {
-            return Ok((Status::Unchanged, up_to_date + &self.write_report(&found)?));
+            return Ok((
+                Status::Unchanged,
+                up_to_date + &report::file::write(self.report, found.report.as_deref())?,
+            ));
         }
         let manifest = record.time("publish", || load::publish(lock, &found.tables, provenance))?;
         record.set_output(&manifest);
-        let written = self.write_report(&found)?;
+        let written = report::file::write(self.report, found.report.as_deref())?;
         Ok((
             Status::Succeeded,
             format!("{}\npublished in {folder}\n{written}", found.summary),
         ))
-    }
-
-    /// Writes the report that was asked for, and says where it is.
-    fn write_report(self, found: &Found) -> Result<String, JobError> {
-        let (Some(path), Some(html)) = (self.report, &found.report) else {
-            return Ok(String::new());
-        };
-        report::file::write(path, html)?;
-        Ok(format!("report in {}\n", path.display()))
     }
 
     fn dry_run(self) -> Result<(), JobError> {
@@ -504,29 +498,17 @@ impl Job<'_> {
         });
         bar.finish_and_clear();
         let outcome = outcome?;
-        let drawings = match self.report {
-            Some(_) => {
-                let bar = log.progress_bar(profiles.ranges().len() as u64, "evidence");
-                let (assessment, peers) = (&outcome.assessment, &outcome.peers);
-                let drawings = record.time("evidence", || {
-                    report::gather(profiles, assessment, peers, &|done| bar.inc(done))
-                });
-                bar.finish_and_clear();
-                Some(drawings?)
-            }
-            None => None,
-        };
         let mut findings = dimensions.findings;
         findings.merge(measured.findings);
         findings.merge(outcome.findings.clone());
         Ok(Assessed {
+            drawings: report::draw(self.report, profiles, &outcome, log, record)?,
             counts,
             findings,
             rejected,
             rows: tables,
             outcome,
             registry,
-            drawings,
             too_many_rejected,
         })
     }

@@ -24,12 +24,16 @@ pub(in crate::theft_detection) fn check(path: &Path) -> Result<(), JobError> {
     tempfile::tempfile_in(&folder).map(drop).map_err(cannot)
 }
 
-/// Writes the file over the one that is there.
-pub(in crate::theft_detection) fn write(path: &Path, html: &str) -> Result<(), JobError> {
+/// Writes the file over the one that is there, and says where it is; nothing where none was asked for.
+pub(in crate::theft_detection) fn write(path: Option<&Path>, html: Option<&str>) -> Result<String, JobError> {
+    let (Some(path), Some(html)) = (path, html) else {
+        return Ok(String::new());
+    };
     atomic_file::write(path, html.as_bytes()).map_err(|source| JobError::Report {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    Ok(format!("report in {}\n", path.display()))
 }
 
 fn folder_of(path: &Path) -> PathBuf {

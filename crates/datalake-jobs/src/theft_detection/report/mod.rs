@@ -12,6 +12,9 @@
 //!
 //! The same input gives the same bytes: there is nothing of the clock, the run or the machine in it.
 
+// A template beside its values reads as the markup that it becomes; the time goes into compression.
+#![allow(clippy::format_collect, clippy::format_push_string)]
+
 mod cases;
 mod charts;
 pub(super) mod file;
@@ -27,7 +30,11 @@ mod tests;
 mod text;
 mod words;
 
+use std::path::Path;
+
 use arrow::array::RecordBatch;
+use datalake_deps::logging::Logger;
+use datalake_deps::run_record::RunRecord;
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::findings::Findings;
@@ -39,9 +46,30 @@ use rayon::prelude::*;
 use super::config::Config;
 use super::error::JobError;
 use super::extract::TableRows;
+use super::transform::{Outcome, Profiles};
 use cases::CaseRow;
-pub(super) use gather::{Drawings, gather};
+pub(super) use gather::Drawings;
 use page::Page;
+
+/// Draws the days of the cases' meters, with a progress bar and a step of the record; nothing where no file is asked for.
+pub(super) fn draw(
+    file: Option<&Path>,
+    profiles: Profiles<'_>,
+    outcome: &Outcome,
+    log: &Logger,
+    record: &mut RunRecord,
+) -> Result<Option<Drawings>, JobError> {
+    if file.is_none() {
+        return Ok(None);
+    }
+    let bar = log.progress_bar(profiles.ranges().len() as u64, "evidence");
+    let (assessment, peers) = (&outcome.assessment, &outcome.peers);
+    let drawings = record.time("evidence", || {
+        gather::gather(profiles, assessment, peers, &|done| bar.inc(done))
+    });
+    bar.finish_and_clear();
+    drawings.map(Some)
+}
 
 /// What a report is made from.
 #[derive(Debug)]

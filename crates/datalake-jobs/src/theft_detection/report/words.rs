@@ -52,11 +52,19 @@ pub(super) fn summary(
             ),
             _ => String::new(),
         };
+        // Usage without a contract was counted, and has no band.
+        let band = if lost.p90 - lost.p10 > 0.005 * lost.kwh {
+            format!(
+                " (between {} and {} kWh with a likelihood of 80 %)",
+                text::kwh(lost.p10),
+                text::kwh(lost.p90)
+            )
+        } else {
+            String::new()
+        };
         sentences.push(format!(
-            "If that is theft, about {} kWh were not paid for (between {} and {} kWh with a likelihood of 80 %){worth}.",
+            "If that is theft, about {} kWh were not paid for{band}{worth}.",
             text::kwh(lost.kwh),
-            text::kwh(lost.p10),
-            text::kwh(lost.p90),
         ));
     }
     let against = against(explanation);
@@ -214,6 +222,16 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("worth"), "{text}");
+        let counted = Lost {
+            p10: 291.5,
+            p90: 291.5,
+            ..LOST
+        };
+        let exact = summary(&case(Some(counted)), &explanation, false, None);
+        assert!(
+            exact.contains("about 292 kWh were not paid for."),
+            "a band of nothing: {exact}"
+        );
         assert!(
             text.contains("Nothing that is looked for explains it without theft."),
             "{text}"

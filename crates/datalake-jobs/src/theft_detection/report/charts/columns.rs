@@ -31,8 +31,8 @@ pub(in super::super) fn chart(
     let most = columns.iter().map(|column| column.1).max().unwrap_or(0).max(1);
     let axis = Axis::new(0.0, most as f64);
     let ticks: Vec<(f64, String)> = if logarithmic {
-        (0_u32..)
-            .map(|power| 10_f64.powi(power as i32))
+        (0..20)
+            .map(|power| 10_f64.powi(power))
             .take_while(|&tick| tick <= most as f64)
             .map(|tick| (tick, text::number(tick, 0)))
             .collect()
