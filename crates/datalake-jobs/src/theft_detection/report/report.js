@@ -183,7 +183,9 @@
     go({ case: link.hash.slice(6) });
   });
   document.addEventListener("keydown", event => {
-    if (event.target.matches?.("input") || event.metaKey || event.ctrlKey || event.altKey) return;
+    // Not where a key has a meaning of its own: what scrolls sideways, what opens.
+    if (event.target.closest?.("input,button,summary,a,.scroll") && event.key !== "Escape") return;
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
     if (event.key === "/" && !read().case) { event.preventDefault(); at("q").focus(); }
     else if (event.key === "Escape" && read().case) go({ case: "" });
     else if (event.key === "ArrowLeft" && read().case) beside(-1);
