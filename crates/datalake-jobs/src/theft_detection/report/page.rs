@@ -60,7 +60,8 @@ pub(super) fn html(page: &Page) -> String {
             <button type=button id=prev-case>Previous case</button><button type=button id=next-case>Next case</button>\
             <button type=button id=print-case>Print</button></div><div id=pack></div></section>\n\
             </main>\n<footer><p class=small>p10 – p90: the band that holds the loss with a likelihood of 80 %. Peers: meters of the same interval and \
-            class. All is computed from the published tables’ own run; ids and texts are shown as they were delivered.</p></footer>\n";
+            class. Characters of an id \
+            that cannot be seen are shown by their numbers.</p></footer>\n";
     // Before the packs, so that the list can be used while they arrive.
     out += &format!("<script>{SCRIPT}</script>\n");
     for (at, group) in page.groups.iter().enumerate() {
