@@ -10,7 +10,7 @@ use clap::ValueEnum as _;
 
 use crate::error::{Error, Result};
 use crate::process::{cargo, run as run_command, run_keeping, succeeds};
-use crate::{codegen, dependencies, new_job, package, readme, tidy};
+use crate::{browser, codegen, dependencies, new_job, package, readme, tidy};
 
 /// Options of `ci`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,8 @@ enum Step {
     Dependencies,
     /// Generated files are current.
     Codegen,
+    /// The report works in a browser; skipped where there is none to be had.
+    Browser,
     /// The archive builds twice to one hash and works from an empty folder; runs only when named.
     Package,
 }
@@ -138,6 +140,7 @@ fn check(root: &Path, step: Step) -> Result<()> {
         ),
         Step::Dependencies => dependencies::run(root),
         Step::Codegen => codegen::run(root, &codegen::Args { check: true }),
+        Step::Browser => browser::run(root, &browser::Args::default()),
         // The cheap profile: what is checked does not depend on the optimizer, and a release build takes long.
         Step::Package => package::run(root, &package::Args::checking("dev")),
         Step::Readme | Step::Test | Step::Doctest | Step::NewJob => {

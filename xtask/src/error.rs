@@ -73,6 +73,9 @@ pub(crate) enum Error {
     /// A size that is not to be had in this layout.
     #[error("the lake of a million service points comes in the layout `daily` only")]
     NoSuchLake,
+    /// The report does not do in a browser what it should.
+    #[error("the report in a browser: {0}")]
+    Page(String),
     /// A broken invariant of this program.
     #[error("this is a bug, please report it: {0}")]
     Bug(String),
@@ -101,6 +104,7 @@ impl Error {
                 "make room, or let `target/bench/lakes` be a link to a folder on a larger disk"
             }
             Self::NoSuchLake => "other layouts are measured at the sizes `small` and `city`",
+            Self::Page(_) => "make a report with `theft-detection --report FILE` and look at it in a browser",
             Self::Failed { .. } | Self::Output { .. } | Self::Io(_) | Self::Archive(_) | Self::Bug(_) => {
                 return None;
             }

@@ -5,6 +5,7 @@
 //! seconds, and it can check them when they do not compile.
 
 mod bench;
+mod browser;
 mod ci;
 mod codegen;
 mod dependencies;
@@ -48,6 +49,8 @@ enum Task {
     NewJob(new_job::Args),
     /// Measure the theft job beside its peers.
     Bench(bench::Args),
+    /// Look at the report in a headless Chromium, or time how long one takes to open.
+    Browser(browser::Args),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Package(args) => package::run(&root, args),
         Task::NewJob(args) => new_job::run(&root, args),
         Task::Bench(args) => bench::run(&root, args),
+        Task::Browser(args) => browser::run(&root, args),
     }
 }
 

@@ -213,7 +213,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
 }
 
 /// Rules whose hits mean that the home used more than was counted.
-const LEVEL_RULES: [Rule; 7] = [
+pub(crate) const LEVEL_RULES: [Rule; 7] = [
     Rule::ZeroWhileOn,
     Rule::SustainedDrop,
     Rule::GradualDecline,

@@ -24,6 +24,7 @@ pub mod day_grid;
 pub mod day_profile;
 pub mod day_rows;
 pub mod error;
+pub mod evidence_pack;
 pub mod features;
 pub mod findings;
 pub(crate) mod hours;

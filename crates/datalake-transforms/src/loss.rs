@@ -94,7 +94,7 @@ fn micro(kwh: f64) -> i64 {
 
 /// The home's own baseline.
 #[derive(Debug)]
-struct Expectation {
+pub(crate) struct Expectation {
     elasticity: f64,
     /// ln kWh a day: Monday to Friday, weekend.
     level: [f64; 2],
@@ -108,7 +108,8 @@ fn day_type(day: i32) -> usize {
 }
 
 impl Expectation {
-    fn fit(levels: &Levels, blocks: &[Block], onset: i32) -> Option<Self> {
+    /// The expectation by the whole days of the year before `onset`; `None` where they are few.
+    pub(crate) fn fit(levels: &Levels, blocks: &[Block], onset: i32) -> Option<Self> {
         let before = levels.positions(onset.saturating_sub(YEAR_DAYS)..onset);
         if before.len() < MIN_DAYS {
             return None;
@@ -159,7 +160,8 @@ impl Expectation {
         Some(expectation)
     }
 
-    fn kwh(&self, levels: &Levels, position: usize) -> f64 {
+    /// What the home would have used on the day at `position`, kWh.
+    pub(crate) fn kwh(&self, levels: &Levels, position: usize) -> f64 {
         let level = self.level[day_type(levels.day[position])];
         (level + self.elasticity * index(levels, position)).exp() * self.smear
     }

@@ -36,6 +36,12 @@ pub struct Args {
     /// Compute again even where nothing has changed since the last run.
     #[arg(long)]
     pub force: bool,
+    /// Also write the cases with their evidence into one HTML file, for a browser without a network.
+    ///
+    /// It is written after the tables are published. A run that finds nothing changed leaves the tables alone, but has to
+    /// judge again to write the file.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub report: Option<PathBuf>,
     /// Print the JSON schema of the config, and end.
     #[arg(long)]
     pub print_schema: bool,

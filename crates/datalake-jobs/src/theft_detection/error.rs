@@ -99,6 +99,21 @@ pub enum JobError {
     /// The tables are there, and the record is not.
     #[error("the tables are published, but the run's record cannot be written")]
     Record(#[source] std::io::Error),
+    /// The report cannot be written.
+    #[error("cannot write the report `{}`", path.display())]
+    Report {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A report was asked for where nothing is judged for all.
+    #[error("a report is written by a run, not by a command")]
+    ReportWithCommand,
+    /// The packs of the report could not be compressed.
+    #[error("cannot compress the report: this is a bug, please report it")]
+    Packing(#[source] std::io::Error),
     /// Standard output is closed or full.
     #[error("cannot write to standard output")]
     Stdout(#[source] std::io::Error),
@@ -139,13 +154,15 @@ impl Diagnostic for JobError {
                 ExitCode::NoInput
             }
             Self::Store(_) | Self::State(_) | Self::Fingerprint(_) | Self::Stdout(_) => ExitCode::Io,
-            Self::Record(_) => ExitCode::CannotCreate,
+            Self::Record(_) | Self::Report { .. } => ExitCode::CannotCreate,
             Self::OutputInTable { .. } | Self::Transform(TransformError::Parameter { .. }) => {
                 ExitCode::Config
             }
-            Self::Transform(TransformError::Bug(_)) | Self::Arrow(_) | Self::Schema(_) => ExitCode::Bug,
+            Self::Transform(TransformError::Bug(_)) | Self::Arrow(_) | Self::Schema(_) | Self::Packing(_) => {
+                ExitCode::Bug
+            }
             Self::Transform(_) | Self::TooManyRejected { .. } => ExitCode::BadData,
-            Self::Missing { .. } => ExitCode::Usage,
+            Self::Missing { .. } | Self::ReportWithCommand => ExitCode::Usage,
             Self::UnknownServicePoint { .. } => ExitCode::NoInput,
         }
     }
@@ -187,6 +204,8 @@ impl Diagnostic for JobError {
             ),
             Self::OutputInTable { .. } => Some("publish beside the lake, or in a folder of its own".to_owned()),
             Self::State(_) => Some("`state drop` forgets all of it; the next run makes it again".to_owned()),
+            Self::Report { .. } => Some("name a file in a folder that is there and that this user may write to".to_owned()),
+            Self::ReportWithCommand => Some("leave out `--report`, or the command".to_owned()),
             Self::Record(_) => Some("make the output folder writable and run again with --force".to_owned()),
             Self::UnknownServicePoint { .. } => {
                 Some("ids are compared exactly, leading zeros included; a meter that was never installed goes by its measuring component's id".to_owned())
@@ -195,6 +214,7 @@ impl Diagnostic for JobError {
             | Self::Arrow(_)
             | Self::Fingerprint(_)
             | Self::Stdout(_)
+            | Self::Packing(_)
             | Self::Schema(_) => None,
         }
     }

@@ -28,6 +28,7 @@ use super::load::{self, Tables, findings_batch};
 use super::measure::{Keeping, Measure, day_profiles, rows_of};
 use super::profile_store::{ProfileStore, components_together};
 use super::rejected::{self, RejectedRow};
+use super::report::{self, Drawings, Report};
 use super::state::{self, State};
 use super::summary;
 use super::transform::{Outcome, Profiles, judge_all};
@@ -102,6 +103,9 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     if args.config.print_config {
         return print(&resolved?.print_text());
     }
+    if args.report.is_some() && args.command.is_some() {
+        return Err(JobError::ReportWithCommand);
+    }
     if let Some(Command::State { action }) = args.command {
         let resolved = resolved?;
         let folder = resolved
@@ -119,6 +123,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             config: &config,
             lake: lake_folder(&resolved)?,
             dry_run: args.dry_run && args.command.is_none(),
+            report: None,
             state: None,
         };
         return match &args.command {
@@ -138,7 +143,10 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     };
     let output = Output::open(&folder)?;
     if let Ok(resolved) = &resolved {
-        refuse_output_in_a_table(resolved, &folder)?;
+        refuse_output_in_a_table(resolved, Path::new(&folder))?;
+        if let Some(file) = &args.report {
+            refuse_output_in_a_table(resolved, file)?;
+        }
     }
     let mut lock = output.lock(session.run_id())?;
     let mut record = RunRecord::start(session, VERSION);
@@ -151,6 +159,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             config: &config,
             lake: lake_folder(&resolved)?,
             dry_run: false,
+            report: args.report.as_deref(),
             state: None,
         };
         job.run(&output, &mut lock, &mut record, &resolved, args.force)
@@ -190,17 +199,17 @@ fn on_state(output: &Output, action: StateAction, session: &Session) -> Result<(
 }
 
 /// What is published into a table's folder would be read as that table by the next run.
-fn refuse_output_in_a_table(resolved: &Resolved<RawConfig>, output: &str) -> Result<(), JobError> {
+fn refuse_output_in_a_table(resolved: &Resolved<RawConfig>, output: &Path) -> Result<(), JobError> {
     let Some(lake) = &resolved.value.lake else {
         return Ok(());
     };
     // What is wrong with the lake itself is said, and recorded, by the run.
     let around = Lake::open(lake, resolved.value.lake_config())
         .ok()
-        .and_then(|lake| lake.table_around(Path::new(output)));
+        .and_then(|lake| lake.table_around(output));
     match around {
         Some((table, folder)) => Err(JobError::OutputInTable {
-            output: output.to_owned(),
+            output: output.display().to_string(),
             table,
             folder,
         }),
@@ -233,6 +242,8 @@ struct Job<'a> {
     lake: &'a str,
     /// Reads on where too many rows are rejected, to list them.
     dry_run: bool,
+    /// Where a report is to go.
+    report: Option<&'a Path>,
     /// What earlier runs left in the output, and the digests of this run's input files.
     state: Option<(&'a State, &'a [InputFile])>,
 }
@@ -241,6 +252,8 @@ struct Job<'a> {
 struct Found {
     tables: Tables,
     summary: String,
+    /// Where one was asked for.
+    report: Option<String>,
     /// In a dry run, what would have ended another one.
     too_many_rejected: Option<JobError>,
 }
@@ -256,19 +269,25 @@ impl Job<'_> {
         force: bool,
     ) -> Result<(Status, String), JobError> {
         let folder = output.folder().display();
+        if let Some(path) = self.report {
+            report::file::check(path)?;
+        }
         let lake = Lake::open(self.lake, self.config.lake.clone())?;
         let inputs = record.time("list the inputs", || extract::inputs(&lake))?;
         for input in &inputs {
             record.add_input(input.table, &input.file.relative, input.fingerprint.clone());
         }
         let provenance = provenance(resolved, &inputs);
-        if let Some(manifest) = lock.published()?
-            && manifest.provenance == provenance
-            && !force
-        {
-            record.set_output(&manifest);
-            record.keep_rows(output.folder(), &manifest);
-            return Ok((Status::Unchanged, format!("unchanged: {folder} is up to date\n")));
+        let unchanged = lock
+            .published()?
+            .filter(|manifest| manifest.provenance == provenance && !force);
+        let up_to_date = format!("unchanged: {folder} is up to date\n");
+        if let Some(manifest) = &unchanged {
+            record.set_output(manifest);
+            record.keep_rows(output.folder(), manifest);
+            if self.report.is_none() {
+                return Ok((Status::Unchanged, up_to_date));
+            }
         }
         let basis = basis(resolved);
         let state = resolved.value.keep_day_profiles.then(|| {
@@ -284,15 +303,23 @@ impl Job<'_> {
             config: self.config,
             lake: self.lake,
             dry_run: self.dry_run,
+            report: self.report,
             state: state.as_ref().map(|state| (state, inputs.as_slice())),
         };
         let found = with_state.compute(&lake, record)?;
         self.session.check_stop()?;
+        if unchanged.is_some() {
+            return Ok((
+                Status::Unchanged,
+                up_to_date + &report::file::write(self.report, found.report.as_deref())?,
+            ));
+        }
         let manifest = record.time("publish", || load::publish(lock, &found.tables, provenance))?;
         record.set_output(&manifest);
+        let written = report::file::write(self.report, found.report.as_deref())?;
         Ok((
             Status::Succeeded,
-            format!("{}\npublished in {folder}\n", found.summary),
+            format!("{}\npublished in {folder}\n{written}", found.summary),
         ))
     }
 
@@ -311,8 +338,9 @@ impl Job<'_> {
             mut rejected,
             rows,
             outcome,
+            registry,
+            drawings,
             too_many_rejected,
-            ..
         } = assessed;
         if counts.used == 0 {
             findings.merge_one(Finding {
@@ -329,7 +357,22 @@ impl Job<'_> {
         findings.merge(of_rejected);
         let cases = &outcome.assessment.cases;
         let scored = outcome.assessment.scores.num_rows();
+        let report = drawings.as_ref().map(|drawings| Report {
+            counts: &counts,
+            tables: &rows,
+            findings: &findings,
+            features: &outcome.features,
+            assessment: &outcome.assessment,
+            registry: &registry,
+            peers: &outcome.peers,
+            config: self.config,
+            drawings,
+        });
+        let report = report
+            .map(|report| record.time("report", || report.html()))
+            .transpose()?;
         Ok(Found {
+            report,
             summary: summary::text(&counts, &rows, &findings, cases, scored),
             tables: Tables {
                 theft_cases: outcome.assessment.cases.clone(),
@@ -459,6 +502,7 @@ impl Job<'_> {
         findings.merge(measured.findings);
         findings.merge(outcome.findings.clone());
         Ok(Assessed {
+            drawings: report::draw(self.report, profiles, &outcome, log, record)?,
             counts,
             findings,
             rejected,
@@ -478,6 +522,8 @@ struct Assessed {
     rejected: Vec<RejectedRow>,
     rows: Vec<TableRows>,
     outcome: Outcome,
+    /// Where a report was asked for.
+    drawings: Option<Drawings>,
     too_many_rejected: Option<JobError>,
 }
 

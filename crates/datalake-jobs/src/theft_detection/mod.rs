@@ -14,6 +14,7 @@ mod load;
 mod measure;
 mod profile_store;
 pub(crate) mod rejected;
+mod report;
 mod row_store;
 mod state;
 mod summary;

@@ -90,7 +90,8 @@ impl Profiles<'_> {
         cut
     }
 
-    fn read(&self, range: &Range<u32>) -> Result<Option<SeriesBlock>, JudgeError> {
+    /// The day profiles of a range by component; `None` where there are none.
+    pub(super) fn read(&self, range: &Range<u32>) -> Result<Option<SeriesBlock>, JudgeError> {
         let mut batches = self.store.read(range)?;
         let rows = self.register_rows;
         let from = rows.partition_point(|row| row.component < range.start);

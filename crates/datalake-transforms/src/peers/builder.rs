@@ -112,11 +112,14 @@ impl Counts {
             ..DayIndex::default()
         };
         for day in &self.days {
-            let (n, log2) = DAY_SCALE.median(day.place().map_or(&[][..], |place| &self.bins[place]));
-            let ln = log2.filter(|_| n >= u64::from(min_peers));
-            let ln = ln.map_or(f32::NAN, |log2| (log2 * std::f64::consts::LN_2) as f32);
+            let counts = day.place().map_or(&[][..], |place| &self.bins[place]);
+            let (n, [low, middle, high]) = DAY_SCALE.quantiles(counts, [0.1, 0.5, 0.9]);
+            let enough = |log2: Option<f64>| log2.filter(|_| n >= u64::from(min_peers));
+            let ln = enough(middle).map_or(f32::NAN, |log2| (log2 * std::f64::consts::LN_2) as f32);
             index.ln.push(ln);
             index.factor.push(f64::from(ln).exp());
+            let factor = |log2| enough(log2).map_or(f32::NAN, |log2: f64| log2.exp2() as f32);
+            index.tenths.push([factor(low), factor(high)]);
             let known = day.present >= min_peers;
             index.silent.push(if known {
                 (f64::from(day.silent) / f64::from(day.present)) as f32
@@ -467,10 +470,40 @@ mod tests {
         assert!((index.ln(FIRST_DAY).unwrap() - 2.0_f64.ln()).abs() < 0.05);
         assert!(index.ln(FIRST_DAY + 10).unwrap().abs() < 0.05);
         assert_eq!(index.ln(FIRST_DAY - 1), None);
+        // All peers alike: the tenths are the ends of the one bin, in which the values count as spread evenly.
+        let (low, high) = index.tenths(FIRST_DAY).unwrap();
+        assert!(
+            2.0 <= low && low < high && high < 2.0 * 2.0_f64.powf(1.0 / 16.0),
+            "{low} {high}"
+        );
+        assert_eq!(index.tenths(FIRST_DAY - 1), None);
+        assert_eq!(index.tenths(FIRST_DAY + 60), None);
         assert_eq!(index.ln(FIRST_DAY + 60), None);
         // Sizes 1 to 25 kWh, mean 70/60 of the usual day.
         let median = group.ln_mean_median.unwrap();
         assert!((median - (13.0_f64 * 70.0 / 60.0).ln()).abs() < 0.05, "{median}");
+    }
+
+    #[test]
+    fn the_tenths_hold_four_fifths_of_the_peers() {
+        // On day 30 home n of 40 uses 0.5 + n / 40 of its usual day.
+        let (registry, mut profiles) = lake(&[("A", 40)], &|_| 1.0);
+        for (home, profile) in profiles.iter_mut().enumerate() {
+            let mut kwh = vec![4.0; 60];
+            kwh[30] = 4.0 * (0.5 + home as f64 / 40.0);
+            *profile = Profiles::daily(home as u32, FIRST_DAY, &kwh);
+        }
+        let peers = count(&registry, &profiles).finish(20);
+        let (low, high) = peers
+            .group(0)
+            .unwrap()
+            .index
+            .as_ref()
+            .unwrap()
+            .tenths(FIRST_DAY + 30)
+            .unwrap();
+        assert!((low - 0.6).abs() < 0.04, "{low}");
+        assert!((high - 1.4).abs() < 0.06, "{high}");
     }
 
     #[test]

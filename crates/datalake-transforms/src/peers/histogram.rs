@@ -75,21 +75,28 @@ impl Scale {
     /// Number of values counted and their median as log2, interpolated inside its bin; `None` if empty.
     #[must_use]
     pub(super) fn median(self, counts: &[u32]) -> (u64, Option<f64>) {
+        let (total, [median]) = self.quantiles(counts, [0.5]);
+        (total, median)
+    }
+
+    /// Number of values counted and their quantiles as log2, each interpolated inside its bin; `None` if empty.
+    #[must_use]
+    pub(super) fn quantiles<const N: usize>(self, counts: &[u32], q: [f64; N]) -> (u64, [Option<f64>; N]) {
         let total: u64 = counts.iter().map(|&n| u64::from(n)).sum();
-        if total == 0 {
-            return (0, None);
-        }
-        let half = total as f64 / 2.0;
-        let mut below = 0_u64;
-        for (bin, &n) in counts.iter().enumerate() {
-            let upto = below + u64::from(n);
-            if n > 0 && upto as f64 >= half {
-                let inside = (half - below as f64) / f64::from(n);
-                return (total, Some(self.log2_at(bin as f64 + inside)));
+        let quantiles = q.map(|q| {
+            let share = q * total as f64;
+            let mut below = 0_u64;
+            for (bin, &n) in counts.iter().enumerate() {
+                let upto = below + u64::from(n);
+                if n > 0 && upto as f64 >= share {
+                    let inside = (share - below as f64) / f64::from(n);
+                    return Some(self.log2_at(bin as f64 + inside));
+                }
+                below = upto;
             }
-            below = upto;
-        }
-        (total, None)
+            None
+        });
+        (total, quantiles)
     }
 
     /// Median of the absolute deviations (log2) from `centre`, each value taken at the middle of its bin.
@@ -146,6 +153,15 @@ mod tests {
         // Four values in bin 64: half of them lie below the middle of the bin, log2 = 0.5 / 16.
         let (n, median) = SCALE.median(&count(&[1.0; 4]));
         assert_eq!((n, median), (4, Some(0.5 / 16.0)));
+        // Ten values in ten bins: a tenth of them is the first, and lies whole below the end of its bin.
+        let mut steps = vec![0; SCALE.bins()];
+        steps[60..70].fill(1);
+        let (n, tenths) = SCALE.quantiles(&steps, [0.1, 0.25, 0.9]);
+        assert_eq!(
+            (n, tenths),
+            (10, [Some(-3.0 / 16.0), Some(-1.5 / 16.0), Some(5.0 / 16.0)])
+        );
+        assert_eq!(SCALE.quantiles(&count(&[]), [0.9]), (0, [None]));
         // Deviations of 1/2, 1, 1, 1, 8 from 1: the middle one of five is none at all.
         let counts = count(&[0.5, 1.0, 1.0, 1.0, 8.0]);
         let centre = SCALE.median(&counts).1.unwrap();

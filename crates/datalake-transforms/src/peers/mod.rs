@@ -30,6 +30,8 @@ pub struct DayIndex {
     ln: Vec<f32>,
     /// exp of the same.
     factor: Vec<f64>,
+    /// Factors below which the lowest and the highest tenth of the peers begin; NaN where `ln` is.
+    tenths: Vec<[f32; 2]>,
     /// Share of the components that were silent though their series had begun and not ended.
     silent: Vec<f32>,
 }
@@ -55,6 +57,13 @@ impl DayIndex {
     #[must_use]
     pub fn ln(&self, day: i32) -> Option<f64> {
         self.at(&self.ln, day)
+    }
+
+    /// 10th and 90th percentile of the peers' day against their own usual day: 1 is a usual day.
+    #[must_use]
+    pub fn tenths(&self, day: i32) -> Option<(f64, f64)> {
+        let &[low, high] = self.tenths.get(self.position(day)?)?;
+        low.is_finite().then_some((f64::from(low), f64::from(high)))
     }
 
     /// Share of the components without energy that day, 0..1.

@@ -101,13 +101,42 @@ impl Assessment {
             let stay = &self.evidence[subject.strongest];
             score::subject_id(stay, registry) == id
         })?;
+        self.explain_rank(position + 1, registry, peers, config)
+    }
+
+    /// The same for the service point of a rank, counted from 1 as in the tables.
+    #[must_use]
+    pub fn explain_rank(
+        &self,
+        rank: usize,
+        registry: &Registry,
+        peers: &Peers,
+        config: &RuleConfig,
+    ) -> Option<Explanation> {
+        let position = rank.checked_sub(1)?;
+        let subject = self.subjects.get(position)?;
         Some(explain::explain(
             &self.evidence,
-            &self.subjects[position],
+            subject,
             position,
             registry,
             peers,
             config,
         ))
+    }
+
+    /// The stays behind a rank, in the order of [`Explanation::stays`], and the position among them of the one with the
+    /// strongest evidence.
+    #[must_use]
+    pub fn stays_of_rank(&self, rank: usize) -> Option<(&[StayEvidence], usize)> {
+        let subject = self.subjects.get(rank.checked_sub(1)?)?;
+        let strongest = subject.strongest - subject.stays.start;
+        Some((&self.evidence[subject.stays.clone()], strongest))
+    }
+
+    /// The evidence of all stays, in no order that means anything.
+    #[must_use]
+    pub fn evidence(&self) -> &[StayEvidence] {
+        &self.evidence
     }
 }
