@@ -33,7 +33,7 @@ pub struct StayEvidence {
     pub days_observed: u32,
     /// Usable intervals / all intervals.
     pub actual_share: f32,
-    /// All rules but `DROP_AFTER_EXCHANGE`, which takes two stays.
+    /// All rules but those that take two stays: `DROP_AFTER_EXCHANGE`, `SIBLING_MISMATCH`, `REGISTER_MISMATCH`.
     pub rules: Vec<RuleEvidence>,
     /// What speaks against them.
     pub suppressions: Vec<Suppression>,
@@ -158,7 +158,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         (None, Some(step)) => Some((step.onset_day, step.drop.exp())),
         (None, None) => None,
     };
-    // One more comes when the meters of a place are compared.
+    // More come when the meters of a place are compared.
     let mut rules = Vec::with_capacity(Rule::ALL.len());
     rules.extend([
         usage_not_installed::judge(context),

@@ -4,8 +4,8 @@ use super::{Reason, Subject, siblings};
 use crate::judge::StayEvidence;
 use crate::loss::Loss;
 use crate::registry::Registry;
-use crate::rules::drop_after_exchange;
 use crate::rules::{Family, Rule, RuleConfig, RuleEvidence, Verdict};
+use crate::rules::{drop_after_exchange, register_mismatch, sibling_mismatch};
 use crate::suppressors::{PAPERWORK_DAYS, Suppression, Suppressor};
 
 /// How far below the threshold the scores of those that are no case end.
@@ -83,7 +83,7 @@ pub(super) fn score(
     (evidence, subjects)
 }
 
-/// Adds `DROP_AFTER_EXCHANGE` to every stay, to the old meter the suppressor of an exchange with continuity, and what
+/// Adds the rules that compare meters to every stay, to the old meter the suppressor of an exchange with continuity, and what
 /// siblings made up for.
 fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &RuleConfig) {
     let device = |stay: &StayEvidence| registry.components[stay.component as usize].device_id.as_deref();
@@ -125,6 +125,13 @@ fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &Rule
     }
     for position in 0..stays.len() {
         removed_early(stays, position, registry, config);
+    }
+    siblings::compare(&mut stays[..compared], registry, config);
+    for stay in &mut stays[compared..] {
+        stay.rules.extend([
+            sibling_mismatch::judge(None, &config.sibling_mismatch),
+            register_mismatch::judge(&[], None, &config.register_mismatch),
+        ]);
     }
     for stay in stays.iter_mut() {
         stay.rules.sort_by_key(|rule| rule.rule);

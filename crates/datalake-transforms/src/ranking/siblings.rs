@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use crate::judge::StayEvidence;
 use crate::levels::WEEK;
-use crate::rules::{Rule, RuleConfig, RuleEvidence};
+use crate::registry::Registry;
+use crate::rules::{Rule, RuleConfig, RuleEvidence, register_mismatch, sibling_mismatch};
 use crate::suppressors::{Suppression, Suppressor};
 
 /// Weeks on either side of an onset.
@@ -59,6 +60,40 @@ fn made_up(stays: &[StayEvidence], fallen: usize, rule: &RuleEvidence) -> Option
         rate(&stays[fallen], &before)? - rate(&stays[fallen], &after)?
     };
     (fall > 0.0).then(|| 1.0 + place / fall)
+}
+
+/// Adds `SIBLING_MISMATCH` and `REGISTER_MISMATCH` to every stay of one service point.
+pub(super) fn compare(stays: &mut [StayEvidence], registry: &Registry, config: &RuleConfig) {
+    let comparable = stays.len() >= 2
+        && stays
+            .iter()
+            .all(|stay| !stay.weeks.is_empty() || stay.edges.is_none());
+    for position in 0..stays.len() {
+        let stay = &stays[position];
+        let fall = stay
+            .rules
+            .iter()
+            .find(|rule| rule.is_hit() && [Rule::ZeroWhileOn, Rule::SustainedDrop].contains(&rule.rule));
+        let fall = fall
+            .filter(|_| comparable)
+            .and_then(|fall| Some((fall, made_up(stays, position, fall)?)));
+        let mismatch = sibling_mismatch::judge(fall, &config.sibling_mismatch);
+        let register = register_of(stays, position, registry).map(|at| stays[at].weeks.as_slice());
+        let shortfall = register_mismatch::judge(&stay.weeks, register, &config.register_mismatch);
+        stays[position].rules.extend([mismatch, shortfall]);
+    }
+}
+
+/// The register of the same device as an interval channel's.
+fn register_of(stays: &[StayEvidence], intervals: usize, registry: &Registry) -> Option<usize> {
+    let component = |position: usize| &registry.components[stays[position].component as usize];
+    let own = component(intervals);
+    own.interval_seconds()?;
+    let device = own.device_id.as_deref()?;
+    (0..stays.len()).find(|&other| {
+        let other = component(other);
+        other.interval_seconds().is_none() && other.device_id.as_deref() == Some(device)
+    })
 }
 
 /// Adds the suppressor to the falls of one service point that its siblings made up for.

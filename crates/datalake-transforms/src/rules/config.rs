@@ -17,8 +17,10 @@ use super::partial_bypass::PartialBypassConfig;
 use super::pattern_lost::PatternLostConfig;
 use super::peer_low::PeerLowConfig;
 use super::prolonged_estimation::ProlongedEstimationConfig;
+use super::register_mismatch::RegisterMismatchConfig;
 use super::repeated_day::RepeatedDayConfig;
 use super::reverse_flow::ReverseFlowConfig;
+use super::sibling_mismatch::SiblingMismatchConfig;
 use super::sustained_drop::SustainedDropConfig;
 use super::usage_disconnected::UsageDisconnectedConfig;
 use super::usage_not_installed::UsageNotInstalledConfig;
@@ -79,6 +81,10 @@ pub struct RuleConfig {
     pub overlapping_install: OverlappingInstallConfig,
     /// A new meter reads far less than the one before.
     pub drop_after_exchange: DropAfterExchangeConfig,
+    /// One meter falls and its siblings stand still.
+    pub sibling_mismatch: SiblingMismatchConfig,
+    /// The intervals count less than the register.
+    pub register_mismatch: RegisterMismatchConfig,
     /// Nothing actual for long.
     pub prolonged_estimation: ProlongedEstimationConfig,
     /// Far below the peer group.
@@ -114,6 +120,8 @@ impl Default for RuleConfig {
             reverse_flow: ReverseFlowConfig::default(),
             overlapping_install: OverlappingInstallConfig::default(),
             drop_after_exchange: DropAfterExchangeConfig::default(),
+            sibling_mismatch: SiblingMismatchConfig::default(),
+            register_mismatch: RegisterMismatchConfig::default(),
             prolonged_estimation: ProlongedEstimationConfig::default(),
             peer_low: PeerLowConfig::default(),
             suppressors: SuppressorConfig::default(),
@@ -143,6 +151,8 @@ impl RuleConfig {
             Rule::ReverseFlow => self.reverse_flow.weight,
             Rule::OverlappingInstall => self.overlapping_install.weight,
             Rule::DropAfterExchange => self.drop_after_exchange.weight,
+            Rule::SiblingMismatch => self.sibling_mismatch.weight,
+            Rule::RegisterMismatch => self.register_mismatch.weight,
             Rule::ProlongedEstimation => self.prolonged_estimation.weight,
             Rule::PeerLow => self.peer_low.weight,
         }
@@ -179,6 +189,8 @@ impl RuleConfig {
         self.flatline.validate()?;
         self.reverse_flow.validate()?;
         self.drop_after_exchange.validate()?;
+        self.sibling_mismatch.validate()?;
+        self.register_mismatch.validate()?;
         self.prolonged_estimation.validate()?;
         self.peer_low.validate()?;
         self.suppressors.validate()

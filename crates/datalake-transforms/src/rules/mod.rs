@@ -18,8 +18,10 @@ pub mod partial_bypass;
 pub mod pattern_lost;
 pub mod peer_low;
 pub mod prolonged_estimation;
+pub mod register_mismatch;
 pub mod repeated_day;
 pub mod reverse_flow;
+pub mod sibling_mismatch;
 pub mod sustained_drop;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -69,6 +71,10 @@ pub enum Rule {
     OverlappingInstall,
     /// See [`drop_after_exchange`].
     DropAfterExchange,
+    /// See [`sibling_mismatch`].
+    SiblingMismatch,
+    /// See [`register_mismatch`].
+    RegisterMismatch,
     /// See [`prolonged_estimation`].
     ProlongedEstimation,
     /// See [`peer_low`].
@@ -77,7 +83,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::UsageNotInstalled,
         Self::UsageDisconnected,
         Self::ZeroWhileOn,
@@ -95,6 +101,8 @@ impl Rule {
         Self::ReverseFlow,
         Self::OverlappingInstall,
         Self::DropAfterExchange,
+        Self::SiblingMismatch,
+        Self::RegisterMismatch,
         Self::ProlongedEstimation,
         Self::PeerLow,
     ];
@@ -120,6 +128,8 @@ impl Rule {
             Self::ReverseFlow => "REVERSE_FLOW",
             Self::OverlappingInstall => "OVERLAPPING_INSTALL",
             Self::DropAfterExchange => "DROP_AFTER_EXCHANGE",
+            Self::SiblingMismatch => "SIBLING_MISMATCH",
+            Self::RegisterMismatch => "REGISTER_MISMATCH",
             Self::ProlongedEstimation => "PROLONGED_ESTIMATION",
             Self::PeerLow => "PEER_LOW",
         }
@@ -144,6 +154,7 @@ impl Rule {
             | Self::MultiplierChanged
             | Self::MissingBeforeDrop
             | Self::DropAfterExchange
+            | Self::SiblingMismatch
             | Self::PeerLow => Family::Level,
             Self::PartialBypass
             | Self::ClippedPeaks
@@ -154,6 +165,7 @@ impl Rule {
             | Self::RepeatedDay => Family::Shape,
             Self::ZeroWhileOn => Family::Zero,
             Self::ReverseFlow => Family::Reverse,
+            Self::RegisterMismatch => Family::Register,
             Self::UsageNotInstalled | Self::UsageDisconnected | Self::OverlappingInstall => Family::Contract,
             Self::ProlongedEstimation => Family::Data,
         }
@@ -181,6 +193,8 @@ impl Rule {
             Self::ReverseFlow => Measure::at_least("days with negative energy"),
             Self::OverlappingInstall => Measure::at_least("days of contradicting install events"),
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
+            Self::SiblingMismatch => Measure::at_most("of the fall made up by the other meters"),
+            Self::RegisterMismatch => Measure::at_least("of the register's energy missing in the intervals"),
             Self::ProlongedEstimation => Measure::more_than("days without an actual value"),
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
@@ -199,6 +213,8 @@ pub enum Family {
     Zero,
     /// Less than nothing is.
     Reverse,
+    /// What the device's own register counts.
+    Register,
     /// What install events say.
     Contract,
     /// Whether there is data.
@@ -207,7 +223,7 @@ pub enum Family {
 
 impl Family {
     /// Number of families.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 }
 
 /// What a rule's value measures.
@@ -272,6 +288,10 @@ pub enum Gap {
     InstallEventsIncomplete,
     /// The hours of the days are not known.
     NoHours,
+    /// No other meter or channel hangs at the service point, or none fell.
+    NoSiblings,
+    /// The device has no register beside its intervals.
+    NoRegister,
     /// The level did not fall.
     NoFall,
     /// The load is the same at all times.
@@ -289,6 +309,8 @@ impl Gap {
             Self::TooFewPeers => "too few peers",
             Self::NoHours => "the hours of the days are not known on enough days",
             Self::NeverVaried => "the load is nearly the same at all times",
+            Self::NoSiblings => "no fall beside other meters or channels",
+            Self::NoRegister => "no register beside the intervals",
             Self::NoFall => "the level did not fall",
             Self::NoPredecessor => "no meter hung there before",
             Self::CoarseSteps => "the meter counts in coarse steps",
