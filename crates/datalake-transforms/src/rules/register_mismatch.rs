@@ -142,9 +142,9 @@ mod tests {
         weeks(|week| (0..4).map(|part| passed(week / 4 * 4 + part)).sum::<f32>() / 4.0)
     }
 
-    /// 70 kWh a week, one in three 100.
+    /// 70 kWh a week, 30 more in one of three, and one more from week to week.
     fn passed(week: i32) -> f32 {
-        if week % 3 == 0 { 100.0 } else { 70.0 }
+        70.0 + if week % 3 == 0 { 30.0 } else { 0.0 } + week as f32
     }
 
     fn judged(intervals: &[Week]) -> RuleEvidence {
@@ -167,8 +167,8 @@ mod tests {
         assert_eq!(found.verdict, Verdict::Hit);
         assert!((found.value - 0.5).abs() < 1e-6, "{found:?}");
         assert_eq!((found.onset_day, found.end_day), (20 * WEEK, 40 * WEEK - 1));
-        // Weeks 20 to 39: six of 100 and fourteen of 70 kWh, half of them missing.
-        assert_eq!(found.kwh_micro, 790_000_000);
+        // Weeks 20 to 39: 20 x 70 + 7 x 30 + (20 + ... + 39 = 590) = 2,200 kWh, half of them missing.
+        assert_eq!(found.kwh_micro, 1_100_000_000);
     }
 
     #[test]
