@@ -27,6 +27,7 @@ pub mod error;
 pub mod features;
 pub mod findings;
 pub mod judge;
+pub mod learning;
 pub mod levels;
 pub mod loss;
 pub mod measured;
