@@ -15,6 +15,7 @@
 
 pub mod accounting;
 mod age;
+pub mod billing;
 pub mod change_point;
 pub mod clock;
 pub mod compact;
@@ -42,6 +43,7 @@ pub mod resolve;
 pub mod rules;
 pub mod series;
 pub mod stays;
+pub mod subject_features;
 pub mod suppressors;
 
 #[cfg(test)]

@@ -5,28 +5,32 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::Parser as _;
-use datalake_deps::config::{ConfigLayers, JobConfig, Resolved, schema_text};
+use datalake_deps::config::{ConfigArgs, ConfigLayers, JobConfig, Resolved, schema_text};
 use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
 use datalake_deps::lake::model::{MEASUREMENTS, MEASURING_COMPONENT};
 use datalake_deps::lake::{DataFile, Lake, MeasurementScan};
 use datalake_deps::logging::Logger;
-use datalake_deps::publish::{Output, OutputLock, Provenance};
+use datalake_deps::publish::{Output, OutputLock};
 use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
+use datalake_transforms::learning::Matrix;
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::registry::Registry;
+use datalake_transforms::subject_features::last_days;
 
 use super::args::{Args, Command, StateAction};
 use super::config::{Config, RawConfig, validate};
 use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
+use super::learned::{LoadedModel, matrix_of};
 use super::load::{self, Tables, findings_batch};
 use super::measure::{Keeping, Measure, day_profiles, rows_of};
 use super::profile_store::{ProfileStore, components_together};
+use super::provenance::{basis, config_fingerprint, provenance};
 use super::rejected::{self, RejectedRow};
 use super::state::{self, State};
 use super::summary;
@@ -36,7 +40,7 @@ use super::transform::{Outcome, Profiles, judge_all};
 pub const NAME: &str = "theft-detection";
 
 /// Version of the code: what it computes may differ from one to the next.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the job as its command line says, and returns how the process ends.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -98,7 +102,7 @@ fn print(text: &str) -> Result<(), JobError> {
 }
 
 fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>) -> Result<(), JobError> {
-    let resolved = resolve(args, config);
+    let resolved = resolve(&args.config_args(), config);
     if args.config.print_config {
         return print(&resolved?.print_text());
     }
@@ -113,6 +117,11 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     if args.dry_run || args.command.is_some() {
         let resolved = resolved?;
         let config = validate(&resolved)?;
+        let model = model_of(&resolved)?;
+        let explained = match &args.command {
+            Some(Command::Explain { id }) => Some(id.as_str()),
+            _ => None,
+        };
         let job = Job {
             session,
             log,
@@ -120,11 +129,11 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             lake: lake_folder(&resolved)?,
             dry_run: args.dry_run && args.command.is_none(),
             state: None,
+            model: model.as_ref(),
+            explained,
+            wants_features: false,
         };
-        return match &args.command {
-            Some(Command::Explain { id }) => job.explain(id),
-            _ => job.dry_run(),
-        };
+        return explained.map_or_else(|| job.dry_run(), |id| job.explain(id));
     }
     // A config that cannot be read may still be recorded where the command line names the output.
     let folder = match (&resolved, &args.output) {
@@ -145,6 +154,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     let outcome = resolved.and_then(|resolved| {
         record.set_config(&resolved);
         let config = validate(&resolved)?;
+        let model = model_of(&resolved)?;
         let job = Job {
             session,
             log,
@@ -152,6 +162,9 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             lake: lake_folder(&resolved)?,
             dry_run: false,
             state: None,
+            model: model.as_ref(),
+            explained: None,
+            wants_features: false,
         };
         job.run(&output, &mut lock, &mut record, &resolved, args.force)
     });
@@ -208,12 +221,16 @@ fn refuse_output_in_a_table(resolved: &Resolved<RawConfig>, output: &str) -> Res
     }
 }
 
-fn resolve(args: &Args, config: Option<JobConfig>) -> Result<Resolved<RawConfig>, JobError> {
+/// The config of a command line's flags over the file's and the environment.
+pub(crate) fn resolve(
+    flags: &ConfigArgs,
+    config: Option<JobConfig>,
+) -> Result<Resolved<RawConfig>, JobError> {
     let mut layers = ConfigLayers::new().with_environment(std::env::vars_os())?;
     if let Some(config) = config {
         layers = layers.with_job_config(config);
     }
-    Ok(layers.with_flags(&args.config_args()).resolve::<RawConfig>()?)
+    Ok(layers.with_flags(flags).resolve::<RawConfig>()?)
 }
 
 fn lake_folder(resolved: &Resolved<RawConfig>) -> Result<&str, JobError> {
@@ -235,6 +252,62 @@ struct Job<'a> {
     dry_run: bool,
     /// What earlier runs left in the output, and the digests of this run's input files.
     state: Option<(&'a State, &'a [InputFile])>,
+    model: Option<&'a LoadedModel>,
+    /// The service point that is asked about.
+    explained: Option<&'a str>,
+    /// Whether features of service points are made without a model, too.
+    wants_features: bool,
+}
+
+fn model_of(resolved: &Resolved<RawConfig>) -> Result<Option<LoadedModel>, JobError> {
+    let path = resolved.value.model.as_deref();
+    Ok(path.map(LoadedModel::read).transpose()?)
+}
+
+/// What a model learns from: all service points, and what they depend on.
+pub(crate) struct Subjects {
+    /// The lake.
+    pub(crate) lake: Lake,
+    /// Their features, counts and dates included.
+    pub(crate) features: Matrix,
+    /// Last day with data of each row of the features, days since 1970-01-01.
+    pub(crate) last_days: Vec<i32>,
+    /// Fingerprint of the files that the features depend on.
+    pub(crate) input_fingerprint: String,
+    /// Fingerprint of the config that they depend on.
+    pub(crate) config_fingerprint: String,
+}
+
+/// The service points of a lake as a run would see them; nothing is written.
+pub(crate) fn subjects(
+    session: &Session,
+    log: &Logger,
+    resolved: &Resolved<RawConfig>,
+) -> Result<Subjects, JobError> {
+    let config = validate(resolved)?;
+    let lake = Lake::open(lake_folder(resolved)?, config.lake.clone())?;
+    let inputs = extract::inputs(&lake)?;
+    let job = Job {
+        session,
+        log,
+        config: &config,
+        lake: lake_folder(resolved)?,
+        dry_run: false,
+        state: None,
+        model: None,
+        explained: None,
+        wants_features: true,
+    };
+    let assessed = job.assess(&lake, &mut RunRecord::start(session, VERSION))?;
+    let features = assessed.features.unwrap_or_default();
+    let assessment = &assessed.outcome.assessment;
+    Ok(Subjects {
+        last_days: last_days(assessment, &assessed.registry, features.ids()),
+        features,
+        input_fingerprint: extract::input_fingerprint(&inputs),
+        config_fingerprint: config_fingerprint(resolved, None),
+        lake,
+    })
 }
 
 /// What a run found, ready to be published.
@@ -261,7 +334,7 @@ impl Job<'_> {
         for input in &inputs {
             record.add_input(input.table, &input.file.relative, input.fingerprint.clone());
         }
-        let provenance = provenance(resolved, &inputs);
+        let provenance = provenance(resolved, &inputs, self.model.map(|model| model.sha256.as_str()));
         if let Some(manifest) = lock.published()?
             && manifest.provenance == provenance
             && !force
@@ -279,12 +352,8 @@ impl Job<'_> {
             }
         });
         let with_state = Job {
-            session: self.session,
-            log: self.log,
-            config: self.config,
-            lake: self.lake,
-            dry_run: self.dry_run,
             state: state.as_ref().map(|state| (state, inputs.as_slice())),
+            ..self
         };
         let found = with_state.compute(&lake, record)?;
         self.session.check_stop()?;
@@ -454,7 +523,17 @@ impl Job<'_> {
             judge_all(profiles, &config.rules, &|done| bar.inc(done))
         });
         bar.finish_and_clear();
-        let outcome = outcome?;
+        let mut outcome = outcome?;
+        let mut features = None;
+        if self.wants_features || self.model.is_some() {
+            let made = record.time("features of service points", || matrix_of(profiles, &outcome))?;
+            if let Some(model) = self.model {
+                record.time("model", || {
+                    model.judge(profiles, &mut outcome, (&made, &config.rules), self.explained)
+                })?;
+            }
+            features = Some(made);
+        }
         let mut findings = dimensions.findings;
         findings.merge(measured.findings);
         findings.merge(outcome.findings.clone());
@@ -465,6 +544,7 @@ impl Job<'_> {
             rows: tables,
             outcome,
             registry,
+            features,
             too_many_rejected,
         })
     }
@@ -478,27 +558,9 @@ struct Assessed {
     rejected: Vec<RejectedRow>,
     rows: Vec<TableRows>,
     outcome: Outcome,
+    /// Of all subjects, where they were wanted.
+    features: Option<Matrix>,
     too_many_rejected: Option<JobError>,
-}
-
-/// Digest of all that day profiles depend on besides the lake.
-fn basis(resolved: &Resolved<RawConfig>) -> String {
-    let mut config = resolved.json().clone();
-    if let Some(object) = config.as_object_mut() {
-        for key in [
-            "lake",
-            "output",
-            "rules",
-            "max_rejected_share",
-            "keep_day_profiles",
-            "first_day",
-            "last_day",
-            "compact",
-        ] {
-            object.remove(key);
-        }
-    }
-    sha256_hex(format!("{VERSION} {config}").as_bytes())
 }
 
 /// Days that the measurements may span, as far as the footers tell; a year where they don't.
@@ -538,24 +600,6 @@ fn file_digests(scan: &MeasurementScan, inputs: &[InputFile]) -> Vec<String> {
         sha256_hex(text.as_bytes())
     };
     scan.files().iter().map(digest).collect()
-}
-
-/// What the output depends on: unchanged, and there is nothing to do.
-fn provenance(resolved: &Resolved<RawConfig>, inputs: &[InputFile]) -> Provenance {
-    let mut config = resolved.json().clone();
-    if let Some(object) = config.as_object_mut() {
-        // Where the lake and the output lie does not change what is in them.
-        object.remove("lake");
-        object.remove("output");
-        object.remove("keep_day_profiles");
-        object.remove("compact");
-    }
-    Provenance {
-        job: NAME.to_owned(),
-        code_version: VERSION.to_owned(),
-        input_fingerprint: extract::input_fingerprint(inputs),
-        config_fingerprint: sha256_hex(config.to_string().as_bytes()),
-    }
 }
 
 /// Rejected rows that a table may have whatever its share, as long as they are within the share of the whole lake: one

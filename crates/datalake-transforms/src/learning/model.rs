@@ -39,6 +39,8 @@ pub struct Training {
     pub input_fingerprint: String,
     /// Fingerprint of the config.
     pub config_fingerprint: String,
+    /// Whether its features hold counts and dates.
+    pub counts_and_dates: bool,
     /// Service points with a label.
     pub labelled: u64,
     /// Those of them that steal.
@@ -302,6 +304,7 @@ pub(crate) mod tests {
                 job_version: "1".to_owned(),
                 input_fingerprint: "none".to_owned(),
                 config_fingerprint: "none".to_owned(),
+                counts_and_dates: true,
                 labelled: 300,
                 thefts: 120,
             },

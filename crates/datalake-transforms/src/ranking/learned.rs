@@ -1,0 +1,152 @@
+//! What a model says of subjects: probabilities for all, and for cases what speaks for and against theft.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayBuilder, ArrayRef, Float64Builder, ListBuilder, StringBuilder, StructBuilder};
+use arrow::datatypes::{DataType, Field, Fields};
+use rayon::prelude::*;
+
+use super::combine::{combine, rank};
+use super::{Assessment, Subject, cases};
+use crate::error::TransformError;
+use crate::learning::Matrix;
+use crate::learning::model::Model;
+use crate::peers::Peers;
+use crate::registry::Registry;
+use crate::rules::RuleConfig;
+use crate::subject_features::row_id;
+
+/// Contributions that are kept of a subject, the largest first.
+pub const CONTRIBUTIONS: usize = 10;
+
+/// What a model says of a subject.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelVerdict {
+    /// Probability of theft, calibrated.
+    pub probability: f64,
+    /// The largest contributions, by size; empty of subjects that are no cases.
+    pub contributions: Vec<Contribution>,
+}
+
+/// What one feature adds to the model's raw score (log-odds).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contribution {
+    /// Name of the feature.
+    pub feature: Arc<str>,
+    /// Its value; `None` where it is unknown.
+    pub value: Option<f64>,
+    /// Above 0 it speaks for theft.
+    pub contribution: f64,
+}
+
+impl Assessment {
+    /// The same with what a model says, ranked anew. `matrix` holds the features of all subjects, those of the model in
+    /// its order. Contributions are worked out for cases, and for the subject called `explained`.
+    ///
+    /// Fails as a bug where a subject has no row.
+    pub fn judged_by(
+        mut self,
+        model: &Model,
+        matrix: &Matrix,
+        (registry, peers, config): (&Registry, &Peers, &RuleConfig),
+        explained: Option<&str>,
+    ) -> Result<Self, TransformError> {
+        let names: Vec<Arc<str>> = matrix
+            .names()
+            .iter()
+            .map(|name| Arc::from(name.as_str()))
+            .collect();
+        let evidence = &self.evidence;
+        self.subjects
+            .par_iter_mut()
+            .try_for_each_init(Vec::new, |row, subject| {
+                let stay = &evidence[subject.strongest];
+                let id = row_id(stay, registry);
+                let at = matrix
+                    .position(&id)
+                    .ok_or_else(|| TransformError::Bug(format!("no features of `{id}`")))?;
+                matrix.row_into(at, row);
+                // Six decimals, as of the score.
+                let probability = (model.judge(row).probability * 1e6).round() / 1e6;
+                let wanted = subject.is_case || explained == Some(super::score::subject_id(stay, registry));
+                subject.score = combine(subject.rules_score, Some(probability));
+                subject.model = Some(ModelVerdict {
+                    probability,
+                    contributions: if wanted {
+                        largest(model, row, &names)
+                    } else {
+                        Vec::new()
+                    },
+                });
+                Ok::<_, TransformError>(())
+            })?;
+        rank(&mut self.subjects, &self.evidence, registry);
+        let tables = cases::Tables {
+            evidence: &self.evidence,
+            subjects: &self.subjects,
+            registry,
+            peers,
+            config,
+        };
+        (self.cases, self.scores) = (tables.cases()?, tables.scores()?);
+        Ok(self)
+    }
+}
+
+fn largest(model: &Model, row: &[f32], names: &[Arc<str>]) -> Vec<Contribution> {
+    let (_, contributions) = model.contributions(row);
+    let mut order: Vec<usize> = (0..contributions.len()).collect();
+    order.sort_by(|&a, &b| {
+        let size = |at: usize| contributions[at].abs();
+        size(b).total_cmp(&size(a)).then(a.cmp(&b))
+    });
+    order.truncate(CONTRIBUTIONS);
+    let of = |at: usize| Contribution {
+        feature: Arc::clone(&names[at]),
+        value: (!row[at].is_nan()).then(|| cases::shortest(row[at])),
+        contribution: (contributions[at] * 1e6).round() / 1e6 + 0.0,
+    };
+    order.into_iter().map(of).collect()
+}
+
+fn fields() -> Fields {
+    Fields::from(vec![
+        Field::new("feature", DataType::Utf8, false),
+        Field::new("value", DataType::Float64, true),
+        Field::new("contribution", DataType::Float64, false),
+    ])
+}
+
+fn item() -> Field {
+    Field::new("item", DataType::Struct(fields()), false)
+}
+
+/// The field `model_contributions` of `theft_cases`; null without a model.
+pub(super) fn field() -> Field {
+    Field::new("model_contributions", DataType::List(Arc::new(item())), true)
+}
+
+/// The column of [`field`].
+pub(super) fn column<'a>(subjects: impl Iterator<Item = &'a Subject>) -> Result<ArrayRef, TransformError> {
+    fn part<T: ArrayBuilder>(row: &mut StructBuilder, at: usize) -> Result<&mut T, TransformError> {
+        row.field_builder::<T>(at).ok_or_else(|| {
+            TransformError::Bug(format!("field {at} of `model_contributions` has another type"))
+        })
+    }
+    let mut list = ListBuilder::new(StructBuilder::from_fields(fields(), 0)).with_field(item());
+    for subject in subjects {
+        let Some(model) = &subject.model else {
+            list.append(false);
+            continue;
+        };
+        for found in &model.contributions {
+            let row = list.values();
+            part::<StringBuilder>(row, 0)?.append_value(&found.feature);
+            part::<Float64Builder>(row, 1)?.append_option(found.value);
+            part::<Float64Builder>(row, 2)?.append_value(found.contribution);
+            row.append(true);
+        }
+        list.append(true);
+    }
+    Ok(Arc::new(list.finish()))
+}
