@@ -322,6 +322,28 @@ pub(crate) mod tests {
         }
     }
 
+    /// A regression with these slopes on raw values.
+    pub(crate) fn regression(intercept: f64, slopes: &[(&str, f64)]) -> Model {
+        let names: Vec<&str> = slopes.iter().map(|(name, _)| *name).collect();
+        let of = |slope: f64| Coefficient {
+            mean: 0.0,
+            deviation: 1.0,
+            slope,
+            unknown: 0.0,
+        };
+        Model {
+            features: features(&names),
+            learner: Learner::Logistic {
+                hyperparameters: LogisticConfig::default(),
+                fitted: Logistic {
+                    intercept,
+                    coefficients: slopes.iter().map(|(_, slope)| of(*slope)).collect(),
+                },
+            },
+            ..model()
+        }
+    }
+
     fn refusal(change: impl FnOnce(&mut serde_json::Value)) -> String {
         let mut value = serde_json::to_value(model()).unwrap();
         change(&mut value);

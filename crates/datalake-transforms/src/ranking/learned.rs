@@ -150,3 +150,77 @@ pub(super) fn column<'a>(subjects: impl Iterator<Item = &'a Subject>) -> Result<
     }
     Ok(Arc::new(list.finish()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::Float64Type;
+
+    use crate::billing::Bills;
+    use crate::features::meter_features;
+    use crate::learning::model::tests::regression;
+    use crate::ranking::assemble;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, scaled};
+    use crate::series::collate;
+    use crate::subject_features::{SubjectData, subject_matrix};
+
+    #[test]
+    fn scores_hold_probabilities_and_cases_what_speaks_for_them() {
+        let world = World::steady(installed(), 240);
+        let fallen = Profiles::daily(0, FIRST_DAY, &scaled(home(1, 240, 8.0), 150..240, 0.3));
+        let steady = Profiles::daily(1, FIRST_DAY, &home(2, 240, 8.0));
+        let features = meter_features(
+            &world.registry,
+            &collate(&[fallen.batch(), steady.batch()]).unwrap(),
+        )
+        .unwrap();
+        let stays = [&fallen, &steady]
+            .into_iter()
+            .flat_map(|of| world.judge(of))
+            .collect();
+        let without = assemble(stays, &world.registry, &world.peers, &world.config).unwrap();
+        assert!(without.cases["model_contributions"].is_null(0));
+        assert_eq!(without.scores["model_score"].null_count(), 2);
+        let data = SubjectData {
+            registry: &world.registry,
+            meter_features: &features,
+            bills: &Bills::default(),
+        };
+        let matrix = subject_matrix(&without, &data)
+            .unwrap()
+            .with_columns(|name| ["sustained_drop_hit", "days", "off_share"].contains(&name));
+        // Log-odds: -1, and 3 where it fell.
+        let model = regression(
+            -1.0,
+            &[("sustained_drop_hit", 3.0), ("off_share", 0.0), ("days", 0.0)],
+        );
+        let context = (&world.registry, &world.peers, &world.config);
+        let steady_id = world.registry.service_points[11].id.clone();
+        let found = without
+            .judged_by(&model, &matrix, context, Some(&steady_id))
+            .unwrap();
+
+        let probability = |odds: f64| 1.0 / (1.0 + (-odds).exp());
+        let scores = found.scores["model_score"].as_primitive::<Float64Type>();
+        assert!((scores.value(0) - probability(2.0)).abs() < 1e-6);
+        assert!((scores.value(1) - probability(-1.0)).abs() < 1e-6);
+        assert_eq!(found.cases.num_rows(), 1);
+        let list = found.cases["model_contributions"].as_list::<i32>().value(0);
+        let list = list.as_struct();
+        assert_eq!(list.len(), 3);
+        assert_eq!(list.column(0).as_string::<i32>().value(0), "sustained_drop_hit");
+        let number = |column: usize, row: usize| list.column(column).as_primitive::<Float64Type>().value(row);
+        assert_eq!((number(1, 0), number(2, 0), number(2, 1)), (1.0, 3.0, 0.0));
+
+        let explain = |id: &str| {
+            found
+                .explain(id, &world.registry, &world.peers, &world.config)
+                .unwrap()
+        };
+        let text = explain(&world.registry.service_points[3].id).to_string();
+        assert!(text.contains("model: probability of theft 0.881"), "{text}");
+        assert!(text.contains("\n  +3.000 sustained_drop_hit = 1\n"), "{text}");
+        assert_eq!(explain(&steady_id).model.unwrap().contributions.len(), 3);
+    }
+}
