@@ -3,7 +3,7 @@
 //! Daily levels say little of such registers; their bills do. For each service point, over all delivered-kWh registers
 //! that hung there: kWh a day of each bill and `l = ln(kWh a day + 0.1)`; `r`, the same less the median `l` of all
 //! bills that ended in the same month (the *peers*; at least [`MIN_PEERS`] of them); changes of `l` from bill to bill
-//! of one register and against the bill a year before; what readings and billed energy have to do with each other;
+//! of one register and against the bill a year before; the register that began last beside those before it; what readings and billed energy have to do with each other;
 //! and how long bills are. Slopes are the median of the slopes of all pairs (Theil-Sen).
 
 mod figures;
@@ -17,7 +17,7 @@ use crate::subject_features::Named;
 use figures::Series;
 
 /// Numbers of a service point's bills.
-pub(crate) const NAMES: [Named; 48] = [
+pub(crate) const NAMES: [Named; 54] = [
     (
         "bill_ln_median",
         "ln of the median kWh a day of its bills, and 0.1",
@@ -108,10 +108,34 @@ pub(crate) const NAMES: [Named; 48] = [
         "bill_overlap_share",
         "share of bills that begin before the one before ended",
     ),
+    (
+        "bill_override_share",
+        "share of bills whose condition is an override",
+    ),
+    (
+        "bill_last_register_share",
+        "share of bills of the register that began last",
+    ),
+    (
+        "bill_exchange_change",
+        "median l of the register that began last less that of the others",
+    ),
+    (
+        "bill_before_exchange_change",
+        "mean l of the last 3 bills of the others less their median l",
+    ),
+    (
+        "bill_exchange_gap_days",
+        "days from the last bill of the others to the first of the register that began last",
+    ),
+    (
+        "bill_first_reading",
+        "what the register that began last showed first",
+    ),
 ];
 
 /// Counts and dates of a service point's bills.
-pub(crate) const DATED: [Named; 14] = [
+pub(crate) const DATED: [Named; 18] = [
     ("bills", "number of bills"),
     ("bill_registers", "number of registers"),
     ("bill_total_kwh", "energy of all bills"),
@@ -128,6 +152,19 @@ pub(crate) const DATED: [Named; 14] = [
     ("bill_longs", "number of bills longer than 130 days"),
     ("bill_last_reading", "what the register last showed"),
     ("bill_greatest_reading", "the most that a register showed"),
+    ("bill_overrides", "number of bills whose condition is an override"),
+    (
+        "bill_last_override_day",
+        "end of the last such bill, days since 1970-01-01",
+    ),
+    (
+        "bill_last_register_day",
+        "start of the first bill of the register that began last, days since 1970-01-01",
+    ),
+    (
+        "bill_last_register_days",
+        "days from there to the end of the last bill",
+    ),
     (
         "bill_last_month",
         "month of the year in which the last bill ended, 0 to 12",

@@ -141,6 +141,7 @@ pub fn billed_periods(
                 previous_reading_micro: counted.period.start_reading,
                 reading_micro: row.reading_micro,
                 is_actual: counted.period.actual && !counted.doubted,
+                condition: counted.period.condition,
             }
         }));
     }
@@ -166,6 +167,8 @@ pub struct BilledPeriod {
     pub reading_micro: Option<i64>,
     /// Whether the energy lies between two actual readings that nothing contradicts.
     pub is_actual: bool,
+    /// What the row that closes it says of itself.
+    pub condition: Condition,
 }
 
 fn component_of<'r>(registry: &'r Registry, rows: &[RegisterRow]) -> Result<&'r Component, TransformError> {

@@ -1,7 +1,7 @@
 //! The numbers of one service point's bills.
 
 use super::{Bill, DATED, NAMES, Period};
-use crate::model::MICRO;
+use crate::model::{Condition, DAY_SECONDS, MICRO};
 use crate::quantiles::{median, quantile};
 
 /// Bills below so many kWh a day are near zero.
@@ -24,6 +24,10 @@ pub(super) struct Series<'a> {
     by_register: &'a [Period],
     /// By end; those that end together by energy, so that no id decides.
     by_end: Vec<Period>,
+}
+
+fn is_override(period: &Period) -> bool {
+    period.billed.condition == Condition::Override
 }
 
 /// Mean and sample standard deviation, in the order given.
@@ -72,6 +76,62 @@ impl<'a> Series<'a> {
             key(a).cmp(&key(b)).then(a.kwh.total_cmp(&b.kwh))
         });
         Self { by_register, by_end }
+    }
+
+    /// The bills of the register that began last, and those of the others by end; `None` with one register only.
+    fn exchange(&self) -> Option<(&[Period], Vec<&Period>)> {
+        let registers = || {
+            self.by_register
+                .chunk_by(|a, b| a.billed.component == b.billed.component)
+        };
+        if registers().count() < 2 {
+            return None;
+        }
+        // Of those that began together, the one that ends last, then the one that counted more: no id decides.
+        let newest = registers().max_by(|a, b| {
+            let key = |bills: &[Period]| {
+                let start = bills.iter().map(|period| period.billed.start).min();
+                let micro: i128 = bills
+                    .iter()
+                    .map(|period| i128::from(period.billed.value_micro.unwrap_or(0)))
+                    .sum();
+                (start, bills.last().map(|period| period.billed.end), micro)
+            };
+            key(a).cmp(&key(b))
+        })?;
+        let component = newest[0].billed.component;
+        let others = self
+            .by_end
+            .iter()
+            .filter(|period| period.billed.component != component);
+        Some((newest, others.collect()))
+    }
+
+    /// The numbers of an exchange of registers, as [`NAMES`] ends with them.
+    fn exchange_numbers(&self) -> [Option<f64>; 5] {
+        let first_reading = |bills: &[Period]| {
+            let reading = bills[0].billed.previous_reading_micro?;
+            Some(reading as f64 / MICRO as f64)
+        };
+        let Some((newest, others)) = self.exchange() else {
+            return [None, None, None, None, first_reading(self.by_register)];
+        };
+        let mut before: Vec<f64> = others.iter().map(|period| period.ln).collect();
+        let mut after: Vec<f64> = newest.iter().map(|period| period.ln).collect();
+        let late = mean_spread(&before[before.len().saturating_sub(FEW)..]).0;
+        let (before, after) = (median(&mut before), median(&mut after));
+        let less = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
+        let start = newest.iter().map(|period| period.billed.start).min();
+        let end = others.last().map(|period| period.billed.end);
+        [
+            Some(newest.len() as f64 / self.by_end.len() as f64),
+            less(after, before),
+            less(late, before),
+            start
+                .zip(end)
+                .map(|(start, end)| (start - end) as f64 / DAY_SECONDS as f64),
+            first_reading(newest),
+        ]
     }
 
     /// Bills of one register one after the other.
@@ -191,6 +251,13 @@ impl<'a> Series<'a> {
         let (mean_days, spread_days) = mean_spread(&lengths);
         let between: Vec<f64> = self.pairs().map(|(a, b)| b.end_day() - a.end_day()).collect();
         let gaps: Vec<f64> = self.gaps();
+        let [
+            share_of_last,
+            exchanged,
+            before_exchange,
+            exchange_gap,
+            first_reading,
+        ] = self.exchange_numbers();
         let is_whole_tens = |period: &Period| {
             period
                 .billed
@@ -250,12 +317,18 @@ impl<'a> Series<'a> {
             mean_spread(&between).1,
             share_of(gaps.iter().filter(|gap| **gap > GAP_DAYS).count(), gaps.len()),
             share_of(gaps.iter().filter(|gap| **gap < 0.0).count(), gaps.len()),
+            self.share(is_override),
+            share_of_last,
+            exchanged,
+            before_exchange,
+            exchange_gap,
+            first_reading,
         ]
     }
 
     /// Days from the end of a bill to the start of the next of its register.
     fn gaps(&self) -> Vec<f64> {
-        let day = |at: i64| at as f64 / crate::model::DAY_SECONDS as f64;
+        let day = |at: i64| at as f64 / DAY_SECONDS as f64;
         self.pairs()
             .map(|(a, b)| day(b.billed.start) - a.end_day())
             .collect()
@@ -263,7 +336,7 @@ impl<'a> Series<'a> {
 
     fn dated(&self) -> [Option<f64>; DATED.len()] {
         let bills = &self.by_end;
-        let day = |at: i64| at as f64 / crate::model::DAY_SECONDS as f64;
+        let day = |at: i64| at as f64 / DAY_SECONDS as f64;
         let registers = self
             .by_register
             .chunk_by(|a, b| a.billed.component == b.billed.component);
@@ -271,6 +344,10 @@ impl<'a> Series<'a> {
         let is_zero = |period: &&Period| period.billed.value_micro == Some(0);
         let read = |micro: i64| micro as f64 / MICRO as f64;
         let last = bills.last();
+        let overrides = || bills.iter().filter(|period| is_override(period));
+        let began = self
+            .exchange()
+            .and_then(|(newest, _)| newest.iter().map(|period| period.billed.start).min());
         [
             Some(bills.len() as f64),
             Some(registers.count() as f64),
@@ -289,6 +366,13 @@ impl<'a> Series<'a> {
                 .filter_map(|period| period.billed.reading_micro)
                 .max()
                 .map(read),
+            Some(overrides().count() as f64),
+            overrides().next_back().map(Period::end_day),
+            began.map(day),
+            began
+                .map(day)
+                .zip(last)
+                .map(|(began, last)| last.end_day() - began),
             last.map(|period| (period.end_day() * 12.0 / 365.2425).rem_euclid(12.0)),
         ]
     }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 use super::*;
+use crate::model::Condition;
 use crate::quantiles::median;
 use crate::rules::testing::noise;
 use proptest::prelude::*;
@@ -16,6 +17,7 @@ fn bill(component: u32, days: (i64, i64), kwh: f64, readings: (f64, f64)) -> Bil
         previous_reading_micro: Some(micro(readings.0)),
         reading_micro: Some(micro(readings.1)),
         is_actual: true,
+        condition: Condition::Actual,
     }
 }
 
@@ -29,6 +31,7 @@ fn five() -> Vec<BilledPeriod> {
         bill(1, (485, 605), 480.0, (800.0, 1_275.0)),
     ];
     bills[4].is_actual = false;
+    bills[1].condition = Condition::Override;
     bills
 }
 
@@ -94,6 +97,10 @@ fn five_bills_worked_by_hand() {
             ("bill_step_days", 120.0),
             ("bill_gap_share", 0.25),
             ("bill_overlap_share", 0.0),
+            ("bill_override_share", 0.2),
+            ("bill_overrides", 1.0),
+            ("bill_last_override_day", 240.0),
+            ("bill_first_reading", 100.0),
             ("bills", 5.0),
             ("bill_registers", 1.0),
             ("bill_total_kwh", 1_080.0),

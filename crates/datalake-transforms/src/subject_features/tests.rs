@@ -47,6 +47,7 @@ fn a_home_that_fell_has_the_numbers_of_its_rules_and_its_meter() {
         previous_reading_micro: None,
         reading_micro: None,
         is_actual: true,
+        condition: crate::model::Condition::Actual,
     };
     let (matrix, assessment) = matrix(&world, &profiles, &[bill]);
     let id = &world.registry.service_points[3].id;
