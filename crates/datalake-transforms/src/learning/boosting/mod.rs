@@ -52,8 +52,8 @@ pub struct BoostingConfig {
 impl Default for BoostingConfig {
     fn default() -> Self {
         Self {
-            max_trees: 1_000,
-            learning_rate: 0.05,
+            max_trees: 600,
+            learning_rate: 0.06,
             max_leaves: 31,
             min_rows_in_leaf: 20,
             min_child_weight: 1e-3,
@@ -62,7 +62,7 @@ impl Default for BoostingConfig {
             column_share: 0.4,
             positive_weight: 1.0,
             inner_folds: 3,
-            patience: 50,
+            patience: 40,
             seed: 1,
         }
     }
