@@ -10,7 +10,6 @@ use datalake_transforms::billing::Bills;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::learning::Matrix;
 use datalake_transforms::learning::model::{Model, ModelError};
-use datalake_transforms::ranking::Assessment;
 use datalake_transforms::register_periods::{BilledPeriod, billed_periods};
 use datalake_transforms::resolve::component_chunks;
 use datalake_transforms::rules::RuleConfig;
@@ -122,9 +121,9 @@ impl LoadedModel {
             .collect();
         let matrix = matrix.with_columns(|name| known.contains(&name));
         let context = (profiles.registry, &outcome.peers, rules);
-        let assessment: Assessment = outcome.assessment.clone();
-        outcome.assessment = assessment.judged_by(&self.model, &matrix, context, explained)?;
-        Ok(())
+        outcome
+            .assessment
+            .judge_by(&self.model, &matrix, context, explained)
     }
 }
 

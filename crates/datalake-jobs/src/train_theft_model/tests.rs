@@ -3,7 +3,7 @@ use std::convert::Infallible;
 
 use datalake_deps::diagnostic::{Diagnostic as _, render};
 use datalake_transforms::learning::Matrix;
-use datalake_transforms::learning::model::{Learner, Training};
+use datalake_transforms::learning::model::{Learner, Model, Training};
 use datalake_transforms::subject_features::features;
 
 use super::config::{LearnerKind, LearningConfig};
@@ -107,50 +107,62 @@ fn training(labelled: u64) -> Training {
     }
 }
 
+fn names() -> Vec<String> {
+    features(false).into_iter().map(|feature| feature.name).collect()
+}
+
+fn fit(features: &Matrix, thefts: &[bool], learner: LearnerKind) -> Model {
+    let labelled = thefts.len() as u64;
+    let examples = Examples { features, thefts };
+    train(examples, &learning(learner), training(labelled), || {
+        Ok::<_, Infallible>(())
+    })
+    .unwrap()
+}
+
 #[test]
-fn what_labels_follow_is_learned_and_what_they_do_not_scores_a_half() {
-    let names: Vec<String> = features(false).into_iter().map(|feature| feature.name).collect();
-    let all = matrix(900, &names);
-    let follows: Vec<bool> = all.column(3).iter().map(|x| *x > 0.8).collect();
-    let noise: Vec<bool> = (0..900_u64).map(|row| mix(row + 77).is_multiple_of(5)).collect();
+fn what_labels_follow_is_learned_by_both_and_calibrated() {
+    let all = matrix(300, &names());
+    let follows: Vec<bool> = all.column(3).iter().map(|x| *x > 0.7).collect();
+    let thefts = follows.iter().filter(|theft| **theft).count() as f64;
     for learner in [LearnerKind::Logistic, LearnerKind::BoostedTrees] {
-        let fit = |thefts: &[bool]| {
-            let examples = Examples {
-                features: &all,
-                thefts,
-            };
-            train(examples, &learning(learner), training(900), || {
-                Ok::<_, Infallible>(())
-            })
-            .unwrap()
-        };
-        let model = fit(&follows);
+        let model = fit(&all, &follows, learner);
         model.check(&features(false)).unwrap();
         let auc = model.cross_validation.auc.unwrap();
-        assert!(auc > 0.95, "{learner:?}: {auc}");
-        assert!(model.baseline.auc.unwrap() > 0.95);
-        // Calibrated: on the whole as many thefts are expected as there are.
+        assert!(auc > 0.85, "{learner:?}: {auc}");
+        assert!(model.baseline.auc.unwrap() > 0.85);
+        // Calibrated: on the whole about as many thefts are expected as there are.
         let mut row = Vec::new();
         let mut expected = 0.0;
-        for at in 0..900 {
+        for at in 0..300 {
             all.row_into(at, &mut row);
             expected += model.judge(&row).probability;
         }
-        let thefts = follows.iter().filter(|theft| **theft).count() as f64;
-        assert!((expected - thefts).abs() < 0.25 * thefts, "{expected} {thefts}");
-        let auc = fit(&noise).cross_validation.auc.unwrap();
-        assert!((0.42..0.58).contains(&auc), "{learner:?}: {auc}");
-        assert_eq!(
-            serde_json::to_string(&fit(&follows)).unwrap(),
-            serde_json::to_string(&model).unwrap()
+        assert!(
+            (expected - thefts).abs() < 0.3 * thefts,
+            "{learner:?}: {expected} {thefts}"
         );
+        let is_logistic = matches!(model.learner, Learner::Logistic { .. });
+        assert_eq!(is_logistic, learner == LearnerKind::Logistic);
         let text = report::text(&model);
-        assert!(text.contains("AUC"), "{text}");
-        assert_eq!(
-            matches!(model.learner, Learner::Logistic { .. }),
-            learner == LearnerKind::Logistic
-        );
+        assert!(text.contains("learned from 300 service points"), "{text}");
     }
+}
+
+#[test]
+fn labels_that_follow_nothing_score_a_half() {
+    let all = matrix(2_000, &names()[..5]);
+    let noise: Vec<bool> = (0..2_000_u64)
+        .map(|row| mix(row + 77).is_multiple_of(5))
+        .collect();
+    let model = fit(&all, &noise, LearnerKind::Logistic);
+    let auc = model.cross_validation.auc.unwrap();
+    assert!((0.45..0.55).contains(&auc), "{auc}");
+    let again = fit(&all, &noise, LearnerKind::Logistic);
+    assert_eq!(
+        serde_json::to_string(&again).unwrap(),
+        serde_json::to_string(&model).unwrap()
+    );
 }
 
 #[test]

@@ -108,11 +108,11 @@ mod tests {
         assert_eq!(least(hashes.into_iter(), 0), [0_u32; 0]);
         assert_eq!(least(hashes.into_iter(), 9), [4, 1, 3, 0, 2]);
         // Many, spread evenly; and many that are all great.
-        let mut all: Vec<(u64, u32)> = (0..10_000).map(|i| (mix(i), i as u32)).collect();
-        let found = least((0..10_000).map(mix), 30);
+        let mut all: Vec<(u64, u32)> = (0..10_000_u32).map(|i| (mix(u64::from(i)), i)).collect();
+        let found = least((0..10_000_u32).map(|i| mix(u64::from(i))), 30);
         all.sort_unstable();
         assert_eq!(found, all[..30].iter().map(|(_, at)| *at).collect::<Vec<u32>>());
-        let great = (0..10_000).map(|i| u64::MAX - 1 - i);
+        let great = (0..10_000_u32).map(|i| u64::MAX - 1 - u64::from(i));
         assert_eq!(least(great, 2), [9_999, 9_998]);
     }
 }

@@ -40,17 +40,17 @@ pub struct Contribution {
 }
 
 impl Assessment {
-    /// The same with what a model says, ranked anew. `matrix` holds the features of all subjects, those of the model in
+    /// Adds what a model says, and ranks anew. `matrix` holds the features of all subjects, those of the model in
     /// its order. Contributions are worked out for cases, and for the subject called `explained`.
     ///
     /// Fails as a bug where a subject has no row.
-    pub fn judged_by(
-        mut self,
+    pub fn judge_by(
+        &mut self,
         model: &Model,
         matrix: &Matrix,
         (registry, peers, config): (&Registry, &Peers, &RuleConfig),
         explained: Option<&str>,
-    ) -> Result<Self, TransformError> {
+    ) -> Result<(), TransformError> {
         let names: Vec<Arc<str>> = matrix
             .names()
             .iter()
@@ -88,8 +88,9 @@ impl Assessment {
             peers,
             config,
         };
-        (self.cases, self.scores) = (tables.cases()?, tables.scores()?);
-        Ok(self)
+        let (cases, scores) = (tables.cases()?, tables.scores()?);
+        (self.cases, self.scores) = (cases, scores);
+        Ok(())
     }
 }
 
@@ -179,15 +180,15 @@ mod tests {
             .into_iter()
             .flat_map(|of| world.judge(of))
             .collect();
-        let without = assemble(stays, &world.registry, &world.peers, &world.config).unwrap();
-        assert!(without.cases["model_contributions"].is_null(0));
-        assert_eq!(without.scores["model_score"].null_count(), 2);
+        let mut found = assemble(stays, &world.registry, &world.peers, &world.config).unwrap();
+        assert!(found.cases["model_contributions"].is_null(0));
+        assert_eq!(found.scores["model_score"].null_count(), 2);
         let data = SubjectData {
             registry: &world.registry,
             meter_features: &features,
             bills: &Bills::default(),
         };
-        let matrix = subject_matrix(&without, &data)
+        let matrix = subject_matrix(&found, &data)
             .unwrap()
             .with_columns(|name| ["sustained_drop_hit", "days", "off_share"].contains(&name));
         // Log-odds: -1, and 3 where it fell.
@@ -197,8 +198,8 @@ mod tests {
         );
         let context = (&world.registry, &world.peers, &world.config);
         let steady_id = world.registry.service_points[11].id.clone();
-        let found = without
-            .judged_by(&model, &matrix, context, Some(&steady_id))
+        found
+            .judge_by(&model, &matrix, context, Some(&steady_id))
             .unwrap();
 
         let probability = |odds: f64| 1.0 / (1.0 + (-odds).exp());
@@ -218,7 +219,7 @@ mod tests {
                 .explain(id, &world.registry, &world.peers, &world.config)
                 .unwrap()
         };
-        let text = explain(&world.registry.service_points[3].id).to_string();
+        let text = explain(&world.registry.service_points[0].id).to_string();
         assert!(text.contains("model: probability of theft 0.881"), "{text}");
         assert!(text.contains("\n  +3.000 sustained_drop_hit = 1\n"), "{text}");
         assert_eq!(explain(&steady_id).model.unwrap().contributions.len(), 3);

@@ -40,7 +40,7 @@ fn a_home_that_fell_has_the_numbers_of_its_rules_and_its_meter() {
     let (world, profiles) = world();
     let bill = BilledPeriod {
         component: 0,
-        service_point: Some(3),
+        service_point: Some(0),
         start: 0,
         end: 86_400 * 100,
         value_micro: Some(250_000_000),
@@ -50,7 +50,7 @@ fn a_home_that_fell_has_the_numbers_of_its_rules_and_its_meter() {
         condition: crate::model::Condition::Actual,
     };
     let (matrix, assessment) = matrix(&world, &profiles, &[bill]);
-    let id = &world.registry.service_points[3].id;
+    let id = &world.registry.service_points[0].id;
     let of = |feature: &str| value(&matrix, id, feature);
     let stays = world.judge(&profiles[0]);
     let drop = stays[0]
