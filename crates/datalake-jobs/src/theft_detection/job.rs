@@ -435,6 +435,26 @@ impl Job<'_> {
         })
     }
 
+    /// The features of all subjects, where something looks at them; a model judges by them what was found.
+    fn learned(
+        self,
+        profiles: Profiles<'_>,
+        outcome: &mut Outcome,
+        record: &mut RunRecord,
+    ) -> Result<Option<Matrix>, JobError> {
+        if !self.wants_features && self.model.is_none() {
+            return Ok(None);
+        }
+        let features = record.time("features of service points", || matrix_of(profiles, outcome))?;
+        if let Some(model) = self.model {
+            let rules = &self.config.rules;
+            record.time("model", || {
+                model.judge(profiles, outcome, (&features, rules), self.explained)
+            })?;
+        }
+        Ok(Some(features))
+    }
+
     /// Extract and transform: everything but the tables' layout.
     fn assess(self, lake: &Lake, record: &mut RunRecord) -> Result<Assessed, JobError> {
         let Self {
@@ -524,16 +544,6 @@ impl Job<'_> {
         });
         bar.finish_and_clear();
         let mut outcome = outcome?;
-        let mut features = None;
-        if self.wants_features || self.model.is_some() {
-            let made = record.time("features of service points", || matrix_of(profiles, &outcome))?;
-            if let Some(model) = self.model {
-                record.time("model", || {
-                    model.judge(profiles, &mut outcome, (&made, &config.rules), self.explained)
-                })?;
-            }
-            features = Some(made);
-        }
         let mut findings = dimensions.findings;
         findings.merge(measured.findings);
         findings.merge(outcome.findings.clone());
@@ -542,9 +552,9 @@ impl Job<'_> {
             findings,
             rejected,
             rows: tables,
+            features: self.learned(profiles, &mut outcome, record)?,
             outcome,
             registry,
-            features,
             too_many_rejected,
         })
     }

@@ -175,7 +175,7 @@ fn figures_of_five_service_points_by_hand() {
     // Ranked: theft, other, theft, other, other.
     let found = figures(examples, &[0.9, 0.8, 0.7, 0.2, 0.1], 5);
     assert_eq!(found.auc, Some(5.0 / 6.0));
-    assert_eq!(found.average_precision, Some((1.0 + 2.0 / 3.0) / 2.0));
+    assert_eq!(found.average_precision, Some(f64::midpoint(1.0, 2.0 / 3.0)));
     assert_eq!(found.map_100, found.average_precision);
     let at: Vec<u64> = found.at.iter().map(|at| at.inspections).collect();
     assert_eq!(at, [1, 100, 200]);

@@ -104,24 +104,55 @@ fn trees_are_learned_too_and_figures_are_printed_as_json() {
 #[test]
 fn a_lake_without_labels_that_can_be_learned_from() {
     let folder = Folder::with_lake(&lake::files());
-    assert_snapshot!(learn(&folder, &[]).verdict(), @"");
+    assert_snapshot!(learn(&folder, &[]).verdict(), @r"
+    exit 66
+    error: the lake has no table `inspection`, or it is empty
+    hint: deliver outcomes of inspections: service_point_id, inspected_at and outcome (theft, no_theft, fault, no_access)
+    ");
     let folder = Folder::with_lake(&inspected(|_| false));
-    assert_snapshot!(learn(&folder, &[]).verdict(), @"");
+    assert_snapshot!(learn(&folder, &[]).verdict(), @r"
+    exit 65
+    error: 0 service points with theft and 92 without can be learned from; 5 of each are needed: 3 are not in the lake or have no data
+    hint: without labels theft-detection works by its rules; learning.min_labels says how many are needed
+    ");
     let mut files = lake::files();
     let row = "service_point_id,inspected_at,outcome\nSP-ELSEWHERE,,theft\n";
     files.insert("inspection/inspection.csv".to_owned(), row.to_owned());
-    assert_snapshot!(learn(&Folder::with_lake(&files), &[]).verdict(), @"");
+    assert_snapshot!(learn(&Folder::with_lake(&files), &[]).verdict(), @r"
+    exit 65
+    error: no inspection names a service point with data: 1 name others, such as `SP-ELSEWHERE`
+    hint: ids are compared exactly, leading zeros included; map another column with tables.inspection.columns.service_point_id
+    ");
     let row = "service_point_id,inspected_at,outcome\nSP-DROP-HIT,,guilty\n";
     files.insert("inspection/inspection.csv".to_owned(), row.to_owned());
-    assert_snapshot!(learn(&Folder::with_lake(&files), &[]).verdict(), @"");
+    assert_snapshot!(learn(&Folder::with_lake(&files), &[]).verdict(), @r"
+    exit 65
+    error: `guilty` in inspection.outcome is no outcome
+    hint: outcomes are theft, no_theft, fault and no_access
+    ");
 }
 
 #[test]
 fn a_file_that_is_no_model() {
     let folder = Folder::with_lake(&lake::files());
-    assert_snapshot!(with_model(&folder, &[]).verdict(), @"");
+    assert_snapshot!(with_model(&folder, &[]).verdict(), @r"
+    exit 66
+    error: cannot read the model
+    Caused by: failed to open file `[folder]/model.json`: No such file or directory (os error 2)
+    hint: --model names a file that train-theft-model has written
+    ");
     folder.write("model.json", b"{\"format\": 1}");
-    assert_snapshot!(with_model(&folder, &[]).verdict(), @"");
+    assert_snapshot!(with_model(&folder, &[]).verdict(), @r"
+    exit 65
+    error: `[folder]/model.json` is not the file of a model
+    Caused by: missing field `kind` at line 1 column 13
+    hint: train it again with this version's train-theft-model
+    ");
     folder.write("model.json", "[".repeat(100_000).as_bytes());
-    assert_snapshot!(with_model(&folder, &[]).verdict(), @"");
+    assert_snapshot!(with_model(&folder, &[]).verdict(), @r"
+    exit 65
+    error: `[folder]/model.json` is not the file of a model
+    Caused by: invalid type: sequence, expected u32 at line 1 column 1
+    hint: train it again with this version's train-theft-model
+    ");
 }

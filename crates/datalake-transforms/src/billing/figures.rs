@@ -26,6 +26,17 @@ pub(super) struct Series<'a> {
     by_end: Vec<Period>,
 }
 
+/// Numbers of [`Series::levels`], of [`Series::changes`] and of [`Series::readings`]; those of an exchange follow.
+const LEVELS: usize = 12;
+const CHANGES: usize = 20;
+const READINGS: usize = 17;
+const EXCHANGE: usize = 5;
+const _: () = assert!(LEVELS + CHANGES + READINGS + EXCHANGE == NAMES.len());
+
+fn share_of(count: usize, all: usize) -> Option<f64> {
+    (all > 0).then(|| count as f64 / all as f64)
+}
+
 fn is_override(period: &Period) -> bool {
     period.billed.condition == Condition::Override
 }
@@ -108,7 +119,7 @@ impl<'a> Series<'a> {
     }
 
     /// The numbers of an exchange of registers, as [`NAMES`] ends with them.
-    fn exchange_numbers(&self) -> [Option<f64>; 5] {
+    fn exchange_numbers(&self) -> [Option<f64>; EXCHANGE] {
         let first_reading = |bills: &[Period]| {
             let reading = bills[0].billed.previous_reading_micro?;
             Some(reading as f64 / MICRO as f64)
@@ -183,47 +194,107 @@ impl<'a> Series<'a> {
         }
     }
 
+    /// The numbers that [`NAMES`] names, in its order.
     fn numbers(&self) -> [Option<f64>; NAMES.len()] {
-        let bills = &self.by_end;
-        let collect = |get: fn(&Period) -> f64| -> Vec<f64> { bills.iter().map(get).collect() };
+        let rates: Vec<f64> = self.by_end.iter().map(Period::kwh_a_day).collect();
+        let mut numbers = [None; NAMES.len()];
+        let found = self.levels(&rates).into_iter().chain(self.changes(&rates));
+        let found = found.chain(self.readings()).chain(self.exchange_numbers());
+        for (number, found) in numbers.iter_mut().zip(found) {
+            *number = found;
+        }
+        numbers
+    }
+
+    /// How much was billed.
+    fn levels(&self, rates: &[f64]) -> [Option<f64>; LEVELS] {
+        let lns: Vec<f64> = self.by_end.iter().map(|period| period.ln).collect();
         let of = |values: &[f64], q: f64| quantile(&mut values.to_vec(), q);
-        let rates = collect(Period::kwh_a_day);
-        let lns = collect(|period| period.ln);
-        let (mean, spread) = mean_spread(&rates);
-        let usual = of(&rates, 0.5);
+        let (mean, spread) = mean_spread(rates);
         let ln = |rate: Option<f64>| rate.map(|rate| (rate.max(0.0) + super::LN_OFFSET).ln());
+        let near_zero: Vec<bool> = rates.iter().map(|rate| *rate < NEAR_ZERO).collect();
+        let runs = near_zero.chunk_by(|a, b| a == b).filter(|run| run[0]);
+        let longest_run = runs.map(<[bool]>::len).max().unwrap_or(0);
+        let last_run = near_zero.iter().rev().take_while(|zero| **zero).count();
+        [
+            ln(of(rates, 0.5)),
+            ln(mean),
+            ln(greatest(rates)),
+            ln(least(rates)),
+            of(&lns, 0.1),
+            of(&lns, 0.9),
+            spread
+                .zip(mean)
+                .and_then(|(spread, mean)| (mean > 0.0).then(|| spread / mean)),
+            mean_spread(&lns).1,
+            self.share(|period| period.billed.value_micro == Some(0)),
+            self.share(|period| period.kwh_a_day() < NEAR_ZERO),
+            share_of(longest_run, rates.len()),
+            share_of(last_run, rates.len()),
+        ]
+    }
+
+    /// How it changed, beside the peers and beside itself.
+    fn changes(&self, rates: &[f64]) -> [Option<f64>; CHANGES] {
+        let bills = &self.by_end;
+        let of = |values: &[f64], q: f64| quantile(&mut values.to_vec(), q);
+        let usual = of(rates, 0.5);
         let over_usual = |rate: Option<f64>| {
             Some((rate?.max(0.0) + super::LN_OFFSET) / (usual?.max(0.0) + super::LN_OFFSET))
         };
         let n = bills.len();
         let few = FEW.min(n);
-
         let peers: Vec<f64> = bills.iter().filter_map(|period| period.peer).collect();
         let peer_mean = |values: &[f64]| mean_spread(values).0;
-        let late = peers.len() - peers.len().div_ceil(4).min(peers.len());
-
+        let late = peers.len() - peers.len().div_ceil(4);
         let changes: Vec<f64> = self.pairs().map(|(a, b)| b.ln - a.ln).collect();
         let sizes = |values: &[f64]| values.iter().map(|value| value.abs()).collect::<Vec<f64>>();
-        let share_of = |count: usize, all: usize| (all > 0).then(|| count as f64 / all as f64);
         let steps = changes
             .iter()
             .filter(|change| change.abs() >= std::f64::consts::LN_2);
         let years = self.year_changes();
 
-        let near_zero: Vec<bool> = rates.iter().map(|rate| *rate < NEAR_ZERO).collect();
-        let runs = near_zero.chunk_by(|a, b| a == b).filter(|run| run[0]);
-        let longest_run = runs.map(<[bool]>::len).max().unwrap_or(0);
-        let last_run = near_zero.iter().rev().take_while(|zero| **zero).count();
-
         let points = |get: fn(&Period) -> Option<f64>| -> Vec<(f64, f64)> {
             let point = |period: &Period| Some((period.end_day(), get(period)?));
             bills.iter().filter_map(point).collect()
         };
+        [
+            peer_mean(&peers),
+            mean_spread(&peers).1,
+            least(&peers),
+            greatest(&peers),
+            peer_mean(&peers[..FEW.min(peers.len())]),
+            peers.last().copied(),
+            peer_mean(&peers[peers.len().saturating_sub(FEW)..]),
+            peer_mean(&peers[late..])
+                .zip(peer_mean(&peers[..late]))
+                .map(|(late, early)| late - early),
+            least(&changes),
+            greatest(&changes),
+            mean_spread(&sizes(&changes)).0,
+            share_of(steps.count(), changes.len()),
+            least(&years),
+            years.last().copied(),
+            mean_spread(&sizes(&years)).0,
+            over_usual(rates.last().copied()),
+            over_usual(of(&rates[n - few..], 0.5)),
+            over_usual(of(&rates[..few], 0.5)),
+            slope(&points(|period| Some(period.ln))),
+            slope(&points(|period| period.peer)),
+        ]
+    }
+
+    /// What readings say, and how long bills are.
+    fn readings(&self) -> [Option<f64>; READINGS] {
+        let bills = &self.by_end;
         // Billed less read, kWh, where both readings are there.
         let mismatches: Vec<f64> = bills
             .iter()
             .filter_map(|period| {
-                let read = period.billed.reading_micro? - period.billed.previous_reading_micro?;
+                let read = period
+                    .billed
+                    .reading_micro?
+                    .saturating_sub(period.billed.previous_reading_micro?);
                 Some(period.kwh - read as f64 / MICRO as f64)
             })
             .collect();
@@ -247,17 +318,10 @@ impl<'a> Series<'a> {
             .collect();
         let jumped = |holds: fn(&i64) -> bool| jumps.iter().filter(|jump| holds(jump)).count();
 
-        let lengths = collect(|period| period.days);
+        let lengths: Vec<f64> = bills.iter().map(|period| period.days).collect();
         let (mean_days, spread_days) = mean_spread(&lengths);
         let between: Vec<f64> = self.pairs().map(|(a, b)| b.end_day() - a.end_day()).collect();
         let gaps: Vec<f64> = self.gaps();
-        let [
-            share_of_last,
-            exchanged,
-            before_exchange,
-            exchange_gap,
-            first_reading,
-        ] = self.exchange_numbers();
         let is_whole_tens = |period: &Period| {
             period
                 .billed
@@ -265,42 +329,6 @@ impl<'a> Series<'a> {
                 .is_some_and(|value| value % (10 * MICRO) == 0)
         };
         [
-            ln(usual),
-            ln(mean),
-            ln(greatest(&rates)),
-            ln(least(&rates)),
-            of(&lns, 0.1),
-            of(&lns, 0.9),
-            spread
-                .zip(mean)
-                .and_then(|(spread, mean)| (mean > 0.0).then(|| spread / mean)),
-            mean_spread(&lns).1,
-            self.share(|period| period.billed.value_micro == Some(0)),
-            self.share(|period| period.kwh_a_day() < NEAR_ZERO),
-            share_of(longest_run, n),
-            share_of(last_run, n),
-            peer_mean(&peers),
-            mean_spread(&peers).1,
-            least(&peers),
-            greatest(&peers),
-            peer_mean(&peers[..FEW.min(peers.len())]),
-            peers.last().copied(),
-            peer_mean(&peers[peers.len().saturating_sub(FEW)..]),
-            peer_mean(&peers[late..])
-                .zip(peer_mean(&peers[..late]))
-                .map(|(late, early)| late - early),
-            least(&changes),
-            greatest(&changes),
-            mean_spread(&sizes(&changes)).0,
-            share_of(steps.count(), changes.len()),
-            least(&years),
-            years.last().copied(),
-            mean_spread(&sizes(&years)).0,
-            over_usual(rates.last().copied()),
-            over_usual(of(&rates[n - few..], 0.5)),
-            over_usual(of(&rates[..few], 0.5)),
-            slope(&points(|period| Some(period.ln))),
-            slope(&points(|period| period.peer)),
             self.share(is_whole_tens),
             self.share(|period| !period.billed.is_actual),
             share_of(mismatched, mismatches.len()),
@@ -313,16 +341,11 @@ impl<'a> Series<'a> {
             greatest(&lengths),
             self.share(|period| period.days > LONG_SHORT.0),
             self.share(|period| period.days < LONG_SHORT.1),
-            of(&between, 0.5),
+            median(&mut between.clone()),
             mean_spread(&between).1,
             share_of(gaps.iter().filter(|gap| **gap > GAP_DAYS).count(), gaps.len()),
             share_of(gaps.iter().filter(|gap| **gap < 0.0).count(), gaps.len()),
             self.share(is_override),
-            share_of_last,
-            exchanged,
-            before_exchange,
-            exchange_gap,
-            first_reading,
         ]
     }
 
@@ -358,7 +381,7 @@ impl<'a> Series<'a> {
             Some(gaps.iter().sum()),
             greatest(&gaps),
             Some(bills.iter().filter(is_zero).count() as f64),
-            bills.iter().filter(is_zero).next_back().map(Period::end_day),
+            bills.iter().rfind(is_zero).map(Period::end_day),
             Some(bills.iter().filter(|period| period.days > LONG_SHORT.0).count() as f64),
             last.and_then(|period| period.billed.reading_micro).map(read),
             bills

@@ -133,7 +133,7 @@ impl Tree {
 fn grow(matrix: &Matrix, psi: usize, height: usize, seed: u64, tree: u64) -> Tree {
     let salt = mix(mix(seed) ^ tree);
     // By hashes of ids, so that a row is in the sample wherever it stands.
-    let sample = least((0..matrix.rows()).map(|row| mix(matrix.hash(row) ^ salt)), psi);
+    let sample = least(&(0..matrix.rows()).map(|row| mix(matrix.hash(row) ^ salt)), psi);
     let mut grower = Grower {
         matrix,
         height,

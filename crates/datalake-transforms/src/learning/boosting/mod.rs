@@ -192,7 +192,7 @@ fn sampled(names: &[String], share: f64, salt: u64) -> Vec<u32> {
     let hashes = names
         .iter()
         .map(|name| mix(super::random::hash_text(name) ^ salt));
-    let mut features = least(hashes, wanted);
+    let mut features = least(&hashes, wanted);
     features.sort_unstable();
     features
 }
