@@ -5,3 +5,4 @@ pub mod evaluate;
 pub mod inject;
 pub mod synthetic;
 pub mod theft_detection;
+pub mod train_theft_model;

@@ -15,6 +15,7 @@
 
 pub mod accounting;
 mod age;
+pub mod billing;
 pub mod change_point;
 pub mod clock;
 pub mod compact;
@@ -29,6 +30,7 @@ pub mod features;
 pub mod findings;
 pub(crate) mod hours;
 pub mod judge;
+pub mod learning;
 pub mod levels;
 pub mod loss;
 pub mod measured;
@@ -43,6 +45,7 @@ pub mod resolve;
 pub mod rules;
 pub mod series;
 pub mod stays;
+pub mod subject_features;
 pub mod suppressors;
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use crate::day_profile::{DayProfile, DayProfileBuilder};
 use crate::error::TransformError;
 use crate::findings::Findings;
 use crate::model::{Condition, DAY_SECONDS};
-use crate::registry::{Coverage, Registry};
+use crate::registry::{Component, Coverage, Registry};
 use crate::resolve::{RegisterRow, ResolveConfig, reason};
 
 use chain::Chain;
@@ -93,36 +93,12 @@ pub fn register_periods(
     let mut notes = Notes::default();
     for of_component in rows.chunk_by(|a, b| a.component == b.component) {
         let index = of_component[0].component;
-        let component = registry.components.get(index as usize).ok_or_else(|| {
-            TransformError::Bug(format!(
-                "register row of component {index}, which the registry lacks"
-            ))
-        })?;
-        let mut newest = Vec::new();
-        for of_moment in of_component.chunk_by(|a, b| a.measured_at == b.measured_at) {
-            counts.superseded += of_moment.len() as u64 - 1;
-            // Sorted: the newest is the last one.
-            let row = &of_moment[of_moment.len() - 1];
-            if of_moment.iter().any(|other| contradicts(row, other)) {
-                notes.add(Note::ContradictingDuplicate, row);
-            }
-            if !row.measured.is_allowed() {
-                counts.add_out_of_scope(reason::DO_NOT_USE, 1);
-                continue;
-            }
-            counts.used += 1;
-            newest.push(row);
-        }
-        let mut chain = Chain::new(component, config, &mut notes);
-        for row in newest {
-            chain.add(row);
-        }
+        let periods = periods(registry, config, of_component, (&mut counts, &mut notes))?;
         let mut days = Days {
             index,
             profiles: Vec::new(),
         };
-        let periods = chain.finish();
-        for period in judge::judge(periods, config.register_limit_micro(), &mut notes) {
+        for period in periods {
             days.add(&period)?;
         }
         for day in &days.profiles {
@@ -134,6 +110,105 @@ pub fn register_periods(
         counts,
         findings: notes.into_findings(registry),
     })
+}
+
+/// The periods of register rows as bills know them, component by component in the order of their ends: what
+/// [`register_periods`] spreads over days. `rows` as there.
+pub fn billed_periods(
+    registry: &Registry,
+    config: &ResolveConfig,
+    rows: &[RegisterRow],
+) -> Result<Vec<BilledPeriod>, TransformError> {
+    let mut billed = Vec::new();
+    let (mut counts, mut notes) = (RowCounts::default(), Notes::default());
+    for of_component in rows.chunk_by(|a, b| a.component == b.component) {
+        let component = component_of(registry, of_component)?;
+        let periods = periods(registry, config, of_component, (&mut counts, &mut notes))?;
+        billed.extend(periods.into_iter().map(|counted| {
+            let Period { row, start, end, .. } = counted.period;
+            BilledPeriod {
+                component: row.component,
+                service_point: match counted.period.coverage {
+                    Coverage::On(at) | Coverage::Off(at) => component
+                        .periods
+                        .get(at as usize)
+                        .map(|period| period.service_point),
+                    Coverage::Cut | Coverage::Uninstalled => component.last_service_point(),
+                },
+                start,
+                end,
+                value_micro: counted.value_micro,
+                previous_reading_micro: counted.period.start_reading,
+                reading_micro: row.reading_micro,
+                is_actual: counted.period.actual && !counted.doubted,
+                condition: counted.period.condition,
+            }
+        }));
+    }
+    Ok(billed)
+}
+
+/// One period of a register, as [`billed_periods`] yields it. Times in seconds on the measurement clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BilledPeriod {
+    /// Dense index of the component.
+    pub component: u32,
+    /// Where it hung then; where it hung last, if no install event covers the period.
+    pub service_point: Option<u32>,
+    /// Start.
+    pub start: i64,
+    /// End.
+    pub end: i64,
+    /// Energy, 10^-6 kWh; `None` where it is unknown.
+    pub value_micro: Option<i64>,
+    /// What the register showed at the start, 10^-6.
+    pub previous_reading_micro: Option<i64>,
+    /// What it showed at the end, 10^-6.
+    pub reading_micro: Option<i64>,
+    /// Whether the energy lies between two actual readings that nothing contradicts.
+    pub is_actual: bool,
+    /// What the row that closes it says of itself.
+    pub condition: Condition,
+}
+
+fn component_of<'r>(registry: &'r Registry, rows: &[RegisterRow]) -> Result<&'r Component, TransformError> {
+    let index = rows[0].component;
+    registry.components.get(index as usize).ok_or_else(|| {
+        TransformError::Bug(format!(
+            "register row of component {index}, which the registry lacks"
+        ))
+    })
+}
+
+/// The periods of one component.
+fn periods<'a>(
+    registry: &'a Registry,
+    config: &'a ResolveConfig,
+    of_component: &'a [RegisterRow],
+    (counts, notes): (&mut RowCounts, &mut Notes),
+) -> Result<Vec<Counted<'a>>, TransformError> {
+    let component = component_of(registry, of_component)?;
+    let mut newest = Vec::new();
+    for of_moment in of_component.chunk_by(|a, b| a.measured_at == b.measured_at) {
+        counts.superseded += of_moment.len() as u64 - 1;
+        // Sorted: the newest is the last one.
+        let row = &of_moment[of_moment.len() - 1];
+        if of_moment.iter().any(|other| contradicts(row, other)) {
+            notes.add(Note::ContradictingDuplicate, row);
+        }
+        if !row.measured.is_allowed() {
+            counts.add_out_of_scope(reason::DO_NOT_USE, 1);
+            continue;
+        }
+        counts.used += 1;
+        newest.push(row);
+    }
+    let mut chain = Chain::new(component, config, notes);
+    for row in newest {
+        chain.add(row);
+    }
+    let periods = chain.finish();
+    Ok(judge::judge(periods, config.register_limit_micro(), notes))
 }
 
 /// Whether nothing but what they measured decides between two rows of one moment.

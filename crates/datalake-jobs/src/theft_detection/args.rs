@@ -21,6 +21,9 @@ pub struct Args {
     /// Column names of the system that delivered the lake: `canonical` or `oracle_mdm`.
     #[arg(long, value_name = "NAME", global = true, value_parser = preset)]
     pub preset: Option<Preset>,
+    /// Model that train-theft-model has written: fills `model_score`.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub model: Option<PathBuf>,
     /// First day to judge, as `2024-01-31`; without it the first that there is.
     #[arg(long, value_name = "DATE")]
     pub from: Option<Date>,
@@ -103,6 +106,7 @@ impl Args {
         let own = [
             ("lake", "--lake", folder(&self.lake)),
             ("output", "--output", folder(&self.output)),
+            ("model", "--model", folder(&self.model)),
             (
                 "preset",
                 "--preset",

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compact::CompactConfig;
+use crate::train_theft_model::LearningConfig;
 
 /// Config of `theft-detection`. Every key has a default but `lake` and `output`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +28,8 @@ pub struct RawConfig {
     pub lake: Option<String>,
     /// Folder that the tables and `run.json` are published in.
     pub output: Option<String>,
+    /// File of a model that `train-theft-model` has written; without one there is no `model_score`.
+    pub model: Option<String>,
     /// Column names of the system that delivered the lake.
     pub preset: Preset,
     /// Clock of the measurements, never shifted for daylight saving: a fixed offset such as `+01:00`, or `UTC`.
@@ -67,6 +70,8 @@ pub struct RawConfig {
     pub rules: RuleConfig,
     /// What the job `compact` does with the lake's measurements; `theft-detection` does not look at it.
     pub compact: CompactConfig,
+    /// How the job `train-theft-model` learns; `theft-detection` does not look at it.
+    pub learning: LearningConfig,
 }
 
 impl Default for RawConfig {
@@ -75,6 +80,7 @@ impl Default for RawConfig {
         Self {
             lake: None,
             output: None,
+            model: None,
             preset: lake.preset,
             measurement_time_zone: lake.measurement_time_zone,
             install_time_zone: lake.install_time_zone,
@@ -94,6 +100,7 @@ impl Default for RawConfig {
             keep_day_profiles: true,
             rules: RuleConfig::default(),
             compact: CompactConfig::default(),
+            learning: LearningConfig::default(),
         }
     }
 }

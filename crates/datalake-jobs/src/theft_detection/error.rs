@@ -11,6 +11,7 @@ use datalake_deps::publish::PublishError;
 use datalake_deps::session::Stopped;
 use datalake_transforms::error::TransformError;
 
+use super::learned::ModelFileError;
 use super::profile_store::StoreError;
 use super::row_store::RowStoreError;
 use super::state::StateError;
@@ -29,6 +30,9 @@ pub enum JobError {
     /// Publishing.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The model's file.
+    #[error(transparent)]
+    Model(#[from] ModelFileError),
     /// A signal.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -148,6 +152,7 @@ impl Diagnostic for JobError {
             Self::Config(error) => error.exit_code(),
             Self::Lake(error) => error.exit_code(),
             Self::Publish(error) => error.exit_code(),
+            Self::Model(error) => error.exit_code(),
             Self::Stopped(error) => error.exit_code(),
             // A file that may not be read is as good as not there.
             Self::Fingerprint(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -172,6 +177,7 @@ impl Diagnostic for JobError {
             Self::Config(error) => error.hint(),
             Self::Lake(error) => error.hint(),
             Self::Publish(error) => error.hint(),
+            Self::Model(error) => error.hint(),
             Self::Stopped(error) => error.hint(),
             Self::Store(_) => Some(
                 "free space, or name a folder on a larger disk with --conf spill_folder=FOLDER".to_owned(),

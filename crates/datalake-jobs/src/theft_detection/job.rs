@@ -5,18 +5,19 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::Parser as _;
-use datalake_deps::config::{ConfigLayers, JobConfig, Resolved, schema_text};
+use datalake_deps::config::{ConfigArgs, ConfigLayers, JobConfig, Resolved, schema_text};
 use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
-use datalake_deps::lake::model::{MEASUREMENTS, MEASURING_COMPONENT};
+use datalake_deps::lake::model::MEASUREMENTS;
 use datalake_deps::lake::{DataFile, Lake, MeasurementScan};
 use datalake_deps::logging::Logger;
-use datalake_deps::publish::{Output, OutputLock, Provenance};
+use datalake_deps::publish::{Output, OutputLock};
 use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
+use datalake_transforms::learning::Matrix;
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::registry::Registry;
 
@@ -24,11 +25,14 @@ use super::args::{Args, Command, StateAction};
 use super::config::{Config, RawConfig, validate};
 use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
+use super::learned::{LoadedModel, matrix_of};
 use super::load::{self, Tables, findings_batch};
 use super::measure::{Keeping, Measure, day_profiles, rows_of};
 use super::profile_store::{ProfileStore, components_together};
+use super::provenance::{basis, provenance};
 use super::rejected::{self, RejectedRow};
 use super::report::{self, Drawings, Report};
+use super::share::{check_share, rejected_components};
 use super::state::{self, State};
 use super::summary;
 use super::transform::{Outcome, Profiles, judge_all};
@@ -37,7 +41,7 @@ use super::transform::{Outcome, Profiles, judge_all};
 pub const NAME: &str = "theft-detection";
 
 /// Version of the code: what it computes may differ from one to the next.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the job as its command line says, and returns how the process ends.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -99,7 +103,7 @@ fn print(text: &str) -> Result<(), JobError> {
 }
 
 fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>) -> Result<(), JobError> {
-    let resolved = resolve(args, config);
+    let resolved = resolve(&args.config_args(), config);
     if args.config.print_config {
         return print(&resolved?.print_text());
     }
@@ -117,6 +121,11 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     if args.dry_run || args.command.is_some() {
         let resolved = resolved?;
         let config = validate(&resolved)?;
+        let model = model_of(&resolved)?;
+        let explained = match &args.command {
+            Some(Command::Explain { id }) => Some(id.as_str()),
+            _ => None,
+        };
         let job = Job {
             session,
             log,
@@ -125,11 +134,11 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             dry_run: args.dry_run && args.command.is_none(),
             report: None,
             state: None,
+            model: model.as_ref(),
+            explained,
+            wants_features: false,
         };
-        return match &args.command {
-            Some(Command::Explain { id }) => job.explain(id),
-            _ => job.dry_run(),
-        };
+        return explained.map_or_else(|| job.dry_run(), |id| job.explain(id));
     }
     // A config that cannot be read may still be recorded where the command line names the output.
     let folder = match (&resolved, &args.output) {
@@ -153,6 +162,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     let outcome = resolved.and_then(|resolved| {
         record.set_config(&resolved);
         let config = validate(&resolved)?;
+        let model = model_of(&resolved)?;
         let job = Job {
             session,
             log,
@@ -161,6 +171,9 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             dry_run: false,
             report: args.report.as_deref(),
             state: None,
+            model: model.as_ref(),
+            explained: None,
+            wants_features: false,
         };
         job.run(&output, &mut lock, &mut record, &resolved, args.force)
     });
@@ -217,15 +230,19 @@ fn refuse_output_in_a_table(resolved: &Resolved<RawConfig>, output: &Path) -> Re
     }
 }
 
-fn resolve(args: &Args, config: Option<JobConfig>) -> Result<Resolved<RawConfig>, JobError> {
+/// The config of a command line's flags over the file's and the environment.
+pub(crate) fn resolve(
+    flags: &ConfigArgs,
+    config: Option<JobConfig>,
+) -> Result<Resolved<RawConfig>, JobError> {
     let mut layers = ConfigLayers::new().with_environment(std::env::vars_os())?;
     if let Some(config) = config {
         layers = layers.with_job_config(config);
     }
-    Ok(layers.with_flags(&args.config_args()).resolve::<RawConfig>()?)
+    Ok(layers.with_flags(flags).resolve::<RawConfig>()?)
 }
 
-fn lake_folder(resolved: &Resolved<RawConfig>) -> Result<&str, JobError> {
+pub(super) fn lake_folder(resolved: &Resolved<RawConfig>) -> Result<&str, JobError> {
     resolved
         .value
         .lake
@@ -235,17 +252,27 @@ fn lake_folder(resolved: &Resolved<RawConfig>) -> Result<&str, JobError> {
 
 /// What every way of running has.
 #[derive(Clone, Copy)]
-struct Job<'a> {
-    session: &'a Session,
-    log: &'a Logger,
-    config: &'a Config,
-    lake: &'a str,
+pub(super) struct Job<'a> {
+    pub(super) session: &'a Session,
+    pub(super) log: &'a Logger,
+    pub(super) config: &'a Config,
+    pub(super) lake: &'a str,
     /// Reads on where too many rows are rejected, to list them.
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Where a report is to go.
-    report: Option<&'a Path>,
+    pub(super) report: Option<&'a Path>,
     /// What earlier runs left in the output, and the digests of this run's input files.
-    state: Option<(&'a State, &'a [InputFile])>,
+    pub(super) state: Option<(&'a State, &'a [InputFile])>,
+    pub(super) model: Option<&'a LoadedModel>,
+    /// The service point that is asked about.
+    pub(super) explained: Option<&'a str>,
+    /// Whether features of service points are made without a model, too.
+    pub(super) wants_features: bool,
+}
+
+fn model_of(resolved: &Resolved<RawConfig>) -> Result<Option<LoadedModel>, JobError> {
+    let path = resolved.value.model.as_deref();
+    Ok(path.map(LoadedModel::read).transpose()?)
 }
 
 /// What a run found, ready to be published.
@@ -277,7 +304,7 @@ impl Job<'_> {
         for input in &inputs {
             record.add_input(input.table, &input.file.relative, input.fingerprint.clone());
         }
-        let provenance = provenance(resolved, &inputs);
+        let provenance = provenance(resolved, &inputs, self.model.map(|model| model.sha256.as_str()));
         let unchanged = lock
             .published()?
             .filter(|manifest| manifest.provenance == provenance && !force);
@@ -298,13 +325,8 @@ impl Job<'_> {
             }
         });
         let with_state = Job {
-            session: self.session,
-            log: self.log,
-            config: self.config,
-            lake: self.lake,
-            dry_run: self.dry_run,
-            report: self.report,
             state: state.as_ref().map(|state| (state, inputs.as_slice())),
+            ..self
         };
         let found = with_state.compute(&lake, record)?;
         self.session.check_stop()?;
@@ -341,6 +363,7 @@ impl Job<'_> {
             registry,
             drawings,
             too_many_rejected,
+            features: _,
         } = assessed;
         if counts.used == 0 {
             findings.merge_one(Finding {
@@ -409,8 +432,28 @@ impl Job<'_> {
         })
     }
 
+    /// The features of all subjects, where something looks at them; a model judges by them what was found.
+    fn learned(
+        self,
+        profiles: Profiles<'_>,
+        outcome: &mut Outcome,
+        record: &mut RunRecord,
+    ) -> Result<Option<Matrix>, JobError> {
+        if !self.wants_features && self.model.is_none() {
+            return Ok(None);
+        }
+        let features = record.time("features of service points", || matrix_of(profiles, outcome))?;
+        if let Some(model) = self.model {
+            let rules = &self.config.rules;
+            record.time("model", || {
+                model.judge(profiles, outcome, (&features, rules), self.explained)
+            })?;
+        }
+        Ok(Some(features))
+    }
+
     /// Extract and transform: everything but the tables' layout.
-    fn assess(self, lake: &Lake, record: &mut RunRecord) -> Result<Assessed, JobError> {
+    pub(super) fn assess(self, lake: &Lake, record: &mut RunRecord) -> Result<Assessed, JobError> {
         let Self {
             session, log, config, ..
         } = self;
@@ -497,16 +540,19 @@ impl Job<'_> {
             judge_all(profiles, &config.rules, &|done| bar.inc(done))
         });
         bar.finish_and_clear();
-        let outcome = outcome?;
+        let mut outcome = outcome?;
         let mut findings = dimensions.findings;
         findings.merge(measured.findings);
         findings.merge(outcome.findings.clone());
+        let features = self.learned(profiles, &mut outcome, record)?;
         Ok(Assessed {
+            // A model may have changed the order of the cases.
             drawings: report::draw(self.report, profiles, &outcome, log, record)?,
             counts,
             findings,
             rejected,
             rows: tables,
+            features,
             outcome,
             registry,
             too_many_rejected,
@@ -515,36 +561,18 @@ impl Job<'_> {
 }
 
 /// Everything that the tables are laid out from.
-struct Assessed {
-    registry: Registry,
-    counts: RowCounts,
-    findings: datalake_transforms::findings::Findings,
-    rejected: Vec<RejectedRow>,
-    rows: Vec<TableRows>,
-    outcome: Outcome,
+pub(super) struct Assessed {
+    pub(super) registry: Registry,
+    pub(super) counts: RowCounts,
+    pub(super) findings: datalake_transforms::findings::Findings,
+    pub(super) rejected: Vec<RejectedRow>,
+    pub(super) rows: Vec<TableRows>,
+    pub(super) outcome: Outcome,
     /// Where a report was asked for.
-    drawings: Option<Drawings>,
-    too_many_rejected: Option<JobError>,
-}
-
-/// Digest of all that day profiles depend on besides the lake.
-fn basis(resolved: &Resolved<RawConfig>) -> String {
-    let mut config = resolved.json().clone();
-    if let Some(object) = config.as_object_mut() {
-        for key in [
-            "lake",
-            "output",
-            "rules",
-            "max_rejected_share",
-            "keep_day_profiles",
-            "first_day",
-            "last_day",
-            "compact",
-        ] {
-            object.remove(key);
-        }
-    }
-    sha256_hex(format!("{VERSION} {config}").as_bytes())
+    pub(super) drawings: Option<Drawings>,
+    /// Of all subjects, where they were wanted.
+    pub(super) features: Option<Matrix>,
+    pub(super) too_many_rejected: Option<JobError>,
 }
 
 /// Days that the measurements may span, as far as the footers tell; a year where they don't.
@@ -584,72 +612,4 @@ fn file_digests(scan: &MeasurementScan, inputs: &[InputFile]) -> Vec<String> {
         sha256_hex(text.as_bytes())
     };
     scan.files().iter().map(digest).collect()
-}
-
-/// What the output depends on: unchanged, and there is nothing to do.
-fn provenance(resolved: &Resolved<RawConfig>, inputs: &[InputFile]) -> Provenance {
-    let mut config = resolved.json().clone();
-    if let Some(object) = config.as_object_mut() {
-        // Where the lake and the output lie does not change what is in them.
-        object.remove("lake");
-        object.remove("output");
-        object.remove("keep_day_profiles");
-        object.remove("compact");
-    }
-    Provenance {
-        job: NAME.to_owned(),
-        code_version: VERSION.to_owned(),
-        input_fingerprint: extract::input_fingerprint(inputs),
-        config_fingerprint: sha256_hex(config.to_string().as_bytes()),
-    }
-}
-
-/// Rejected rows that a table may have whatever its share, as long as they are within the share of the whole lake: one
-/// bad row of a small table is no reason to go without the night's cases.
-const FEW_ROWS: f64 = 10.0;
-
-/// Fails where more of a table is unusable than the config allows. `lake_rows`: of all tables, once that is known.
-fn check_share(
-    counted: &TableRows,
-    lake_rows: Option<u64>,
-    rows: &[RejectedRow],
-    config: &Config,
-) -> Result<(), JobError> {
-    let TableRows {
-        table,
-        read,
-        rejected,
-    } = *counted;
-    let share_of = |rows: u64| config.max_rejected_share * rows as f64;
-    let few = lake_rows.map_or(FEW_ROWS, |rows| share_of(rows).min(FEW_ROWS));
-    if rejected as f64 <= share_of(read).max(few) {
-        return Ok(());
-    }
-    let mut by_reason = std::collections::BTreeMap::<&str, u64>::new();
-    for row in rows.iter().filter(|row| row.table == table) {
-        *by_reason.entry(row.reason).or_default() += 1;
-    }
-    let reasons: Vec<String> = by_reason
-        .iter()
-        .map(|(reason, rows)| format!("{rows} {reason}"))
-        .collect();
-    Err(JobError::TooManyRejected {
-        table,
-        rejected,
-        read,
-        allowed: config.max_rejected_share,
-        stopped_early: false,
-        reasons: format!(": {}", reasons.join(", ")),
-        components: if table == MEASUREMENTS.name {
-            rejected_components(rows)
-        } else {
-            0
-        },
-    })
-}
-
-fn rejected_components(rows: &[RejectedRow]) -> u64 {
-    rows.iter()
-        .filter(|row| row.table == MEASURING_COMPONENT.name)
-        .count() as u64
 }

@@ -8,6 +8,7 @@
 //! | `compact` | `theft-detection` finds in a compacted lake what it finds in the lake |
 //! | `invariants` | the promises that hold for every input |
 //! | `kills` | a run killed at any instant leaves whole tables |
+//! | `learning` | `train-theft-model` learns from inspections, and `theft-detection` uses what it learned |
 //! | `report` | the report's file, and what is said where it cannot be written |
 //! | `seed_parity` | the command line, the config and the session behave as users know them |
 
@@ -21,6 +22,7 @@ mod compact;
 mod fixture;
 mod invariants;
 mod kills;
+mod learning;
 mod report;
 mod seed_parity;
 mod state;

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
 use super::score::subject_id;
-use super::{Reason, Subject};
+use super::{Reason, Subject, learned};
 use crate::error::TransformError;
 use crate::judge::StayEvidence;
 use crate::loss::Loss;
@@ -63,6 +63,7 @@ const DATING_SHARE: f64 = 0.5;
 /// | lost_amount | lost_kwh times the tariff; null without one |
 /// | actual_share | usable intervals / all intervals |
 /// | days_observed | days with data |
+/// | model_contributions | what adds most to, or takes most from, the log-odds of the model, the largest first; null without a model |
 pub static CASES_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let reason = Field::new("item", DataType::Struct(reason_fields()), false);
     Arc::new(Schema::new(vec![
@@ -84,6 +85,7 @@ pub static CASES_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("lost_amount", DECIMAL, true),
         Field::new("actual_share", DataType::Float64, false),
         Field::new("days_observed", DataType::UInt32, false),
+        learned::field(),
     ]))
 });
 
@@ -164,7 +166,12 @@ impl Tables<'_> {
             Arc::new(UInt32Array::from_iter_values(1..=n as u32)),
             Arc::new(codes.finish()),
             Arc::new(Float64Array::new_null(n)),
-            Arc::new(Float64Array::new_null(n)),
+            Arc::new(
+                self.subjects
+                    .iter()
+                    .map(|subject| subject.model.as_ref().map(|model| model.probability))
+                    .collect::<Float64Array>(),
+            ),
             Arc::new(
                 self.subjects
                     .iter()
@@ -278,6 +285,7 @@ impl Tables<'_> {
             Arc::new(UInt32Array::from_iter_values(
                 stays().map(|stay| stay.days_observed),
             )),
+            learned::column(subjects())?,
         ];
         Ok(RecordBatch::try_new(CASES_SCHEMA.clone(), columns)?)
     }

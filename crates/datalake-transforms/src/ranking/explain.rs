@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::Subject;
 use super::cases::shortest;
 use super::score::{contribution, subject_id};
+use super::{Contribution, ModelVerdict, Subject};
 use crate::judge::StayEvidence;
 use crate::model::MICRO;
 use crate::peers::Peers;
@@ -27,6 +27,8 @@ pub struct Explanation {
     pub is_case: bool,
     /// Energy lost with its band, kWh; `None` where it is unknown.
     pub lost_kwh: Option<(f64, f64, f64)>,
+    /// What a model says of it; `None` without a model.
+    pub model: Option<ModelVerdict>,
     /// All stays at the service point.
     pub stays: Vec<StayExplanation>,
 }
@@ -112,6 +114,7 @@ pub(super) fn explain(
         rank: position + 1,
         case_threshold: config.case_threshold,
         is_case: subject.is_case,
+        model: subject.model.clone(),
         lost_kwh: subject.loss.map(|loss| {
             (
                 kwh(loss.lost_micro),
@@ -142,8 +145,29 @@ impl Display for Explanation {
         if let Some((lost, low, high)) = self.lost_kwh {
             writeln!(f, "energy lost: {lost:.1} kWh (p10 {low:.1}, p90 {high:.1})")?;
         }
+        if let Some(model) = &self.model {
+            write!(f, "{model}")?;
+        }
         for stay in &self.stays {
             write!(f, "{stay}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for ModelVerdict {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "model: probability of theft {:.3}", self.probability)?;
+        for found in &self.contributions {
+            let value = found
+                .value
+                .map_or_else(|| "unknown".to_owned(), |value| format!("{value}"));
+            let Contribution {
+                feature,
+                contribution,
+                ..
+            } = found;
+            writeln!(f, "  {contribution:+.3} {feature} = {value}")?;
         }
         Ok(())
     }

@@ -7,7 +7,9 @@
 //! many near misses they have.
 
 mod cases;
+mod combine;
 mod explain;
+mod learned;
 mod score;
 mod siblings;
 #[cfg(test)]
@@ -15,6 +17,7 @@ mod tests;
 
 pub use cases::{CASES_SCHEMA, CASES_TABLE, SCORES_SCHEMA, SCORES_TABLE, case_id};
 pub use explain::{Explanation, RuleExplanation, StayExplanation};
+pub use learned::{CONTRIBUTIONS, Contribution, ModelVerdict};
 
 use std::ops::Range;
 
@@ -44,6 +47,11 @@ pub struct Assessment {
 struct Subject {
     /// Its stays in `evidence`.
     stays: Range<usize>,
+    /// Of the rules alone.
+    rules_score: f64,
+    /// What a model says of it; `None` without a model.
+    model: Option<ModelVerdict>,
+    /// What it is ranked by.
     score: f64,
     is_case: bool,
     /// Hits that count, strongest first.
@@ -87,6 +95,15 @@ pub fn assemble(
 }
 
 impl Assessment {
+    /// The stays of each subject, and the one with the strongest evidence; by rank.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = (&[StayEvidence], &StayEvidence)> {
+        let of = |subject: &Subject| {
+            let stays = &self.evidence[subject.stays.clone()];
+            (stays, &self.evidence[subject.strongest])
+        };
+        self.subjects.iter().map(of)
+    }
+
     /// Why a service point has the score it has; `None` for one without data. `id` is a service point's, or a
     /// component's for one that was never installed.
     #[must_use]

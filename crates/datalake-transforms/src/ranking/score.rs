@@ -1,5 +1,6 @@
 //! Scores: what every rule contributes, and what they come to.
 
+use super::combine::{combine, rank};
 use super::{Reason, Subject, siblings};
 use crate::judge::StayEvidence;
 use crate::loss::Loss;
@@ -70,16 +71,7 @@ pub(super) fn score(
         subjects.push(subject(&evidence, start..end, config));
         start = end;
     }
-    subjects.sort_by(|a, b| {
-        let lost = |subject: &Subject| subject.loss.map_or(-1, |loss| loss.lost_micro);
-        b.score
-            .total_cmp(&a.score)
-            .then_with(|| lost(b).cmp(&lost(a)))
-            .then_with(|| {
-                let id = |subject: &Subject| subject_id(&evidence[subject.strongest], registry);
-                id(a).cmp(id(b))
-            })
-    });
+    rank(&mut subjects, &evidence, registry);
     (evidence, subjects)
 }
 
@@ -249,11 +241,14 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
         || strongest_without_hits(evidence, stays.clone(), config),
         |reason| reason.stay,
     );
+    // Six decimals: what stands in the table is what was ranked.
+    let rules_score = (score * 1e6).round() / 1e6;
     Subject {
         loss: loss(evidence, &reasons, strongest),
         stays,
-        // Six decimals: what stands in the table is what was ranked.
-        score: (score * 1e6).round() / 1e6,
+        rules_score,
+        model: None,
+        score: combine(rules_score, None),
         is_case,
         reasons,
         strongest,

@@ -156,6 +156,7 @@ mod tests {
             case_threshold: 0.5,
             is_case: true,
             lost_kwh: None,
+            model: None,
             stays: vec![StayExplanation {
                 measuring_component_id: "MC-1".to_owned(),
                 device_id: None,

@@ -113,6 +113,17 @@ pub(crate) fn compact(lake: &Path, output: &Path) -> Job {
         .hide(output, "[output]")
 }
 
+/// The job `train-theft-model` over a lake.
+pub(crate) fn train(lake: &Path, model: &Path) -> Job {
+    bare_of(env!("CARGO_BIN_EXE_train-theft-model"))
+        .arg("--lake")
+        .arg(lake)
+        .arg("--model")
+        .arg(model)
+        .hide(lake, "[lake]")
+        .hide(model, "[model]")
+}
+
 fn bare_of(program: &str) -> Job {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(program);

@@ -1,0 +1,166 @@
+//! The run: extract, transform, load.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use clap::Parser as _;
+use datalake_deps::atomic_file;
+use datalake_deps::config::JobConfig;
+use datalake_deps::diagnostic::{Diagnostic, render};
+use datalake_deps::exit_code::ExitCode;
+use datalake_deps::fingerprint::{Fingerprint, sha256_hex};
+use datalake_deps::lake::Lake;
+use datalake_deps::lake::model::INSPECTION;
+use datalake_deps::logging::Logger;
+use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
+use datalake_transforms::learning::model::Training;
+use datalake_transforms::subject_features::features;
+
+use super::args::Args;
+use super::config::validate;
+use super::error::TrainError;
+use super::labels::Inspections;
+use super::report;
+use super::train::{Examples, train};
+use crate::theft_detection::{JobError, Subjects, resolve, subjects};
+
+/// Name of the job: in logs, on the command line, in the model.
+pub const NAME: &str = "train-theft-model";
+
+/// Version of the code: what it learns may differ from one to the next.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the job as its command line says, and returns how the process ends.
+pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Before parsing, so that `.env` may hold the variables behind the flags.
+    if let Err(error) = load_dotenv() {
+        return fail(&error);
+    }
+    let args = match Args::try_parse_from(command_line) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors; where standard output is closed there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::Usage
+            } else {
+                ExitCode::Ok
+            };
+        }
+    };
+    run(&args)
+}
+
+/// Runs the job, and returns how the process ends.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    let options = SessionOptions {
+        app_name: NAME,
+        args: Some(&args.session),
+        ..SessionOptions::default()
+    };
+    let (session, log, config) = match start_session(options) {
+        Ok(started) => started,
+        Err(error) => return fail(&error),
+    };
+    match log.run(|| session.install(|| learn(args, &session, &log, config))) {
+        Ok(()) => ExitCode::Ok,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &dyn Diagnostic) -> ExitCode {
+    // Where standard error is closed there is nobody to tell; the exit code still says it.
+    let _ = write!(std::io::stderr(), "{}", render(error));
+    error.exit_code()
+}
+
+fn print(text: &str) -> Result<(), TrainError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(TrainError::Stdout)
+}
+
+fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>) -> Result<(), TrainError> {
+    let resolved = resolve(&args.config_args(), config)?;
+    if args.config.print_config {
+        return print(&resolved.print_text());
+    }
+    let learning = validate(&resolved)?;
+
+    let Subjects {
+        lake,
+        features: all,
+        last_days,
+        input_fingerprint,
+        config_fingerprint,
+    } = subjects(session, log, &resolved)?;
+    let inspections = Inspections::read(&lake)?;
+    let labels = inspections.labels(&all, &last_days);
+    labels.check(learning.min_labels)?;
+    tracing::info!(
+        labelled = labels.rows.len(),
+        without_data = labels.unknown.0,
+        data_after_inspection = labels.too_late,
+        fault_or_no_access = inspections.neither,
+        rejected = inspections.rejected,
+        "labels are read"
+    );
+    if labels.too_late > 0 {
+        tracing::warn!(
+            "{} service points are left out, because they have data after their inspection; --to DATE learns from the data up to a day",
+            labels.too_late
+        );
+    }
+
+    let wanted = features(learning.counts_and_dates);
+    let all = all.with_columns(|name| wanted.iter().any(|feature| feature.name == name));
+    let (thefts, _) = labels.counts();
+    let training = Training {
+        job: NAME.to_owned(),
+        job_version: VERSION.to_owned(),
+        input_fingerprint: with_inspections(&lake, &input_fingerprint)?,
+        config_fingerprint: sha256_hex(
+            format!("{config_fingerprint} {}", serde_json::to_string(&learning)?).as_bytes(),
+        ),
+        counts_and_dates: learning.counts_and_dates,
+        labelled: labels.rows.len() as u64,
+        thefts,
+    };
+    let examples = Examples {
+        features: &all.select(&labels.rows),
+        thefts: &labels.thefts,
+    };
+    let model = train(examples, &learning, training, || session.check_stop())?;
+
+    let file = serde_json::to_string(&model)? + "\n";
+    atomic_file::write(&args.model, file.as_bytes()).map_err(|source| TrainError::Write {
+        path: args.model.clone(),
+        source,
+    })?;
+    if args.json {
+        let figures = serde_json::json!({
+            "model": args.model.display().to_string(),
+            "training": model.training,
+            "cross_validation": model.cross_validation,
+            "baseline": model.baseline,
+        });
+        return print(&(serde_json::to_string_pretty(&figures)? + "\n"));
+    }
+    print(&format!(
+        "{}\nwritten to {}\n",
+        report::text(&model),
+        args.model.display()
+    ))
+}
+
+/// One fingerprint of the files that features depend on, and of those of the labels.
+fn with_inspections(lake: &Lake, features: &str) -> Result<String, TrainError> {
+    let mut text = features.to_owned();
+    for file in lake.files(&INSPECTION)? {
+        let fingerprint = Fingerprint::of_file(&file.path).map_err(JobError::Fingerprint)?;
+        text = format!("{text} {} {}", file.relative, fingerprint.sha256);
+    }
+    Ok(sha256_hex(text.as_bytes()))
+}
