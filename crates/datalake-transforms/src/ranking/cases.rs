@@ -165,7 +165,12 @@ impl Tables<'_> {
             )),
             Arc::new(UInt32Array::from_iter_values(1..=n as u32)),
             Arc::new(codes.finish()),
-            Arc::new(Float64Array::new_null(n)),
+            Arc::new(
+                self.subjects
+                    .iter()
+                    .map(|subject| subject.forest_score)
+                    .collect::<Float64Array>(),
+            ),
             Arc::new(
                 self.subjects
                     .iter()

@@ -6,7 +6,7 @@ use arrow::array::{ArrayBuilder, ArrayRef, Float64Builder, ListBuilder, StringBu
 use arrow::datatypes::{DataType, Field, Fields};
 use rayon::prelude::*;
 
-use super::combine::{combine, rank};
+use super::combine::{combine_with_model, rank};
 use super::{Assessment, Subject, cases};
 use crate::error::TransformError;
 use crate::learning::Matrix;
@@ -69,7 +69,12 @@ impl Assessment {
                 // Six decimals, as of the score.
                 let probability = (model.judge(row).probability * 1e6).round() / 1e6;
                 let wanted = subject.is_case || explained == Some(super::score::subject_id(stay, registry));
-                subject.score = combine(subject.rules_score, Some(probability));
+                subject.score = combine_with_model(
+                    subject.rules_score,
+                    probability,
+                    subject.is_case,
+                    config.case_threshold,
+                );
                 subject.model = Some(ModelVerdict {
                     probability,
                     contributions: if wanted {

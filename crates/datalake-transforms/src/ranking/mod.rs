@@ -4,11 +4,12 @@
 //! stays at a service point the greatest contribution of each rule counts. Contributions join by noisy-or,
 //! `1 - product(1 - c)`, in which the strongest rule of a family ([`crate::rules::Rule::family`]) counts wholly and the
 //! others, which see the same fact from other sides, count `corroboration_share` of what they would alone. A service point is a case if its hits alone reach `case_threshold`; the others stay below it, however
-//! many near misses they have.
+//! many near misses they have. An isolation forest and a model move scores, and open no case either (`combine`).
 
 mod cases;
 mod combine;
 mod explain;
+mod forest;
 mod learned;
 mod score;
 mod siblings;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use cases::{CASES_SCHEMA, CASES_TABLE, SCORES_SCHEMA, SCORES_TABLE, case_id};
 pub use explain::{Explanation, RuleExplanation, StayExplanation};
+pub use forest::OddityConfig;
 pub use learned::{CONTRIBUTIONS, Contribution, ModelVerdict};
 
 use std::ops::Range;
@@ -47,8 +49,10 @@ pub struct Assessment {
 struct Subject {
     /// Its stays in `evidence`.
     stays: Range<usize>,
-    /// Of the rules alone.
+    /// Of the rules, and the forest where one was grown.
     rules_score: f64,
+    /// How odd it is among the others, 0..1; `None` without a forest.
+    forest_score: Option<f64>,
     /// What a model says of it; `None` without a model.
     model: Option<ModelVerdict>,
     /// What it is ranked by.

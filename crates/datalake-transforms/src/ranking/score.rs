@@ -1,6 +1,6 @@
 //! Scores: what every rule contributes, and what they come to.
 
-use super::combine::{combine, rank};
+use super::combine::{BELOW_THRESHOLD, rank};
 use super::{Reason, Subject, siblings};
 use crate::judge::StayEvidence;
 use crate::loss::Loss;
@@ -8,9 +8,6 @@ use crate::registry::Registry;
 use crate::rules::{Family, Rule, RuleConfig, RuleEvidence, Verdict};
 use crate::rules::{drop_after_exchange, register_mismatch, sibling_mismatch};
 use crate::suppressors::{PAPERWORK_DAYS, Suppression, Suppressor};
-
-/// How far below the threshold the scores of those that are no case end.
-const BELOW_THRESHOLD: f64 = 0.01;
 
 /// A successor that reads so much of the level before the onset goes on as before.
 const CONTINUITY: std::ops::RangeInclusive<f64> = 0.8..=1.6;
@@ -248,7 +245,8 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
         stays,
         rules_score,
         model: None,
-        score: combine(rules_score, None),
+        forest_score: None,
+        score: rules_score,
         is_case,
         reasons,
         strongest,

@@ -26,6 +26,7 @@ use super::usage_disconnected::UsageDisconnectedConfig;
 use super::usage_not_installed::UsageNotInstalledConfig;
 use super::zero_while_on::ZeroWhileOnConfig;
 use crate::error::TransformError;
+use crate::ranking::OddityConfig;
 use crate::suppressors::SuppressorConfig;
 
 /// Thresholds and weights of the rules, the suppressors and the score.
@@ -89,6 +90,8 @@ pub struct RuleConfig {
     pub prolonged_estimation: ProlongedEstimationConfig,
     /// Far below the peer group.
     pub peer_low: PeerLowConfig,
+    /// How odd a service point is among the others.
+    pub oddity: OddityConfig,
     /// Reasons that explain a hit without theft.
     pub suppressors: SuppressorConfig,
 }
@@ -124,6 +127,7 @@ impl Default for RuleConfig {
             register_mismatch: RegisterMismatchConfig::default(),
             prolonged_estimation: ProlongedEstimationConfig::default(),
             peer_low: PeerLowConfig::default(),
+            oddity: OddityConfig::default(),
             suppressors: SuppressorConfig::default(),
         }
     }
@@ -193,6 +197,7 @@ impl RuleConfig {
         self.register_mismatch.validate()?;
         self.prolonged_estimation.validate()?;
         self.peer_low.validate()?;
+        self.oddity.validate()?;
         self.suppressors.validate()
     }
 }

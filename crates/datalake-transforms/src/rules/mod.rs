@@ -31,6 +31,7 @@ pub mod usage_not_installed;
 pub mod zero_while_on;
 
 pub use config::RuleConfig;
+pub(crate) use config::{whole, within};
 pub(crate) use context::StayContext;
 
 /// The rules, in the order in which explanations show them.
