@@ -131,30 +131,24 @@ pub fn subject_matrix(assessment: &Assessment, data: &SubjectData<'_>) -> Result
     Matrix::new(ids, names.zip(columns).collect())
 }
 
-/// What an isolation forest looks at: how strongly each rule speaks, after its suppressors, and the numbers of the meter
-/// with the strongest evidence.
-pub(crate) fn oddity_matrix(
-    assessment: &Assessment,
-    registry: &Registry,
-    meter_features: &RecordBatch,
-) -> Result<Matrix, TransformError> {
-    let meters = MeterTable::of(meter_features)?;
-    let rules = Rule::ALL.iter().map(|rule| rule.code().to_lowercase());
-    let names: Vec<String> = rules
-        .chain(meter::NAMES.iter().map(|(name, _)| (*name).to_owned()))
-        .collect();
+/// What an isolation forest looks at: what each rule measured, and how strongly it speaks after its suppressors. Nothing
+/// else, because the columns of `meter_features` rest on estimates, too, and no case may.
+pub(crate) fn oddity_matrix(assessment: &Assessment, registry: &Registry) -> Result<Matrix, TransformError> {
+    let names = Rule::ALL.iter().flat_map(|rule| {
+        let code = rule.code().to_lowercase();
+        [format!("{code}_value"), code]
+    });
+    let names: Vec<String> = names.collect();
     let mut ids = Vec::new();
     let mut columns: Vec<Vec<f32>> = vec![Vec::new(); names.len()];
     for (stays, strongest) in assessment.subjects() {
         ids.push(row_id(strongest, registry));
-        let of_rules = Rule::ALL.iter().map(|&rule| {
-            let [_, strength, _, left] = of_rule(stays, rule);
-            Some(strength? * left?)
-        });
-        let component = &registry.components[strongest.component as usize];
-        let of_meter = meters.numbers(meters.position(&component.id));
-        for (column, value) in columns.iter_mut().zip(of_rules.chain(of_meter)) {
-            column.push(value.map_or(f32::NAN, |value| value as f32));
+        for (columns, rule) in columns.chunks_exact_mut(2).zip(Rule::ALL) {
+            let [value, strength, _, left] = of_rule(stays, rule);
+            let left = strength.zip(left).map(|(strength, left)| strength * left);
+            for (column, value) in columns.iter_mut().zip([value, left]) {
+                column.push(value.map_or(f32::NAN, |value| value as f32));
+            }
         }
     }
     Matrix::new(ids, names.into_iter().zip(columns).collect())

@@ -168,7 +168,7 @@ pub(super) fn judge_all(
     let mut stays = Vec::with_capacity(evidence.iter().map(Vec::len).sum());
     stays.extend(evidence.into_iter().flatten());
     let mut assessment = assemble(stays, registry, &peers, rules)?;
-    assessment.look_for_the_odd(&features, (registry, &peers, rules))?;
+    assessment.look_for_the_odd((registry, &peers, rules))?;
     Ok(Outcome {
         findings: ahead_of_the_lake(&features)?,
         features,

@@ -1,12 +1,10 @@
-//! How odd subjects are among each other, by an isolation forest over what rules and features say of them.
+//! How odd subjects are among each other, by an isolation forest over what the rules measured at them.
 //!
 //! What nobody else shows is no evidence of theft: a bakery is odd. So the forest opens no case. It moves scores a little, by
 //! `weight` at most, so that of two homes with the same evidence the odder one is looked at first.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use arrow::array::RecordBatch;
 
 use super::combine::{combine, rank};
 use super::{Assessment, cases};
@@ -62,17 +60,16 @@ impl OddityConfig {
 }
 
 impl Assessment {
-    /// Adds the forest's scores, and ranks anew. `meter_features` is the table of the same run.
+    /// Adds the forest's scores, and ranks anew.
     pub fn look_for_the_odd(
         &mut self,
-        meter_features: &RecordBatch,
         (registry, peers, config): (&Registry, &Peers, &RuleConfig),
     ) -> Result<(), TransformError> {
         let oddity = &config.oddity;
         if oddity.trees == 0 || self.subjects.is_empty() {
             return Ok(());
         }
-        let matrix = oddity_matrix(self, registry, meter_features)?;
+        let matrix = oddity_matrix(self, registry)?;
         let forest = ForestConfig {
             trees: oddity.trees,
             sample_rows: oddity.sample,
@@ -116,10 +113,8 @@ mod tests {
     use arrow::datatypes::Float64Type;
 
     use super::*;
-    use crate::features::meter_features;
     use crate::ranking::assemble;
     use crate::rules::testing::{FIRST_DAY, PEERS, Profiles, World, home, installed, scaled};
-    use crate::series::collate;
 
     /// Thirty homes alike, and one that fell.
     fn assessed(world: &World) -> Assessment {
@@ -130,12 +125,10 @@ mod tests {
                 Profiles::daily(at, FIRST_DAY, &kwh)
             })
             .collect();
-        let batches: Vec<RecordBatch> = profiles.iter().map(Profiles::batch).collect();
-        let features = meter_features(&world.registry, &collate(&batches).unwrap()).unwrap();
         let stays = profiles.iter().flat_map(|of| world.judge(of)).collect();
         let mut found = assemble(stays, &world.registry, &world.peers, &world.config).unwrap();
         let context = (&world.registry, &world.peers, &world.config);
-        found.look_for_the_odd(&features, context).unwrap();
+        found.look_for_the_odd(context).unwrap();
         found
     }
 
