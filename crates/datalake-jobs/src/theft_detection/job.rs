@@ -457,11 +457,7 @@ impl Job<'_> {
         let Self {
             session, log, config, ..
         } = self;
-        if config.lake.install_time_zone.is_none() {
-            tracing::warn!(
-                "install_time_zone is not set: within two hours of installs, removals and switches nothing is decided"
-            );
-        }
+        warn_of_clocks(config);
         let dimensions = record.time("read the registry", || extract::dimensions(lake, config))?;
         let registry = dimensions.registry;
         let mut too_many_rejected = None;
@@ -557,6 +553,14 @@ impl Job<'_> {
             registry,
             too_many_rejected,
         })
+    }
+}
+
+fn warn_of_clocks(config: &Config) {
+    if config.lake.install_time_zone.is_none() {
+        tracing::warn!(
+            "install_time_zone is not set: within two hours of installs, removals and switches nothing is decided"
+        );
     }
 }
 

@@ -6,7 +6,7 @@
 //! before, for `min_days` up to the end of the series, the step to explain `min_explained` of the variance of the
 //! weekly levels, and the level to lie below any that the home has shown before over four weeks.
 //!
-//! Where the hours are known ([`crate::hours`]) they say more: what takes a share of everything lowers small hours and great
+//! Where the hours are known (module `hours`) they say more: what takes a share of everything lowers small hours and great
 //! ones, nights and evenings alike, and leaves the days as lively as they were. Life does not: who leaves takes the peaks along,
 //! an appliance that goes leaves the other hours alone. So a fall of all hours alike hits by itself, and where hours kept
 //! their level the step counts less (see the suppressor `hours_kept`).
