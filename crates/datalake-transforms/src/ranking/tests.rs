@@ -88,8 +88,8 @@ fn hits_join_by_noisy_or_after_their_suppressors() {
         factor: 0.5,
         measured: 12.0,
     });
-    // 0.8 x 1 x 0.5 = 0.4; 0.8 x 0.75 = 0.6; 0.1 x 0.5 x 0.5 = 0.025.
-    let expected = 1.0 - (1.0 - 0.4) * (1.0 - 0.6) * (1.0 - 0.025);
+    // 0.8 x 1 x 0.5 = 0.4; 0.8 x 0.75 = 0.6; 0.1 x 0.5 x 0.5 = 0.025, of which 0.15, because zeros are a level, too.
+    let expected = 1.0 - (1.0 - 0.4) * (1.0 - 0.6) * (1.0 - 0.15 * 0.025);
     let assessment = assembled(vec![found]);
     assert!((scores(&assessment)[0].1 - expected).abs() < 1e-6);
     let codes = assessment.scores["reason_codes"].as_list::<i32>().value(0);
@@ -429,9 +429,9 @@ fn an_explanation_shows_hits_misses_and_what_speaks_against() {
         .explain("SP-000", &world.registry, &world.peers, &world.config)
         .unwrap();
     assert_eq!(explanation.stays[0].rules.len(), Rule::ALL.len());
-    // 1 - (1 - 0.161) (1 - 0.022) = 0.180
+    // 1 - (1 - 0.161) (1 - 0.15 x 0.022) = 0.164
     insta::assert_snapshot!(explanation.to_string(), @r"
-    SP-000: score 0.180, rank 1, no case (threshold 0.5)
+    SP-000: score 0.164, rank 1, no case (threshold 0.5)
     energy lost: 236.6 kWh (p10 206.2, p90 269.6)
 
     MC-0 (device D-MC-0, peers kWh/86400s), 2012-01-02 to 2012-10-27, 300 days with data

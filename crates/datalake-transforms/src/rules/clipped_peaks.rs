@@ -20,6 +20,9 @@ const CAP_DAYS: usize = 56;
 /// Days on each side of the onset.
 const SIDE_DAYS: usize = 14;
 
+/// The same where only days have values: there are fewer of them.
+const SIDE_OF_DAYS: usize = 28;
+
 /// Intervals a day from which the greatest of them is looked at.
 const SHAPED: u16 = 12;
 
@@ -67,7 +70,12 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.clipped_peaks;
     let levels = context.levels;
     let not_judged = |gap| RuleEvidence::not_judged(Rule::ClippedPeaks, gap, config.min_share);
-    if context.is_register() || levels.len() < 2 * SIDE_DAYS + CAP_DAYS / 4 {
+    let side = if context.intervals < SHAPED {
+        SIDE_OF_DAYS
+    } else {
+        SIDE_DAYS
+    };
+    if context.is_register() || levels.len() < 2 * side + CAP_DAYS / 4 {
         return not_judged(Gap::TooFewDays);
     }
     let peak = |position: usize| -> f64 {
@@ -87,9 +95,9 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let count = |peaks: &[f64], is: &dyn Fn(&f64) -> bool| peaks.iter().filter(|peak| is(peak)).count();
     let (all_stop, all_pass) = (count(&peaks, &|peak| stops(peak, cap)), count(&peaks, &passes));
     let (mut stopped, mut passed) = (0_usize, 0_usize);
-    let mut best = (0.0, SIDE_DAYS);
-    for split in 0..=peaks.len() - SIDE_DAYS {
-        if split >= SIDE_DAYS {
+    let mut best = (0.0, side);
+    for split in 0..=peaks.len() - side {
+        if split >= side {
             let (before, after) = (split as f64, (peaks.len() - split) as f64);
             let stop_after = (all_stop - stopped) as f64 / after;
             let pass = passed as f64 / before - (all_pass - passed) as f64 / after;

@@ -150,7 +150,8 @@ impl Rule {
     #[must_use]
     pub fn family(self) -> Family {
         match self {
-            Self::SustainedDrop
+            Self::ZeroWhileOn
+            | Self::SustainedDrop
             | Self::GradualDecline
             | Self::MultiplierChanged
             | Self::MissingBeforeDrop
@@ -164,7 +165,6 @@ impl Rule {
             | Self::PatternLost
             | Self::Flatline
             | Self::RepeatedDay => Family::Shape,
-            Self::ZeroWhileOn => Family::Zero,
             Self::ReverseFlow => Family::Reverse,
             Self::RegisterMismatch => Family::Register,
             Self::UsageNotInstalled | Self::UsageDisconnected | Self::OverlappingInstall => Family::Contract,
@@ -210,8 +210,6 @@ pub enum Family {
     Level,
     /// When it is used.
     Shape,
-    /// Nothing is counted.
-    Zero,
     /// Less than nothing is.
     Reverse,
     /// What the device's own register counts.
@@ -224,7 +222,7 @@ pub enum Family {
 
 impl Family {
     /// Number of families.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 6;
 }
 
 /// What a rule's value measures.
