@@ -71,7 +71,7 @@ impl Default for SustainedDropConfig {
             max_ratio: 0.6,
             min_days: 21,
             min_explained: 0.6,
-            max_hours_ratio: 0.78,
+            max_hours_ratio: 0.74,
             weight: 0.8,
         }
     }
