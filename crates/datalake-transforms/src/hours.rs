@@ -540,7 +540,7 @@ impl HourChange {
     }
 
     /// Correlation of the mean day after with the mirrored one before, less that with the one before as it was: -2 to 2.
-    pub(crate) fn mirrored(&self) -> f64 {
+    pub(crate) fn turned_round(&self) -> f64 {
         let after = &self.after.mean;
         correlation(self.before.mean.iter().rev().copied(), after)
             - correlation(self.before.mean.iter().copied(), after)

@@ -7,6 +7,7 @@ use crate::error::TransformError;
 use crate::rules::Rule;
 
 mod find;
+mod hours;
 
 pub(crate) use find::{PAPERWORK_DAYS, suppress};
 

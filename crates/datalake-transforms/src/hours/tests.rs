@@ -124,6 +124,6 @@ proptest! {
         prop_assert_eq!(small.onset_day, big.onset_day);
         prop_assert!((small.even_fall(1.0) - big.even_fall(1.0)).abs() < 0.05);
         prop_assert!((small.moved() - big.moved()).abs() < 0.01);
-        prop_assert!((small.mirrored() - big.mirrored()).abs() < 0.02);
+        prop_assert!((small.turned_round() - big.turned_round()).abs() < 0.02);
     }
 }

@@ -6,8 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::combine::{combine, rank};
-use super::{Assessment, cases};
+use super::Assessment;
+use super::combine::combine;
 use crate::error::TransformError;
 use crate::learning::forest::{ForestConfig, isolation_scores};
 use crate::peers::Peers;
@@ -92,17 +92,7 @@ impl Assessment {
             );
             subject.score = subject.rules_score;
         }
-        rank(&mut self.subjects, &self.evidence, registry);
-        let tables = cases::Tables {
-            evidence: &self.evidence,
-            subjects: &self.subjects,
-            registry,
-            peers,
-            config,
-        };
-        let (cases, scores) = (tables.cases()?, tables.scores()?);
-        (self.cases, self.scores) = (cases, scores);
-        Ok(())
+        self.rank_anew(registry, peers, config)
     }
 }
 

@@ -6,7 +6,7 @@ use arrow::array::{ArrayBuilder, ArrayRef, Float64Builder, ListBuilder, StringBu
 use arrow::datatypes::{DataType, Field, Fields};
 use rayon::prelude::*;
 
-use super::combine::{combine_with_model, rank};
+use super::combine::combine_with_model;
 use super::{Assessment, Subject, cases};
 use crate::error::TransformError;
 use crate::learning::Matrix;
@@ -85,17 +85,7 @@ impl Assessment {
                 });
                 Ok::<_, TransformError>(())
             })?;
-        rank(&mut self.subjects, &self.evidence, registry);
-        let tables = cases::Tables {
-            evidence: &self.evidence,
-            subjects: &self.subjects,
-            registry,
-            peers,
-            config,
-        };
-        let (cases, scores) = (tables.cases()?, tables.scores()?);
-        (self.cases, self.scores) = (cases, scores);
-        Ok(())
+        self.rank_anew(registry, peers, config)
     }
 }
 

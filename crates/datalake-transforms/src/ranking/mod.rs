@@ -99,6 +99,26 @@ pub fn assemble(
 }
 
 impl Assessment {
+    /// Puts subjects whose scores have changed in order, and lays the tables out anew.
+    fn rank_anew(
+        &mut self,
+        registry: &Registry,
+        peers: &Peers,
+        config: &RuleConfig,
+    ) -> Result<(), TransformError> {
+        combine::rank(&mut self.subjects, &self.evidence, registry);
+        let tables = cases::Tables {
+            evidence: &self.evidence,
+            subjects: &self.subjects,
+            registry,
+            peers,
+            config,
+        };
+        let (cases, scores) = (tables.cases()?, tables.scores()?);
+        (self.cases, self.scores) = (cases, scores);
+        Ok(())
+    }
+
     /// The stays of each subject, and the one with the strongest evidence; by rank.
     pub(crate) fn subjects(&self) -> impl Iterator<Item = (&[StayEvidence], &StayEvidence)> {
         let of = |subject: &Subject| {

@@ -2,8 +2,8 @@
 //!
 //! Slope of the weekly levels by Theil and Sen (median of the slopes between all pairs of weeks), over the last half year and
 //! over the last year; the steeper fall counts. A slope is believed as far as the weeks agree on it: the share of
-//! pairs that fall less the share that rise (Kendall's tau). A step makes a slope too, so half of what a single step
-//! explains is taken away, and where a year earlier is known the same weeks must have stood higher then.
+//! pairs that fall less the share that rise (Kendall's tau). Where a year earlier is known the same weeks must have stood
+//! higher then.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -53,7 +53,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
 }
 
 fn at_change(hours: &HourChange, config: &MeanShapeConfig) -> RuleEvidence {
-    let mirrored = hours.mirrored();
+    let mirrored = hours.turned_round();
     // With the season and without.
     let change = hours.level().abs().max((hours.level() + hours.peers).abs());
     let part = ramp(change, STAYED.1, STAYED.0) * ramp(hours.moved(), MOVED.0, MOVED.1);

@@ -4,12 +4,10 @@ use std::ops::Range;
 
 use super::{Suppression, Suppressor};
 use crate::change_point::{DEEP, Step};
-use crate::day_profile::{HOURS, UNKNOWN_HOUR};
 use crate::judge::COMPONENTS_OF_A_PLACE;
 use crate::levels::{Levels, WEEK};
 use crate::model::DAY_SECONDS;
 use crate::peers::YEAR_DAYS;
-use crate::quantiles::median;
 use crate::registry::InstallPeriod;
 use crate::rules::sustained_drop::even_fall;
 use crate::rules::zero_while_on::ZeroRun;
@@ -40,15 +38,8 @@ const VISITED: f64 = 2.5;
 /// Spread of the days in kWh after / before from which they only moved.
 const SPREAD_KEPT: f64 = 0.6;
 
-/// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
-/// is enough for a drop of all parts alike.
-const EVEN: f64 = 1.5;
-
 /// Even fall (ln) of the hours at which some kept their level, and at which all fell.
 const EVEN_FALL: (f64, f64) = (-0.1, 0.15);
-
-/// Hours in which panels yield.
-const DAYLIGHT: std::ops::Range<usize> = 7..19;
 
 /// Days from a removal to the next install within which usage is an error of paperwork, and days of usage at most that
 /// may be a test of the meter.
@@ -63,12 +54,12 @@ fn day_of(seconds: i64) -> i32 {
 
 /// Gathers what speaks against the rules of one stay.
 pub(crate) struct Suppressing<'a, 'b> {
-    context: &'a StayContext<'b>,
+    pub(super) context: &'a StayContext<'b>,
     found: Vec<Suppression>,
 }
 
 impl<'a> Suppressing<'a, '_> {
-    fn add(&mut self, suppressor: Suppressor, rule: Rule, measured: f64) {
+    pub(super) fn add(&mut self, suppressor: Suppressor, rule: Rule, measured: f64) {
         self.add_in_part(suppressor, rule, measured, 1.0);
     }
 
@@ -83,7 +74,7 @@ impl<'a> Suppressing<'a, '_> {
         });
     }
 
-    fn levels(&self) -> &'a Levels {
+    pub(super) fn levels(&self) -> &'a Levels {
         self.context.levels
     }
 
@@ -314,30 +305,6 @@ impl<'a> Suppressing<'a, '_> {
         }
     }
 
-    /// A block around midday on bright days, and the nights as they were: panels without a channel of their own.
-    fn midday_block(&mut self, evidence: &RuleEvidence) {
-        let rule = evidence.rule;
-        let mut changes = self.context.hours.iter();
-        let Some(hours) = changes.find(|hours| hours.onset_day == evidence.onset_day) else {
-            return;
-        };
-        if hours.misses_always() {
-            return;
-        }
-        let fallen = |hour: &usize| hours.after.median[*hour] < 0.6 * hours.before.median[*hour];
-        let (mut midday, mut other) = (0, 0);
-        for hour in (0..HOURS).filter(fallen) {
-            if DAYLIGHT.contains(&hour) {
-                midday += 1;
-            } else {
-                other += 1;
-            }
-        }
-        if midday >= 3 && other == 0 {
-            self.add(Suppressor::Solar, rule, 1.0);
-        }
-    }
-
     fn vacancy(&mut self, step: &Step) {
         let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
         let grown = step.spread_after / step.spread_before.max(0.02);
@@ -355,73 +322,6 @@ impl<'a> Suppressing<'a, '_> {
             self.add_in_part(Suppressor::Vacancy, Rule::SustainedDrop, measured, part);
         }
     }
-
-    /// Level of the nights after / before the onset, where they kept it and midday fell.
-    fn midday_only(&self, onset: i32) -> Option<f64> {
-        self.hours_ratio(onset, &[10, 11, 12, 13, 14, 15], 0.5)?;
-        let nights = self.hours_ratio(onset, &[0, 1, 2, 3, 4, 5, 20, 21, 22, 23], f64::INFINITY)?;
-        (nights >= 0.8).then_some(nights)
-    }
-
-    /// Whether every part of the day fell, and none much less than the others. People who leave take their evenings with
-    /// them and leave the base load behind; what takes a share of everything is not people.
-    fn fell_at_all_hours(&self, onset: i32) -> bool {
-        let max_ratio = self.context.config.sustained_drop.max_ratio;
-        let mut parts = [0.0; 6];
-        for (first, part) in (0..).step_by(4).zip(&mut parts) {
-            let hours = [first, first + 1, first + 2, first + 3];
-            // Whatever the other parts did, none may have kept more.
-            let Some(ratio) = self.hours_ratio(onset, &hours, EVEN * max_ratio) else {
-                return false;
-            };
-            *part = ratio;
-        }
-        let mean = parts.iter().sum::<f64>() / parts.len() as f64;
-        parts.iter().all(|&part| part <= EVEN * mean.min(max_ratio))
-    }
-
-    /// Median energy of some hours of the day after the onset / before; `None` where it is unknown, was none, or is more
-    /// than `limit`.
-    fn hours_ratio<const N: usize>(&self, onset: i32, hours: &[usize; N], limit: f64) -> Option<f64> {
-        let hourly = self.context.series.hourly_wh;
-        if hourly.is_empty() {
-            return None;
-        }
-        let levels = self.levels();
-        let days = |positions: Range<usize>| {
-            let rows = levels.row[positions].iter();
-            rows.filter_map(|&row| {
-                let day = &hourly[row as usize * HOURS..][..HOURS];
-                let known = hours.iter().all(|&hour| day[hour] != UNKNOWN_HOUR);
-                known.then(|| hours.iter().map(|&hour| f64::from(day[hour])).sum::<f64>())
-            })
-        };
-        let split = levels.positions(i32::MIN..onset).end;
-        let mut after = Vec::with_capacity(levels.len() - split);
-        after.extend(days(split..levels.len()));
-        ratio_to_median(median(&mut after)?, days(0..split), split, limit)
-    }
-}
-
-/// `after` / the median of `before`; `None` of nothing, where the median is not above zero, or where the ratio is more than
-/// `limit`. There are at most `most` values.
-fn ratio_to_median(after: f64, before: impl Iterator<Item = f64>, most: usize, limit: f64) -> Option<f64> {
-    // With more than half of the values below this the median is, and the ratio is too high; the rest need not be looked
-    // at. Less than it could be, so that no rounding of the ratio matters.
-    let enough = (after / limit) * (1.0 - 1e-9);
-    let mut below = 0;
-    let mut values = Vec::with_capacity(most);
-    for value in before {
-        below += usize::from(value < enough);
-        if below > most / 2 {
-            return None;
-        }
-        values.push(value);
-    }
-    let before = median(&mut values)?;
-    (before > 0.0)
-        .then(|| after / before)
-        .filter(|ratio| *ratio <= limit)
 }
 
 /// Everything that speaks against the evidence of one stay, in the order of rules.
@@ -476,9 +376,11 @@ pub(crate) fn suppress(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantiles::median;
     use crate::rules::testing::{
         FIRST_DAY, Profiles, World, component, home, installed, noise, period, scaled, typed,
     };
+    use crate::suppressors::hours::ratio_to_median;
     use proptest::prelude::*;
 
     fn against(world: &World, profiles: &Profiles, rule: Rule) -> Vec<Suppressor> {
