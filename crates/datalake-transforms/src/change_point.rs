@@ -5,6 +5,7 @@
 //! form over prefix sums; the `tau` with the least squared error and `c < 0` is taken. `b` is drawn towards 1 (ridge) and kept in
 //! 0..=3, so that a short series cannot explain its own drop by the season.
 
+use crate::day_noise::DayNoise;
 use crate::levels::{Block, Levels};
 use crate::quantiles::{median, quantile};
 
@@ -19,6 +20,9 @@ const NOISE_FLOOR: f64 = 0.05;
 
 /// A drop (ln) from which on a home may be one that is visited now and then: its days spread more than they did.
 pub(crate) const DEEP: f64 = 1.2;
+
+/// A drop (ln) from which on it is worth a look at the noise of the days.
+const NOTABLE: f64 = 0.1;
 
 /// Weeks of a level that a home has shown before.
 const SHOWN_WEEKS: usize = 4;
@@ -67,6 +71,8 @@ pub struct Step {
     pub scatter_before: f64,
     /// See `scatter_before`.
     pub scatter_after: f64,
+    /// What the step did to the noise of the days; `None` of a drop less deep than `NOTABLE`, and of too few days.
+    pub noise: Option<DayNoise>,
 }
 
 impl Step {
@@ -254,6 +260,7 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
         },
         scatter_before: scatter(levels, &blocks[..t]),
         scatter_after: scatter(levels, &blocks[t..]),
+        noise: if -drop >= NOTABLE { DayNoise::at(levels, split, b) } else { None },
     })
 }
 

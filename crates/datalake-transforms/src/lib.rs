@@ -22,6 +22,7 @@ pub mod compact;
 pub mod component_type;
 pub mod conditions;
 pub mod day_grid;
+pub mod day_noise;
 pub mod day_profile;
 pub mod day_rows;
 pub mod error;

@@ -39,6 +39,15 @@ const EVEN_FALL: (f64, f64) = (0.1, 0.5);
 /// from afar.
 const STEP_ALONE: f64 = 0.65;
 
+/// The same of a step that keeps the noise of the days.
+const EVEN_STEP: f64 = 0.8;
+
+/// The same of a step that makes the days noisy, which a new household hardly does.
+const RESTLESS_STEP: f64 = 0.85;
+
+/// Strength of a plain step from which on a restless one counts wholly.
+const RESTLESS_PLAIN: f64 = 0.6;
+
 /// Agreed drop that is as deep as it gets: to 45 % of the level before.
 const FULL_DEPTH: f64 = 0.8;
 
@@ -148,7 +157,7 @@ fn by_level(context: &StayContext<'_>, step: &Step) -> RuleEvidence {
         threshold: config.max_ratio as f32,
         onset_day: step.onset_day,
         end_day: step.last_day,
-        strength: (STEP_ALONE * strength(step)) as f32,
+        strength: strength(step) as f32,
         kwh_micro: 0,
     }
 }
@@ -184,12 +193,18 @@ fn mostly_zeros(context: &StayContext<'_>, onset: i32) -> bool {
     2 * context.levels.zeros_among(after.clone()) >= after.len()
 }
 
-/// 0..1: how deep, how clear against the home's own noise, and for how long.
+/// 0..1: how deep, how clear against the home's own noise, for how long, and how the noise of the days speaks of it.
 fn strength(step: &Step) -> f64 {
     let depth = ramp(-step.agreed_drop(), 0.0, FULL_DEPTH);
     let clear = ramp(step.explained, 0.0, FULL_CLEARNESS);
     let days = f64::from(step.last_day - step.onset_day + 1);
-    depth * clear * (0.7 + 0.3 * ramp(days, LASTING_DAYS.0, LASTING_DAYS.1))
+    let plain = depth * clear * (0.7 + 0.3 * ramp(days, LASTING_DAYS.0, LASTING_DAYS.1));
+    let Some(noise) = &step.noise else {
+        return STEP_ALONE * plain;
+    };
+    let even = EVEN_STEP * plain * noise.kept();
+    let restless = RESTLESS_STEP * noise.restless() * ramp(plain, 0.0, RESTLESS_PLAIN);
+    even.max(restless)
 }
 
 #[cfg(test)]
