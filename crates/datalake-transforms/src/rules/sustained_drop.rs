@@ -4,7 +4,9 @@
 //! of looking at it agrees: the median level, the upper decile of the days (a home that is empty now and then keeps it) and the
 //! same season a year before. A hit needs the agreed level after the step to be at most `max_ratio` of that
 //! before, for `min_days` up to the end of the series, the step to explain `min_explained` of the variance of the
-//! weekly levels, and the level to lie below any that the home has shown before over four weeks.
+//! weekly levels, and the level to lie below any that the home has shown before over four weeks. How the days scatter around
+//! the level (module `day_noise`) says how far to believe it: a step that scales all days keeps their noise, and days that
+//! became restless, without a memory from one to the next, are a hit of their own, up to `max_hours_ratio`.
 //!
 //! Where the hours are known (module `hours`) they say more: what takes a share of everything lowers small hours and great
 //! ones, nights and evenings alike, and leaves the days as lively as they were. Life does not: who leaves takes the peaks along,
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{whole, within};
 use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::change_point::{Step, step_down};
+use crate::day_noise::DayNoise;
 use crate::error::TransformError;
 use crate::hours::HourChange;
 use crate::levels::Block;
@@ -35,18 +38,21 @@ const CALMER: (f64, f64) = (0.05, 1.5);
 /// Even fall (ln) that counts in part, and wholly.
 const EVEN_FALL: (f64, f64) = (0.1, 0.5);
 
-/// What a step of the daily level alone counts of a fall of all hours alike: a home that changes hands looks the same
-/// from afar.
+/// What a step of the daily level counts of a fall of all hours alike, where the noise of the days says nothing or the hours
+/// say more: a home that changes hands looks the same from afar.
 const STEP_ALONE: f64 = 0.65;
 
-/// The same of a step that keeps the noise of the days.
-const EVEN_STEP: f64 = 0.8;
+/// The same of a step that keeps the noise of the days, wholly or in part.
+const EVEN_STEP: f64 = 0.75;
 
-/// The same of a step that makes the days noisy, which a new household hardly does.
-const RESTLESS_STEP: f64 = 0.85;
+/// The same of a step that makes the days restless, which a new household hardly does.
+const RESTLESS_STEP: f64 = 0.95;
 
-/// Strength of a plain step from which on a restless one counts wholly.
-const RESTLESS_PLAIN: f64 = 0.6;
+/// Strength of a step, and of its restlessness, from which on they count wholly.
+const RESTLESS_FULL: (f64, f64) = (0.6, 0.7);
+
+/// Days from which restless days count in part, and wholly.
+const RESTLESS_DAYS: (f64, f64) = (21.0, 60.0);
 
 /// Agreed drop that is as deep as it gets: to 45 % of the level before.
 const FULL_DEPTH: f64 = 0.8;
@@ -146,10 +152,11 @@ fn by_level(context: &StayContext<'_>, step: &Step) -> RuleEvidence {
     let config = &context.config.sustained_drop;
     let days = step.last_day - step.onset_day + 1;
     let ratio = step.agreed_drop().exp();
-    let hit = ratio <= config.max_ratio
-        && days >= config.min_days as i32
-        && step.explained >= config.min_explained
-        && step.below_shown < 0.0;
+    let noise = step.noise.filter(|_| context.hours.is_empty() && !context.is_register());
+    let (even, restless) = strengths(step, noise.as_ref());
+    let plain_hit = ratio <= config.max_ratio && step.explained >= config.min_explained;
+    let restless_hit = ratio <= config.max_hours_ratio && 2.0 * restless >= RESTLESS_STEP;
+    let hit = (plain_hit || restless_hit) && days >= config.min_days as i32 && step.below_shown < 0.0;
     RuleEvidence {
         rule: Rule::SustainedDrop,
         verdict: if hit { Verdict::Hit } else { Verdict::Miss },
@@ -157,7 +164,7 @@ fn by_level(context: &StayContext<'_>, step: &Step) -> RuleEvidence {
         threshold: config.max_ratio as f32,
         onset_day: step.onset_day,
         end_day: step.last_day,
-        strength: strength(step) as f32,
+        strength: even.max(restless) as f32,
         kwh_micro: 0,
     }
 }
@@ -193,18 +200,22 @@ fn mostly_zeros(context: &StayContext<'_>, onset: i32) -> bool {
     2 * context.levels.zeros_among(after.clone()) >= after.len()
 }
 
-/// 0..1: how deep, how clear against the home's own noise, for how long, and how the noise of the days speaks of it.
-fn strength(step: &Step) -> f64 {
+/// 0..1: how deep, how clear against the home's own noise, and for how long, as far as the noise of the days allows; and the
+/// same of days that became restless.
+fn strengths(step: &Step, noise: Option<&DayNoise>) -> (f64, f64) {
     let depth = ramp(-step.agreed_drop(), 0.0, FULL_DEPTH);
     let clear = ramp(step.explained, 0.0, FULL_CLEARNESS);
     let days = f64::from(step.last_day - step.onset_day + 1);
     let plain = depth * clear * (0.7 + 0.3 * ramp(days, LASTING_DAYS.0, LASTING_DAYS.1));
-    let Some(noise) = &step.noise else {
-        return STEP_ALONE * plain;
+    let Some(noise) = noise else {
+        return (STEP_ALONE * plain, 0.0);
     };
-    let even = EVEN_STEP * plain * noise.kept();
-    let restless = RESTLESS_STEP * noise.restless() * ramp(plain, 0.0, RESTLESS_PLAIN);
-    even.max(restless)
+    let lasting = ramp(days, RESTLESS_DAYS.0, RESTLESS_DAYS.1);
+    let restless = noise.restless() * lasting * ramp(plain, 0.0, RESTLESS_FULL.0);
+    (
+        EVEN_STEP * plain * noise.kept(),
+        RESTLESS_STEP * ramp(restless, 0.0, RESTLESS_FULL.1),
+    )
 }
 
 #[cfg(test)]

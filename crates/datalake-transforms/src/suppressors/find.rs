@@ -310,7 +310,9 @@ impl<'a> Suppressing<'a, '_> {
         let grown = step.spread_after / step.spread_before.max(0.02);
         // Where a fixed part of every day is gone, the days lie as far from each other, in kWh, as they did.
         let shifted = step.spread_kept >= SPREAD_KEPT;
-        let visited = -step.drop >= DEEP && grown >= VISITED && !shifted;
+        // Who visits now and then stays for days in a row; restless days have no memory.
+        let restless = step.noise.is_some_and(|noise| noise.restless() >= 0.5);
+        let visited = -step.drop >= DEEP && grown >= VISITED && !shifted && !restless;
         let standby = -step.drop >= STANDBY_DROP;
         let part = if visited {
             1.0
