@@ -148,3 +148,91 @@ impl DayNoise {
         noisier * (1.0 - ramp(self.memory, MEMORY.0, MEMORY.1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rules::testing::{home, noise};
+
+    fn levels(kwh: &[f64]) -> Levels {
+        Levels {
+            day: (0..).take(kwh.len()).collect(),
+            kwh: kwh.to_vec(),
+            index: vec![0.0; kwh.len()],
+            ..Levels::default()
+        }
+    }
+
+    fn at(kwh: &[f64]) -> DayNoise {
+        DayNoise::at(&levels(kwh), 200, 1.0).unwrap()
+    }
+
+    fn from_200(factor: impl Fn(usize) -> f64) -> Vec<f64> {
+        let days = home(1, 400, 8.0).into_iter().enumerate();
+        days.map(|(day, kwh)| if day < 200 { kwh } else { kwh * factor(day) })
+            .collect()
+    }
+
+    #[test]
+    fn a_share_of_all_days_keeps_their_noise() {
+        let noise = at(&from_200(|_| 0.4));
+        assert!(noise.by_day.abs() < 0.2 && noise.by_week.abs() < 0.2, "{noise:?}");
+        assert!(noise.lower.abs() < 0.15);
+        assert!(noise.kept() > 0.99);
+        assert!(noise.restless() < 1e-9);
+    }
+
+    #[test]
+    fn another_share_each_day_is_restless() {
+        let noise = at(&from_200(|day| 0.2 + 0.6 * noise(5, day)));
+        assert!(noise.by_day > 0.6 && noise.by_week > 0.6 && noise.memory < 0.4, "{noise:?}");
+        assert!((noise.restless() - 1.0).abs() < 1e-9, "{noise:?}");
+        assert!(noise.kept() < 0.2);
+    }
+
+    #[test]
+    fn who_is_away_for_days_in_a_row_is_not() {
+        // Weeks at home and weeks away, of three to nine days.
+        let away = |day: usize| [1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0][(day / 2) % 18] == 0;
+        let noise = at(&from_200(|day| if away(day) { 0.3 } else { 0.9 }));
+        assert!(noise.memory > 0.8, "{noise:?}");
+        assert!(noise.restless() < 1e-9);
+    }
+
+    #[test]
+    fn kilowatt_hours_without_decimals_are_no_noise_of_a_home() {
+        let whole: Vec<f64> = from_200(|_| 0.2).iter().map(|kwh| kwh.round()).collect();
+        let noise = at(&whole);
+        assert!(noise.by_day < RESTLESS.0, "{noise:?}");
+    }
+
+    #[test]
+    fn distances_are_of_days_a_lag_apart_by_hand() {
+        // Of the days 0, 1, 2, 4, 5 the distances at a lag of one are 1, 3 and 4; day 4 has no day before it.
+        let days: Vec<i32> = [0, 1, 2, 4, 5].into_iter().chain(10..30).collect();
+        let mut level = vec![0.0, 1.0, 4.0, 50.0, 54.0];
+        level.extend((0..20).map(|_| 2.0));
+        // And 19 of nought: the median of 1, 3, 4 and those is 0.
+        assert_eq!(distance(&days, &level, 1), Some(0.0));
+        assert_eq!(distance(&days[..5], &level[..5], 1), None, "too few");
+        // At a lag of seven: 13 pairs from day 17 on.
+        assert_eq!(distance(&days, &level, 7), Some(0.0));
+    }
+
+    #[test]
+    fn the_step_of_values_by_hand() {
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+        near(resolution(&[3.0, 1.0, 1.0, 2.0, 5.0, 2.0]), 1.0);
+        near(resolution(&[0.1, 0.2, 0.4, 0.4]), 0.15);
+        near(resolution(&[2.0, 2.0]), 0.0);
+    }
+
+    #[test]
+    fn three_weeks_on_each_side_are_needed() {
+        let kwh = home(1, 60, 8.0);
+        assert!(DayNoise::at(&levels(&kwh), 30, 1.0).is_some());
+        assert_eq!(DayNoise::at(&levels(&kwh), 20, 1.0), None);
+        assert_eq!(DayNoise::at(&levels(&kwh), 40, 1.0), None);
+    }
+}

@@ -54,6 +54,9 @@ const ZERO_SHARE: f64 = 0.08;
 /// An hour of the day is missing if it falls below this share of its low, and of twice the low of all hours.
 const MISSING: f64 = 0.35;
 
+/// Steps (Wh) from which on values are coarse.
+const COARSE_WH: u32 = 100;
+
 /// Median kWh a day below which a home has no shape.
 const LEAST_KWH: f64 = 0.1;
 
@@ -91,6 +94,8 @@ pub(crate) struct Side {
     pub(crate) rhythm: f64,
     /// Median kWh a day.
     pub(crate) kwh: f64,
+    /// Greatest common divisor of all hours, Wh; 0 where all are zero.
+    pub(crate) step: u32,
 }
 
 /// The change of shape that explains most, lasting to the end.
@@ -372,6 +377,9 @@ fn side(
     for day in range.clone() {
         for &wh in hours.day(day) {
             histogram.add(wh);
+            if found.step != 1 {
+                found.step = common_step(found.step, wh.unsigned_abs());
+            }
         }
     }
     for (quantile, q) in found.quantiles.iter_mut().zip(QUANTILES) {
@@ -458,6 +466,14 @@ fn noise(hours: &Hours<'_>, earlier: Range<usize>, before: &Side) -> f64 {
     apart / before.mean.iter().sum::<f64>().max(1.0) / 2.0
 }
 
+/// Greatest common divisor.
+fn common_step(mut a: u32, mut b: u32) -> u32 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
 /// ln of a ratio of watt-hours, with a tenth of a watt-hour on both sides.
 fn ln_ratio(after: f64, before: f64) -> f64 {
     ((after.max(0.0) + 0.1) / (before.max(0.0) + 0.1)).ln()
@@ -488,6 +504,11 @@ fn variation(mean: &[f64; HOURS]) -> f64 {
 }
 
 impl HourChange {
+    /// Whether the values became coarse: then zeros and equal values mean nothing.
+    pub(crate) fn coarser(&self) -> bool {
+        self.after.step >= COARSE_WH && self.after.step >= 10 * self.before.step
+    }
+
     /// Days of the later side.
     pub(crate) fn lasting_days(&self) -> i32 {
         self.last_day - self.onset_day + 1
@@ -496,6 +517,12 @@ impl HourChange {
     /// ln of the level after / before, by the medians of the days.
     pub(crate) fn level(&self) -> f64 {
         ((self.after.kwh.max(0.0) + 1e-3) / (self.before.kwh.max(0.0) + 1e-3)).ln() - self.peers
+    }
+
+    /// Share of the energy expected, as the peers go, that the days after lack; below 0 where they have more.
+    pub(crate) fn net_fall(&self) -> f64 {
+        let wh = |side: &Side| side.mean.iter().sum::<f64>();
+        1.0 - wh(&self.after) / (wh(&self.before) * self.peers.exp()).max(1.0)
     }
 
     /// Least and greatest fall (ln) among the quantiles of all hours, as the peers go; above 0 for a fall.
@@ -539,11 +566,14 @@ impl HourChange {
         peaks.min(ln(self.after.roughness, self.before.roughness))
     }
 
+    /// Correlation of the mean day after with the mirrored one before.
+    pub(crate) fn mirror(&self) -> f64 {
+        correlation(self.before.mean.iter().rev().copied(), &self.after.mean)
+    }
+
     /// Correlation of the mean day after with the mirrored one before, less that with the one before as it was: -2 to 2.
     pub(crate) fn turned_round(&self) -> f64 {
-        let after = &self.after.mean;
-        correlation(self.before.mean.iter().rev().copied(), after)
-            - correlation(self.before.mean.iter().copied(), after)
+        self.mirror() - correlation(self.before.mean.iter().copied(), &self.after.mean)
     }
 
     /// Share of the day's energy that came out of some hours and turned up in others.

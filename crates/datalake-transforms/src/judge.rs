@@ -123,7 +123,7 @@ fn judge_with(
             hours: changes,
             peers,
             group,
-            received: has_received_channel(registry, &stay),
+            received: first_received(registry, peers, &stay),
             config,
         };
         all.push(judge_stay(&context));
@@ -134,12 +134,18 @@ fn judge_with(
 /// Components of one service point; what has more is a placeholder for places unknown.
 pub(crate) const COMPONENTS_OF_A_PLACE: usize = 200;
 
-fn has_received_channel(registry: &Registry, stay: &Stay) -> bool {
-    stay.service_point.is_some_and(|place| {
-        let from = stay.installed.unwrap_or(i64::MIN);
-        registry.components_at(place).len() <= COMPONENTS_OF_A_PLACE
-            && registry.has_received_channel(place, from, stay.removed.unwrap_or(i64::MAX))
-    })
+/// First day on which a channel of the stay's service point received energy. A channel without data may have done so at any
+/// time: the last day that there is, so that it is never long before.
+fn first_received(registry: &Registry, peers: &Peers, stay: &Stay) -> Option<i32> {
+    let place = stay.service_point?;
+    let from = stay.installed.unwrap_or(i64::MIN);
+    if registry.components_at(place).len() > COMPONENTS_OF_A_PLACE {
+        return None;
+    }
+    let channels = registry.received_channels(place, from, stay.removed.unwrap_or(i64::MAX));
+    channels
+        .filter_map(|channel| peers.first_received(channel).unwrap_or(Some(i32::MAX)))
+        .min()
 }
 
 fn has_siblings(context: &StayContext<'_>) -> bool {

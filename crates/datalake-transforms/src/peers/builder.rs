@@ -8,7 +8,7 @@ use super::histogram::Scale;
 use super::silent::SilentDays;
 use super::{DayIndex, PeerGroup, Peers, YEAR_DAYS};
 use crate::levels::{intervals_of_a_day, whole_days};
-use crate::model::DAYS_AHEAD;
+use crate::model::{DAYS_AHEAD, MICRO};
 use crate::quantiles::median;
 use crate::registry::{Component, Registry};
 use crate::series::{DaySeries, SeriesBlock};
@@ -19,6 +19,9 @@ const DAY_SCALE: Scale = Scale { half_octaves: 4 };
 
 /// Mean kWh a day: 2^-12 to 2^12.
 const MEAN_SCALE: Scale = Scale { half_octaves: 12 };
+
+/// Energy of a day from which a channel has received some, 10^-6 kWh.
+const RECEIVED_MICRO: i64 = MICRO / 10;
 
 /// Whole days that a stay needs to be counted.
 const MIN_DAYS: usize = 28;
@@ -206,6 +209,8 @@ pub struct PeerBuilder {
     counts: Vec<Counts>,
     transformer_members: Vec<u32>,
     transformer_silent: SilentDays,
+    /// Channels of received energy, and the first day on which each received some.
+    received: Vec<(u32, Option<i32>)>,
     /// Memory that is used again for every stay.
     days: Vec<(i32, f64)>,
     kwh: Vec<f64>,
@@ -229,6 +234,7 @@ impl PeerBuilder {
             counts: vec![Counts::default(); layout.keys.len()],
             transformer_members: vec![0; layout.transformers],
             transformer_silent: SilentDays::default(),
+            received: Vec::new(),
             layout,
             days: Vec::new(),
             kwh: Vec::new(),
@@ -247,6 +253,11 @@ impl PeerBuilder {
         let Some(component) = registry.components.get(series.component as usize) else {
             return;
         };
+        if component.is_received() {
+            let first = series.usable_kwh.iter().position(|&micro| micro >= RECEIVED_MICRO);
+            self.received
+                .push((series.component, first.map(|row| series.day[row])));
+        }
         let group = self.layout.group_of[series.component as usize];
         if group == NONE {
             return;
@@ -323,12 +334,15 @@ impl PeerBuilder {
         }
         add_counts(&mut self.transformer_members, &other.transformer_members);
         self.transformer_silent.merge(other.transformer_silent);
+        self.received.extend(other.received);
     }
 
     /// The index of every group; groups of fewer than `min_peers` stays lean on the wider ones.
     #[must_use]
     pub fn finish(self, min_peers: u32) -> Peers {
         let min_peers = min_peers.max(1);
+        let mut received = self.received;
+        received.sort_unstable();
         let keys = &self.layout.keys;
         let mut wide: BTreeMap<u32, Counts> = BTreeMap::new();
         let mut all = Counts::default();
@@ -376,6 +390,7 @@ impl PeerBuilder {
             transformer_of: self.layout.transformer_of.clone(),
             transformer_members: self.transformer_members,
             transformer_silent: self.transformer_silent.finish(),
+            received,
         }
     }
 }

@@ -100,6 +100,8 @@ pub struct Peers {
     transformer_members: Vec<u32>,
     /// Silent components by (transformer, day).
     transformer_silent: SilentDays,
+    /// Channels of received energy with data, by component, and the first day on which each received some.
+    received: Vec<(u32, Option<i32>)>,
 }
 
 impl Peers {
@@ -108,6 +110,14 @@ impl Peers {
     pub fn group(&self, component: u32) -> Option<&PeerGroup> {
         let group = *self.group_of.get(component as usize)?;
         self.groups.get(group as usize)
+    }
+
+    /// First day (since 1970-01-01) on which a component received 0.1 kWh or more; `None` within where it never did, and `None`
+    /// without where it has no data, or receives nothing by its type.
+    #[must_use]
+    pub fn first_received(&self, component: u32) -> Option<Option<i32>> {
+        let at = self.received.binary_search_by_key(&component, |&(component, _)| component);
+        at.ok().map(|at| self.received[at].1)
     }
 
     /// All groups that are in use or were counted, by name.

@@ -3,8 +3,9 @@
 //! A rule contributes `weight x strength x factors of its suppressors`; a miss contributes `near_miss_share` of that. Of several
 //! stays at a service point the greatest contribution of each rule counts. Contributions join by noisy-or,
 //! `1 - product(1 - c)`, in which the strongest rule of a family ([`crate::rules::Rule::family`]) counts wholly and the
-//! others, which see the same fact from other sides, count `corroboration_share` of what they would alone. A service point is a case if its hits alone reach `case_threshold`; the others stay below it, however
-//! many near misses they have. An isolation forest and a model move scores, and open no case either (`combine`).
+//! others, which see the same fact from other sides, count `corroboration_share` of what they would alone. A service point is
+//! a case if its hits alone reach `case_threshold`, and not only those of rules whose weight lies below it; the others stay
+//! below it, however many near misses they have. An isolation forest and a model move scores, and open no case either (`combine`).
 
 mod cases;
 mod combine;

@@ -15,6 +15,9 @@ const CONTINUITY: std::ops::RangeInclusive<f64> = 0.8..=1.6;
 /// Meters of one service point; what has more is a placeholder for places unknown, and nothing follows anything there.
 const METERS_OF_A_PLACE: usize = 50;
 
+/// Share of the threshold that the hits of rules which can open a case alone must reach.
+const OPENING_SHARE: f64 = 0.4;
+
 /// Days from the end of a hit to the exchange that ended it.
 const EXCHANGE_DAYS: i32 = 60;
 
@@ -222,7 +225,13 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
     let mut reasons: Vec<Reason> = best_hit.into_iter().flatten().collect();
     let hits = Rule::ALL.map(|rule| best_hit[rule as usize].map_or(0.0, |reason| reason.contribution));
     let all = Rule::ALL.map(|rule| hits[rule as usize].max(best_miss[rule as usize]));
-    let is_case = joined(&hits, config) >= config.case_threshold;
+    // Rules that could not open a case by themselves do not open one together.
+    let opening = Rule::ALL.map(|rule| {
+        let opens = config.weight(rule) >= config.case_threshold;
+        if opens { hits[rule as usize] } else { 0.0 }
+    });
+    let is_case = joined(&hits, config) >= config.case_threshold
+        && joined(&opening, config) >= OPENING_SHARE * config.case_threshold;
     let joined = joined(&all, config);
     let score = if is_case {
         joined

@@ -115,6 +115,24 @@ fn near_misses_rank_and_never_open_a_case() {
 }
 
 #[test]
+fn rules_that_open_no_case_alone_open_none_together() {
+    let weak = [
+        evidence(Rule::LoadShifted, Verdict::Hit, 1.0),
+        evidence(Rule::OverlappingInstall, Verdict::Hit, 1.0),
+        evidence(Rule::PeerLow, Verdict::Hit, 1.0),
+    ];
+    // 1 - 0.52 x 0.7 x 0.9 = 0.67, and no case.
+    let assessment = assembled(vec![stay(0, &weak)]);
+    assert_eq!((assessment.cases.num_rows(), scores(&assessment)[0].1), (0, 0.49));
+    // Beside a hit that could open one they count: 0.8 x 0.25 is 40 % of the threshold, 0.8 x 0.24 is less.
+    for (strength, cases) in [(0.25, 1), (0.24, 0)] {
+        let mut rules = weak.to_vec();
+        rules.push(evidence(Rule::ZeroWhileOn, Verdict::Hit, strength));
+        assert_eq!(assembled(vec![stay(0, &rules)]).cases.num_rows(), cases);
+    }
+}
+
+#[test]
 fn the_threshold_is_met_at_the_threshold() {
     let hit = |strength| [evidence(Rule::ZeroWhileOn, Verdict::Hit, strength)];
     assert_eq!(assembled(vec![stay(0, &hit(0.626))]).cases.num_rows(), 1);

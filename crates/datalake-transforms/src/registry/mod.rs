@@ -197,16 +197,17 @@ impl Registry {
         self.siblings.at(service_point)
     }
 
-    /// Whether a channel that receives energy (solar, for instance) hung at the service point at some moment of
-    /// `from..to`, seconds on the measurement clock.
-    #[must_use]
-    pub fn has_received_channel(&self, service_point: u32, from: i64, to: i64) -> bool {
-        self.components_at(service_point)
-            .iter()
-            .filter_map(|&index| self.components.get(index as usize))
-            .filter(|component| component.is_received())
-            .flat_map(|component| &component.periods)
-            .any(|period| period.service_point == service_point && period.start < to && period.end > from)
+    /// The components that receive energy (solar, for instance) and hung at the service point at some moment of `from..to`,
+    /// seconds on the measurement clock.
+    pub fn received_channels(&self, service_point: u32, from: i64, to: i64) -> impl Iterator<Item = u32> {
+        let hung = move |period: &InstallPeriod| {
+            period.service_point == service_point && period.start < to && period.end > from
+        };
+        let components = self.components_at(service_point).iter().copied();
+        components.filter(move |&index| {
+            let component = self.components.get(index as usize);
+            component.is_some_and(|component| component.is_received() && component.periods.iter().any(hung))
+        })
     }
 }
 

@@ -38,6 +38,9 @@ const ABOVE: f64 = 0.15;
 /// A value above the cap by this share has passed it.
 const PASSED: f64 = 0.05;
 
+/// Share of the energy of the days before, as the peers go, that must be gone.
+const GONE: f64 = 0.05;
+
 /// Share of the days that makes a hit as sure as it gets.
 const SURE: f64 = 0.6;
 
@@ -119,7 +122,13 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let (before, after) = (level(0..split), level(split..levels.len()));
     let above = count(&peaks[split..], &|peak| *peak > (1.0 + AT_CAP) * cap);
     let at = count(&peaks[split..], &|peak| stops(peak, cap));
-    let share = if after >= LIVED_IN * before && above as f64 <= ABOVE * at as f64 {
+    // What a cap takes is gone; peaks that moved to other hours are not.
+    let expected = |positions: std::ops::Range<usize>| -> f64 {
+        let factors = &levels.factor[positions.clone()];
+        levels.kwh[positions].iter().sum::<f64>() / factors.iter().sum::<f64>().max(1e-9)
+    };
+    let gone = expected(split..levels.len()) <= (1.0 - GONE) * expected(0..split);
+    let share = if gone && after >= LIVED_IN * before && above as f64 <= ABOVE * at as f64 {
         (share - coarse).max(0.0)
     } else {
         0.0

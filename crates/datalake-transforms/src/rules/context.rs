@@ -27,15 +27,23 @@ pub(crate) struct StayContext<'a> {
     pub(crate) hours: &'a [HourChange],
     pub(crate) peers: &'a Peers,
     pub(crate) group: Option<&'a PeerGroup>,
-    /// Whether the service point has a channel for received energy at some time of the stay.
-    pub(crate) received: bool,
+    /// First day on which a channel of the service point received energy; `None` where none did during the stay.
+    pub(crate) received: Option<i32>,
     pub(crate) config: &'a RuleConfig,
 }
+
+/// Days of received energy before a change from which panels are no news.
+const PANELS_BEFORE: i32 = 60;
 
 impl StayContext<'_> {
     /// Registers are read now and then: their days are shares of a period.
     pub(crate) fn is_register(&self) -> bool {
         self.component.interval_seconds().is_none()
+    }
+
+    /// Whether panels explain a change on a day: energy was received, and not long before.
+    pub(crate) fn panels_since(&self, onset: i32) -> bool {
+        self.received.is_some_and(|first| first > onset - PANELS_BEFORE)
     }
 
     /// What a rule finds at the change of the hours that speaks most for it; `None` where the hours are not known.

@@ -18,6 +18,10 @@ const STAYED: (f64, f64) = (0.25, 0.5);
 /// Share of the day's energy that must have moved, in part and wholly: flat days resemble their mirror anyway.
 const MOVED: (f64, f64) = (0.05, 0.1);
 
+/// Correlation with the mirrored former day that counts in part, and wholly: who works at night lives by a day of another shape,
+/// a clock that is wrong turns nothing round.
+const LIKE_MIRROR: (f64, f64) = (0.5, 0.8);
+
 /// Differences of the correlations that count in part, and wholly.
 const MIRRORED: (f64, f64) = (-0.1, 1.0);
 
@@ -56,7 +60,9 @@ fn at_change(hours: &HourChange, config: &MeanShapeConfig) -> RuleEvidence {
     let mirrored = hours.turned_round();
     // With the season and without.
     let change = hours.level().abs().max((hours.level() + hours.peers).abs());
-    let part = ramp(change, STAYED.1, STAYED.0) * ramp(hours.moved(), MOVED.0, MOVED.1);
+    let part = ramp(change, STAYED.1, STAYED.0)
+        * ramp(hours.moved(), MOVED.0, MOVED.1)
+        * ramp(hours.mirror(), LIKE_MIRROR.0, LIKE_MIRROR.1);
     let strength = part * ramp(mirrored, MIRRORED.0, MIRRORED.1);
     let hit = mirrored >= config.min_mirrored && part >= 0.5;
     RuleEvidence {
@@ -107,5 +113,20 @@ mod tests {
         });
         let (found, _) = judge_hourly(&tenant, RULE);
         assert_eq!((found.verdict, found.strength), (Verdict::Miss, 0.0), "{found:?}");
+    }
+
+    #[test]
+    fn who_works_at_night_turns_nothing_round() {
+        // Asleep by day, two short meals and a long evening's worth of light before dawn.
+        let nights = from_day(hourly_home(1, 160), 90, |_, day| {
+            let people: f64 = day[18..22].iter().map(|kwh| kwh - 0.2).sum::<f64>() + day[7] - 0.2;
+            day[7] = 0.2;
+            day[18..22].fill(0.2);
+            for hour in [10, 13, 14, 15, 16, 23] {
+                day[hour] += people / 6.0;
+            }
+        });
+        let (found, _) = judge_hourly(&nights, RULE);
+        assert_eq!(found.verdict, Verdict::Miss, "{found:?}");
     }
 }

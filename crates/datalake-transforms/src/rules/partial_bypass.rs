@@ -3,7 +3,8 @@
 //! Two ways lead here. A *block*: some hours of the day, one after another, fall below all that was usual in them, base load
 //! included, while the other hours stay as they were. *Zeros*: days on which intervals are at exactly zero though the
 //! greatest interval of the day shows people at home, where such days were rare before. A fridge does not pause at two
-//! every night, and nobody switches the mains off for lunch.
+//! every night, and nobody switches the mains off for lunch. Both need that energy went
+//! missing: what turns up in other hours, or at another resolution, was moved or rounded.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ const BLOCK_HOURS: (f64, f64) = (2.0, 6.0);
 
 /// Share of the days with zeros that counts in part, and wholly.
 const ZERO_DAYS: (f64, f64) = (0.1, 0.6);
+
+/// Share of the day's energy that must be gone, in part and wholly.
+const NET_FALL: (f64, f64) = (0.02, 0.08);
 
 /// A day with zeros before counts against as many after.
 const BEFORE: f64 = 2.0;
@@ -61,10 +65,19 @@ impl PartialBypassConfig {
 pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.partial_bypass;
     let not_judged = |gap| RuleEvidence::not_judged(Rule::PartialBypass, gap, config.min_hours);
-    if context.received {
-        return not_judged(Gap::ReceivedChannel);
+    if context.hours.is_empty() {
+        return not_judged(Gap::NoHours);
     }
-    let found = context.best_of_hours(|hours| at_change(hours, config));
+    // Panels that came with the change hide the middle of the day; panels that were there before do not.
+    let found = context.best_of_hours(|hours| {
+        if context.panels_since(hours.onset_day) {
+            not_judged(Gap::ReceivedChannel)
+        } else if hours.coarser() {
+            not_judged(Gap::CoarseSteps)
+        } else {
+            at_change(hours, config)
+        }
+    });
     found.unwrap_or_else(|| not_judged(Gap::NoHours))
 }
 
@@ -80,6 +93,8 @@ fn at_change(hours: &HourChange, config: &PartialBypassConfig) -> RuleEvidence {
     } else {
         (zero_hours, of_zeros, zero_days >= config.min_zero_days)
     };
+    let gone = ramp(hours.net_fall(), NET_FALL.0, NET_FALL.1);
+    let (strength, enough) = (strength * gone, enough && gone >= 0.5);
     let hit = enough && value >= config.min_hours;
     RuleEvidence {
         rule: Rule::PartialBypass,
@@ -103,7 +118,12 @@ pub(super) fn fallen_micro(hours: &HourChange) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly, noise};
+    use crate::model::Direction;
+    use crate::peers::PeerBuilder;
+    use crate::registry::Registry;
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, from_day, hourly_home, judge_hourly, noise, period, places, typed,
+    };
     use crate::suppressors::Suppressor;
 
     const RULE: Rule = Rule::PartialBypass;
@@ -189,5 +209,53 @@ mod tests {
             found.is_hit() && !against.contains(&Suppressor::Solar),
             "{against:?}"
         );
+    }
+
+    #[test]
+    fn hours_whose_energy_turns_up_in_others_were_moved() {
+        // A battery: nothing by night, all of it and a little more in the afternoon.
+        let battery = from_day(hourly_home(1, 160), 80, |_, day| {
+            let night: f64 = day[..6].iter().sum();
+            day[..6].fill(0.0);
+            day[14] += 1.02 * night;
+        });
+        let (found, _) = judge_hourly(&battery, RULE);
+        assert_eq!((found.verdict, found.strength), (Verdict::Miss, 0.0), "{found:?}");
+    }
+
+    #[test]
+    fn zeros_of_coarse_steps_are_no_zeros() {
+        // From day 80 on the head-end delivers whole kilowatt-hours, and drops what is below.
+        let coarse = from_day(hourly_home(1, 160), 80, |_, day| {
+            for kwh in day.iter_mut() {
+                *kwh = kwh.floor();
+            }
+        });
+        let (found, _) = judge_hourly(&coarse, RULE);
+        assert_eq!(found.verdict, Verdict::NotJudged(Gap::CoarseSteps));
+    }
+
+    #[test]
+    fn panels_that_came_with_the_change_hide_it_and_older_ones_do_not() {
+        let profiles = Profiles::intervals(0, FIRST_DAY, &scaled(0..6, 0.1));
+        for (first, gap) in [(0, None), (70, Some(Gap::ReceivedChannel))] {
+            let mut world = World::steady(typed("MC-0", Some(3600), &[period(0, 0, i64::MAX)]), 3);
+            let mut components = world.registry.components.clone();
+            let mut channel = typed("MC-999", Some(86_400), &[period(0, 0, i64::MAX)]);
+            if let Some(kind) = &mut channel.component_type {
+                kind.direction = Direction::Received;
+            }
+            components.push(channel);
+            world.registry = Registry::new(components, places(50));
+            let mut builder = PeerBuilder::new(&world.registry);
+            let fed_in: Vec<f64> = (0..160).map(|day| if day < first { 0.0 } else { 3.0 }).collect();
+            builder.observe_series(&Profiles::daily(31, FIRST_DAY, &fed_in).series(), &world.registry);
+            world.peers = builder.finish(20);
+            let (found, _) = world.rule(&profiles, RULE);
+            match gap {
+                Some(gap) => assert_eq!(found.verdict, Verdict::NotJudged(gap)),
+                None => assert!(found.is_hit(), "{found:?}"),
+            }
+        }
     }
 }

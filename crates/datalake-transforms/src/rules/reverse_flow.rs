@@ -58,7 +58,7 @@ impl ReverseFlowConfig {
 pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let config = &context.config.reverse_flow;
     let threshold = f64::from(config.min_days);
-    if context.received {
+    if context.received.is_some() {
         return RuleEvidence::not_judged(Rule::ReverseFlow, Gap::ReceivedChannel, threshold);
     }
     let least = (config.min_kwh_per_day * MICRO as f64).round() as i64;
@@ -130,6 +130,7 @@ fn longest(context: &StayContext<'_>, least: i64) -> Run {
 mod tests {
     use super::*;
     use crate::model::Direction;
+    use crate::peers::PeerBuilder;
     use crate::registry::Registry;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, places, typed};
 
@@ -206,5 +207,14 @@ mod tests {
         world.registry = Registry::new(components, places(50));
         let (evidence, _) = world.rule(&turned_round(), Rule::ReverseFlow);
         assert_eq!(evidence.verdict, Verdict::NotJudged(Gap::ReceivedChannel));
+        // One that counts, and one that never counted anything.
+        for (kwh, is_judged) in [(0.2, false), (0.0, true)] {
+            let mut builder = PeerBuilder::new(&world.registry);
+            let channel = Profiles::daily(31, FIRST_DAY, &[kwh; 120]);
+            builder.observe_series(&channel.series(), &world.registry);
+            world.peers = builder.finish(20);
+            let (evidence, _) = world.rule(&turned_round(), Rule::ReverseFlow);
+            assert_eq!(evidence.is_hit(), is_judged, "{evidence:?}");
+        }
     }
 }

@@ -32,11 +32,24 @@ const CALM: (f64, f64) = (0.8, 0.55);
 /// A drop that deep (ln) leaves an empty home's standby.
 const STANDBY_DROP: f64 = 2.5;
 
+/// A drop (ln) from which on a home without a rhythm may be one that people left.
+const LEFT_DROP: f64 = 0.5;
+
 /// A deep drop with a spread that grew by so much: a home that is visited now and then.
 const VISITED: f64 = 2.5;
 
 /// Spread of the days in kWh after / before from which they only moved.
 const SPREAD_KEPT: f64 = 0.6;
+
+/// Elasticity to the peers from which on a home may heat when they hardly do, in part and wholly: without the season of a
+/// year before, its spring looks like a fall.
+const FOLLOWS: (f64, f64) = (1.2, 1.6);
+
+/// Level after / before that no spring makes, and that it may.
+const ALL_SEASON: (f64, f64) = (0.2, 0.3);
+
+/// Fall of the level (ln) that the peers explain, from which on the season is at work.
+const PEERS_FELL: f64 = 0.03;
 
 /// Even fall (ln) of the hours at which some kept their level, and at which all fell.
 const EVEN_FALL: (f64, f64) = (-0.1, 0.15);
@@ -284,10 +297,15 @@ impl<'a> Suppressing<'a, '_> {
         if fell && step.drop.exp() > max_ratio {
             self.add(Suppressor::Season, rule, step.drop.exp());
         }
+        let follows = ramp(step.elasticity, FOLLOWS.0, FOLLOWS.1);
+        let deep = ramp(step.agreed_drop().exp(), ALL_SEASON.0, ALL_SEASON.1);
+        if step.year_drop.is_none() && step.raw_drop < step.drop - PEERS_FELL && follows * deep > 0.0 {
+            self.add_in_part(Suppressor::Season, rule, step.drop.exp(), follows * deep);
+        }
         if let Some(year) = step.year_drop.filter(|year| fell && year.exp() > max_ratio) {
             self.add(Suppressor::SeasonalPremise, rule, year.exp());
         }
-        if self.context.received {
+        if self.context.panels_since(evidence.onset_day) {
             self.add(Suppressor::Solar, rule, -1.0);
         } else if let Some(nights) = self.midday_only(evidence.onset_day) {
             self.add(Suppressor::Solar, rule, nights);
@@ -298,14 +316,14 @@ impl<'a> Suppressing<'a, '_> {
             Some(fall) => {
                 let part = ramp(fall, EVEN_FALL.1, EVEN_FALL.0);
                 self.add_in_part(Suppressor::HoursKept, rule, (-fall).exp(), part);
-                self.vacancy(step);
+                self.vacancy(rule, step);
             }
             None if self.context.is_register() => {}
-            None => self.vacancy(step),
+            None => self.vacancy(rule, step),
         }
     }
 
-    fn vacancy(&mut self, step: &Step) {
+    fn vacancy(&mut self, rule: Rule, step: &Step) {
         let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
         let grown = step.spread_after / step.spread_before.max(0.02);
         // Where a fixed part of every day is gone, the days lie as far from each other, in kWh, as they did.
@@ -321,7 +339,7 @@ impl<'a> Suppressing<'a, '_> {
         };
         if part > 0.0 {
             let measured = if visited { grown } else { calm };
-            self.add_in_part(Suppressor::Vacancy, Rule::SustainedDrop, measured, part);
+            self.add_in_part(Suppressor::Vacancy, rule, measured, part);
         }
     }
 }
@@ -355,9 +373,15 @@ pub(crate) fn suppress(
                 suppressing.around_the_onset(rule);
                 suppressing.midday_block(rule);
             }
+            Rule::PatternLost if rule.is_hit() => {
+                suppressing.around_the_onset(rule);
+                // A fridge alone has no rhythm.
+                if let Some(step) = step.filter(|step| -step.drop >= LEFT_DROP) {
+                    suppressing.vacancy(rule.rule, step);
+                }
+            }
             Rule::MeanShape
             | Rule::LoadShifted
-            | Rule::PatternLost
             | Rule::ClippedPeaks
             | Rule::GradualDecline
             | Rule::MultiplierChanged
@@ -368,7 +392,7 @@ pub(crate) fn suppress(
             Rule::UsageNotInstalled if rule.is_hit() => {
                 suppressing.late_paperwork(rule);
             }
-            Rule::PeerLow if context.received => suppressing.add(Suppressor::Solar, rule.rule, -1.0),
+            Rule::PeerLow if context.received.is_some() => suppressing.add(Suppressor::Solar, rule.rule, -1.0),
             _ => {}
         }
     }
@@ -380,7 +404,8 @@ mod tests {
     use super::*;
     use crate::quantiles::median;
     use crate::rules::testing::{
-        FIRST_DAY, Profiles, World, component, home, installed, noise, period, scaled, typed,
+        FIRST_DAY, Profiles, World, component, from_day, home, hourly_home, installed, judge_hourly, noise,
+        period, scaled, typed,
     };
     use crate::suppressors::hours::ratio_to_median;
     use proptest::prelude::*;
@@ -527,5 +552,36 @@ mod tests {
             let usual = median(&mut values).filter(|usual| *usual > 0.0);
             prop_assert_eq!(found, usual.map(|usual| after / usual).filter(|ratio| *ratio <= limit));
         }
+    }
+
+    #[test]
+    fn the_first_spring_of_a_home_that_heats_when_its_peers_hardly_do() {
+        let spring = |day: usize| if day < 120 { 1.0 } else { 0.8 };
+        let world = World::new(
+            installed(),
+            &|peer, day| spring(day) * (8.0 + noise(peer as u64, day)),
+            240,
+        );
+        let warm = |day: usize| if day < 120 { 1.0 } else { 0.4 };
+        let kwh: Vec<f64> = (0..240).map(|day| warm(day) * (20.0 + noise(3, day))).collect();
+        let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
+        let found = against(&world, &profiles, Rule::SustainedDrop);
+        assert!(found.contains(&Suppressor::Season), "{found:?}");
+        // To a tenth is no spring.
+        let kwh: Vec<f64> = kwh.iter().map(|kwh| if *kwh < 10.0 { kwh / 4.0 } else { *kwh }).collect();
+        let found = against(&world, &Profiles::daily(0, FIRST_DAY, &kwh), Rule::SustainedDrop);
+        assert!(!found.contains(&Suppressor::Season), "{found:?}");
+    }
+
+    #[test]
+    fn a_fridge_left_alone_has_no_rhythm_and_that_proves_nothing() {
+        let left = from_day(hourly_home(1, 200), 100, |day, hours| {
+            for (hour, kwh) in hours.iter_mut().enumerate() {
+                *kwh = 0.12 * (0.4 + 1.2 * noise(day as u64, hour));
+            }
+        });
+        let (found, against) = judge_hourly(&left, Rule::PatternLost);
+        assert!(found.is_hit(), "{found:?}");
+        assert!(against.contains(&Suppressor::Vacancy), "{against:?}");
     }
 }
