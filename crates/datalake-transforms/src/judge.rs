@@ -1,11 +1,13 @@
 //! The second pass: judges every stay of every component by all rules.
 
+use crate::change_point::Step;
 use crate::hours::{HourChange, HourScratch};
 use crate::levels::{Block, Levels, Week, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
+use crate::rules::zero_while_on::ZeroRun;
 use crate::rules::{
     Rule, RuleConfig, RuleEvidence, StayContext, clipped_peaks, flatline, gradual_decline, load_shifted,
     mean_shape, missing_before_drop, multiplier_changed, overlapping_install, partial_bypass, pattern_lost,
@@ -76,7 +78,7 @@ pub fn judge_series(
 
 /// Memory that is used again for every stay.
 #[derive(Debug, Default)]
-struct Scratch {
+pub(crate) struct Scratch {
     levels: Levels,
     hours: HourScratch,
     changes: Vec<HourChange>,
@@ -90,15 +92,28 @@ fn judge_with(
     peers: &Peers,
     config: &RuleConfig,
 ) -> Vec<StayEvidence> {
+    let mut all = Vec::with_capacity(1);
+    each_stay(scratch, series, (registry, peers, config), |context| {
+        all.push(judge_stay(context));
+    });
+    all
+}
+
+/// Gives every stay of one component that has rows, ready to be judged; none of what is not delivered kWh.
+pub(crate) fn each_stay(
+    scratch: &mut Scratch,
+    series: &DaySeries<'_>,
+    (registry, peers, config): (&Registry, &Peers, &RuleConfig),
+    mut judged: impl FnMut(&StayContext<'_>),
+) {
     let Some(component) = registry.components.get(series.component as usize) else {
-        return Vec::new();
+        return;
     };
     if !component.is_delivered() {
-        return Vec::new();
+        return;
     }
     let intervals = intervals_of_a_day(component);
     let group = peers.group(series.component);
-    let mut all = Vec::with_capacity(1);
     for stay in stays(component) {
         let rows = rows_of(&stay, series.day);
         if rows.is_empty() {
@@ -126,9 +141,8 @@ fn judge_with(
             received: first_received(registry, peers, &stay),
             config,
         };
-        all.push(judge_stay(&context));
+        judged(&context);
     }
-    all
 }
 
 /// Components of one service point; what has more is a placeholder for places unknown.
@@ -154,39 +168,71 @@ fn has_siblings(context: &StayContext<'_>) -> bool {
     })
 }
 
-fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
-    let levels = context.levels;
-    let blocks: Vec<Block> = levels.blocks(context.is_register());
-    let (zero, run) = zero_while_on::judge(context);
-    let (drop, step) = sustained_drop::judge(context, &blocks);
-    let fall = match (context.hours.first(), &step) {
-        (Some(hours), _) => Some((hours.onset_day, hours.level().exp())),
-        (None, Some(step)) => Some((step.onset_day, step.drop.exp())),
-        (None, None) => None,
-    };
+/// What several rules and the suppressors share of one stay. Of the config it depends on the sections of `ZERO_WHILE_ON` and
+/// `SUSTAINED_DROP` alone.
+pub(crate) struct Shared {
+    blocks: Vec<Block>,
+    zero: (RuleEvidence, Option<ZeroRun>),
+    drop: (RuleEvidence, Option<Step>),
+    /// Onset and level after / before of the fall that others look around.
+    fall: Option<(i32, f64)>,
+}
+
+impl Shared {
+    pub(crate) fn of(context: &StayContext<'_>) -> Self {
+        let blocks: Vec<Block> = context.levels.blocks(context.is_register());
+        let drop = sustained_drop::judge(context, &blocks);
+        let fall = match (context.hours.first(), &drop.1) {
+            (Some(hours), _) => Some((hours.onset_day, hours.level().exp())),
+            (None, Some(step)) => Some((step.onset_day, step.drop.exp())),
+            (None, None) => None,
+        };
+        Self {
+            zero: zero_while_on::judge(context),
+            blocks,
+            drop,
+            fall,
+        }
+    }
+
+    /// What a rule finds; `None` of those that compare meters, which a stay alone says nothing of.
+    pub(crate) fn rule(&self, context: &StayContext<'_>, rule: Rule) -> Option<RuleEvidence> {
+        let step = self.drop.1.as_ref();
+        Some(match rule {
+            Rule::UsageNotInstalled => usage_not_installed::judge(context),
+            Rule::UsageDisconnected => usage_disconnected::judge(context),
+            Rule::ZeroWhileOn => self.zero.0,
+            Rule::SustainedDrop => self.drop.0,
+            Rule::GradualDecline => gradual_decline::judge(context, &self.blocks),
+            Rule::MultiplierChanged => multiplier_changed::judge(context, step),
+            Rule::MissingBeforeDrop => missing_before_drop::judge(context, self.fall),
+            Rule::PartialBypass => partial_bypass::judge(context),
+            Rule::ClippedPeaks => clipped_peaks::judge(context),
+            Rule::MeanShape => mean_shape::judge(context),
+            Rule::LoadShifted => load_shifted::judge(context),
+            Rule::PatternLost => pattern_lost::judge(context, step.map(|step| step.onset_day)),
+            Rule::Flatline => flatline::judge(context),
+            Rule::RepeatedDay => repeated_day::judge(context),
+            Rule::ReverseFlow => reverse_flow::judge(context),
+            Rule::OverlappingInstall => overlapping_install::judge(context),
+            Rule::ProlongedEstimation => prolonged_estimation::judge(context),
+            Rule::PeerLow => peer_low::judge(context),
+            Rule::DropAfterExchange | Rule::SiblingMismatch | Rule::RegisterMismatch => return None,
+        })
+    }
+}
+
+pub(crate) fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
+    judge_shared(context, &Shared::of(context))
+}
+
+/// The same, of what was found before.
+pub(crate) fn judge_shared(context: &StayContext<'_>, shared: &Shared) -> StayEvidence {
+    let (levels, blocks) = (context.levels, &shared.blocks);
     // More come when the meters of a place are compared.
     let mut rules = Vec::with_capacity(Rule::ALL.len());
-    rules.extend([
-        usage_not_installed::judge(context),
-        usage_disconnected::judge(context),
-        zero,
-        drop,
-        gradual_decline::judge(context, &blocks),
-        multiplier_changed::judge(context, step.as_ref()),
-        missing_before_drop::judge(context, fall),
-        partial_bypass::judge(context),
-        clipped_peaks::judge(context),
-        mean_shape::judge(context),
-        load_shifted::judge(context),
-        pattern_lost::judge(context, step.as_ref().map(|step| step.onset_day)),
-        flatline::judge(context),
-        repeated_day::judge(context),
-        reverse_flow::judge(context),
-        overlapping_install::judge(context),
-        prolonged_estimation::judge(context),
-        peer_low::judge(context),
-    ]);
-    let suppressions = suppress(context, &rules, run.as_ref(), step.as_ref());
+    rules.extend(Rule::ALL.iter().filter_map(|&rule| shared.rule(context, rule)));
+    let suppressions = suppress(context, &rules, shared.zero.1.as_ref(), shared.drop.1.as_ref());
     let series = context.series;
     let rows = context.rows.clone();
     let sum = |column: &[u16]| column[rows.clone()].iter().map(|&n| u64::from(n)).sum::<u64>();
@@ -211,7 +257,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         } else {
             Vec::new()
         },
-        loss: level_loss(context, &blocks, &rules, billable),
+        loss: level_loss(context, blocks, &rules, billable),
         usage_micro: usage(context, &rules, billable),
         rules,
         suppressions,

@@ -48,6 +48,7 @@ pub mod series;
 pub mod stays;
 pub mod subject_features;
 pub mod suppressors;
+pub mod what_if;
 
 #[cfg(test)]
 pub(crate) mod test_lake;

@@ -208,13 +208,7 @@ impl Tables<'_> {
         let mut against =
             ListBuilder::new(StringBuilder::new()).with_field(Field::new("item", DataType::Utf8, false));
         for subject in subjects() {
-            let mut onset = i32::MAX;
-            let mut last = i32::MIN;
-            // Rules that look at a window, or around an onset, date nothing unless there is nothing else; nor does a
-            // reason that hardly counts.
-            let enough = DATING_SHARE * subject.reasons.first().map_or(0.0, |reason| reason.contribution);
-            let dates = |reason: &Reason| reason.rule.dates() && reason.contribution >= enough;
-            let dated = subject.reasons.iter().any(dates);
+            let (onset, last) = days(subject, self.evidence);
             for reason in &subject.reasons {
                 let rule = self.rule(reason)?;
                 append_reason(
@@ -222,10 +216,6 @@ impl Tables<'_> {
                     rule,
                     subject_id(self.stay(subject), self.registry),
                 )?;
-                if dates(reason) || !dated {
-                    onset = onset.min(rule.onset_day);
-                }
-                last = last.max(self.evidence[reason.stay].last_actual_day);
             }
             reasons.append(true);
             for text in self.suppressors(subject) {
@@ -316,6 +306,30 @@ impl Tables<'_> {
         }
         texts
     }
+}
+
+/// First onset of the reasons that date a subject, and its last day with an actual value; the limits of the type without a
+/// reason.
+pub(super) fn days(subject: &Subject, evidence: &[StayEvidence]) -> (i32, i32) {
+    // Rules that look at a window, or around an onset, date nothing unless there is nothing else; nor does a reason that
+    // hardly counts.
+    let enough = DATING_SHARE * subject.reasons.first().map_or(0.0, |reason| reason.contribution);
+    let dates = |reason: &&Reason| reason.rule.dates() && reason.contribution >= enough;
+    let dated = subject.reasons.iter().any(|reason| dates(&reason));
+    let onsets = subject
+        .reasons
+        .iter()
+        .filter(|reason| dates(reason) || !dated)
+        .filter_map(|reason| {
+            let rules = &evidence[reason.stay].rules;
+            rules.iter().find(|rule| rule.rule == reason.rule)
+        })
+        .map(|rule| rule.onset_day);
+    let lasts = subject
+        .reasons
+        .iter()
+        .map(|reason| evidence[reason.stay].last_actual_day);
+    (onsets.min().unwrap_or(i32::MAX), lasts.max().unwrap_or(i32::MIN))
 }
 
 /// A 32-bit number as the 64-bit one that prints alike: 0.6, not 0.6000000238.

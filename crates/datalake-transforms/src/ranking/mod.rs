@@ -14,6 +14,7 @@ mod forest;
 mod learned;
 mod score;
 mod siblings;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use cases::{CASES_SCHEMA, CASES_TABLE, SCORES_SCHEMA, SCORES_TABLE, case_id}
 pub use explain::{Explanation, RuleExplanation, StayExplanation};
 pub use forest::OddityConfig;
 pub use learned::{CONTRIBUTIONS, Contribution, ModelVerdict};
+pub use suspects::{Suspect, Suspects};
 
 use std::ops::Range;
 
@@ -50,6 +52,8 @@ pub struct Assessment {
 struct Subject {
     /// Its stays in `evidence`.
     stays: Range<usize>,
+    /// Of the hits alone, 0..1: it is a case where this reaches the threshold.
+    hits_score: f64,
     /// Of the rules, and the forest where one was grown.
     rules_score: f64,
     /// How odd it is among the others, 0..1; `None` without a forest.

@@ -54,30 +54,39 @@ pub(super) fn score(
     registry: &Registry,
     config: &RuleConfig,
 ) -> (Vec<StayEvidence>, Vec<Subject>) {
-    evidence.sort_by_key(|stay| {
-        let place = stay.service_point.map_or(u64::MAX, u64::from);
-        (place, stay.component, stay.first_day)
-    });
-    let mut subjects = Vec::new();
-    let mut start = 0;
-    while start < evidence.len() {
-        let first = &evidence[start];
-        let same = |stay: &StayEvidence| {
-            stay.service_point == first.service_point
-                && (stay.service_point.is_some() || stay.component == first.component)
-        };
-        let end = start + evidence[start..].iter().take_while(|stay| same(stay)).count();
-        compare_meters(&mut evidence[start..end], registry, config);
-        subjects.push(subject(&evidence, start..end, config));
-        start = end;
+    let groups = groups(&mut evidence);
+    let mut subjects = Vec::with_capacity(groups.len());
+    for stays in groups {
+        compare_meters(&mut evidence[stays.clone()], registry, config);
+        subjects.push(subject(&evidence, stays, config));
     }
     rank(&mut subjects, &evidence, registry);
     (evidence, subjects)
 }
 
+/// What stays are sorted by.
+pub(super) fn key(stay: &StayEvidence) -> (u64, u32, i32) {
+    let place = stay.service_point.map_or(u64::MAX, u64::from);
+    (place, stay.component, stay.first_day)
+}
+
+/// Puts the stays in order, and gives those of each subject.
+pub(super) fn groups(evidence: &mut [StayEvidence]) -> Vec<std::ops::Range<usize>> {
+    evidence.sort_by_key(key);
+    let same = |a: &StayEvidence, b: &StayEvidence| {
+        a.service_point == b.service_point && (a.service_point.is_some() || a.component == b.component)
+    };
+    let mut start = 0;
+    let group = |stays: &[StayEvidence]| {
+        start += stays.len();
+        start - stays.len()..start
+    };
+    evidence.chunk_by(same).map(group).collect()
+}
+
 /// Adds the rules that compare meters to every stay, to the old meter the suppressor of an exchange with continuity, and what
 /// siblings made up for.
-fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &RuleConfig) {
+pub(super) fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &RuleConfig) {
     let device = |stay: &StayEvidence| registry.components[stay.component as usize].device_id.as_deref();
     // None at a placeholder: each with each would be the square of a lake.
     let compared = if stays.len() <= METERS_OF_A_PLACE {
@@ -201,7 +210,11 @@ fn continue_as_before(stays: &mut [StayEvidence], old: usize, new: usize, config
     }
 }
 
-fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &RuleConfig) -> Subject {
+pub(super) fn subject(
+    evidence: &[StayEvidence],
+    stays: std::ops::Range<usize>,
+    config: &RuleConfig,
+) -> Subject {
     let mut best_hit: [Option<Reason>; Rule::ALL.len()] = [None; Rule::ALL.len()];
     let mut best_miss = [0.0_f64; Rule::ALL.len()];
     for position in stays.clone() {
@@ -230,7 +243,8 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
         let opens = config.weight(rule) >= config.case_threshold;
         if opens { hits[rule as usize] } else { 0.0 }
     });
-    let is_case = joined(&hits, config) >= config.case_threshold
+    let hits_score = joined(&hits, config);
+    let is_case = hits_score >= config.case_threshold
         && joined(&opening, config) >= OPENING_SHARE * config.case_threshold;
     let joined = joined(&all, config);
     let score = if is_case {
@@ -252,6 +266,7 @@ fn subject(evidence: &[StayEvidence], stays: std::ops::Range<usize>, config: &Ru
     Subject {
         loss: loss(evidence, &reasons, strongest),
         stays,
+        hits_score,
         rules_score,
         model: None,
         forest_score: None,

@@ -12,7 +12,7 @@ use crate::series::DaySeries;
 use crate::stays::Stay;
 
 /// One stay, ready to be judged.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StayContext<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) component: &'a Component,

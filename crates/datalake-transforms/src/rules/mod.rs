@@ -25,6 +25,7 @@ pub mod sibling_mismatch;
 pub mod sustained_drop;
 #[cfg(test)]
 pub(crate) mod testing;
+mod thresholds;
 mod usage;
 pub mod usage_disconnected;
 pub mod usage_not_installed;
@@ -33,6 +34,7 @@ pub mod zero_while_on;
 pub use config::RuleConfig;
 pub(crate) use config::{whole, within};
 pub(crate) use context::StayContext;
+pub use thresholds::Threshold;
 
 /// The rules, in the order in which explanations show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
