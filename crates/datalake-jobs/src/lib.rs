@@ -3,6 +3,7 @@
 pub mod compact;
 pub mod evaluate;
 pub mod inject;
+pub(crate) mod inspections;
 pub mod synthetic;
 pub mod theft_detection;
 pub mod train_theft_model;

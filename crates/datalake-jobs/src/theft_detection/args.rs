@@ -8,6 +8,8 @@ use datalake_deps::lake::Preset;
 use datalake_deps::session::SessionArgs;
 use jiff::civil::Date;
 
+use super::what_if::WhatIfArgs;
+
 /// Finds service points where energy is probably stolen, and says why.
 #[derive(Debug, Parser)]
 #[command(name = "theft-detection", version)]
@@ -68,6 +70,12 @@ pub enum Command {
         #[arg(value_name = "SERVICE_POINT")]
         id: String,
     },
+    /// Print how many cases there would be at other thresholds, so that a workload can be chosen. Writes nothing.
+    ///
+    /// Without flags: the thresholds of every rule that decide most, at values around those of the config, and the threshold of
+    /// the score. Every count is that of a run with that config; all of them take about as long as one run. What comes before
+    /// the rules (clocks, conditions, `rules.min_peers`) cannot be varied.
+    WhatIf(WhatIfArgs),
     /// Look at, or forget, the day profiles that the output keeps for the next run.
     State {
         /// What to do with them.

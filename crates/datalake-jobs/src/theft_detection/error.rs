@@ -16,6 +16,8 @@ use super::profile_store::StoreError;
 use super::row_store::RowStoreError;
 use super::state::StateError;
 use super::transform::JudgeError;
+use crate::inspections::InspectionError;
+use crate::synthetic::error::ToolError;
 
 /// Why the job did not publish.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,20 @@ pub enum JobError {
     /// The model's file.
     #[error(transparent)]
     Model(#[from] ModelFileError),
+    /// The inspections.
+    #[error(transparent)]
+    Inspections(#[from] InspectionError),
+    /// The truth that came with a made lake.
+    #[error(transparent)]
+    Truth(#[from] ToolError),
+    /// `what-if` was asked for something that it cannot vary.
+    #[error("`{key}` cannot be varied by what-if: {why}")]
+    WhatIf {
+        /// The key, as it was written.
+        key: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// A signal.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -153,6 +169,8 @@ impl Diagnostic for JobError {
             Self::Lake(error) => error.exit_code(),
             Self::Publish(error) => error.exit_code(),
             Self::Model(error) => error.exit_code(),
+            Self::Inspections(error) => error.exit_code(),
+            Self::Truth(error) => error.exit_code(),
             Self::Stopped(error) => error.exit_code(),
             // A file that may not be read is as good as not there.
             Self::Fingerprint(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -167,7 +185,7 @@ impl Diagnostic for JobError {
                 ExitCode::Bug
             }
             Self::Transform(_) | Self::TooManyRejected { .. } => ExitCode::BadData,
-            Self::Missing { .. } | Self::ReportWithCommand => ExitCode::Usage,
+            Self::Missing { .. } | Self::WhatIf { .. } | Self::ReportWithCommand => ExitCode::Usage,
             Self::UnknownServicePoint { .. } => ExitCode::NoInput,
         }
     }
@@ -178,6 +196,9 @@ impl Diagnostic for JobError {
             Self::Lake(error) => error.hint(),
             Self::Publish(error) => error.hint(),
             Self::Model(error) => error.hint(),
+            Self::Inspections(error) => error.hint(),
+            Self::Truth(error) => error.hint(),
+            Self::WhatIf { .. } => Some("give a key below `rules`, such as --at rules.sustained_drop.max_ratio=0.4,0.5".to_owned()),
             Self::Stopped(error) => error.hint(),
             Self::Store(_) => Some(
                 "free space, or name a folder on a larger disk with --conf spill_folder=FOLDER".to_owned(),

@@ -36,6 +36,7 @@ use super::share::{check_share, rejected_components};
 use super::state::{self, State};
 use super::summary;
 use super::transform::{Outcome, Profiles, judge_all};
+use super::what_if::WhatIf;
 
 /// Name of the job: in logs, in `run.json`, on the command line.
 pub const NAME: &str = "theft-detection";
@@ -95,7 +96,7 @@ fn fail(error: &dyn Diagnostic) -> ExitCode {
     error.exit_code()
 }
 
-fn print(text: &str) -> Result<(), JobError> {
+pub(super) fn print(text: &str) -> Result<(), JobError> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -103,7 +104,7 @@ fn print(text: &str) -> Result<(), JobError> {
 }
 
 fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>) -> Result<(), JobError> {
-    let resolved = resolve(&args.config_args(), config);
+    let resolved = resolve(&args.config_args(), config.clone());
     if args.config.print_config {
         return print(&resolved?.print_text());
     }
@@ -120,7 +121,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
     }
     if args.dry_run || args.command.is_some() {
         let resolved = resolved?;
-        let config = validate(&resolved)?;
+        let settings = validate(&resolved)?;
         let model = model_of(&resolved)?;
         let explained = match &args.command {
             Some(Command::Explain { id }) => Some(id.as_str()),
@@ -129,15 +130,19 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
         let job = Job {
             session,
             log,
-            config: &config,
+            config: &settings,
             lake: lake_folder(&resolved)?,
             dry_run: args.dry_run && args.command.is_none(),
             report: None,
             state: None,
             model: model.as_ref(),
             explained,
+            what_if: None,
             wants_features: false,
         };
+        if let Some(Command::WhatIf(asked)) = &args.command {
+            return job.what_if(asked, &resolved, &args.config_args(), config.as_ref());
+        }
         return explained.map_or_else(|| job.dry_run(), |id| job.explain(id));
     }
     // A config that cannot be read may still be recorded where the command line names the output.
@@ -173,6 +178,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             state: None,
             model: model.as_ref(),
             explained: None,
+            what_if: None,
             wants_features: false,
         };
         job.run(&output, &mut lock, &mut record, &resolved, args.force)
@@ -266,6 +272,8 @@ pub(super) struct Job<'a> {
     pub(super) model: Option<&'a LoadedModel>,
     /// The service point that is asked about.
     pub(super) explained: Option<&'a str>,
+    /// Other thresholds that are asked about.
+    pub(super) what_if: Option<&'a WhatIf>,
     /// Whether features of service points are made without a model, too.
     pub(super) wants_features: bool,
 }
@@ -533,7 +541,7 @@ impl Job<'_> {
         };
         let bar = log.progress_bar(2 * profiles.ranges().len() as u64, "components");
         let outcome = record.time("rules", || {
-            judge_all(profiles, &config.rules, &|done| bar.inc(done))
+            judge_all(profiles, &config.rules, self.what_if, &|done| bar.inc(done))
         });
         bar.finish_and_clear();
         let mut outcome = outcome?;

@@ -24,6 +24,7 @@ mod subjects;
 mod summary;
 mod sweeps;
 mod transform;
+mod what_if;
 pub(crate) mod windows;
 
 pub use args::{Args, Command};
@@ -33,3 +34,4 @@ pub(crate) use job::resolve;
 pub use job::{NAME, main, run};
 pub use learned::ModelFileError;
 pub(crate) use subjects::{Subjects, subjects};
+pub use what_if::WhatIfArgs;

@@ -47,6 +47,7 @@ pub(crate) fn subjects(
         state: None,
         model: None,
         explained: None,
+        what_if: None,
         wants_features: true,
     };
     let assessed = job.assess(&lake, &mut RunRecord::start(session, VERSION))?;

@@ -139,7 +139,7 @@ fn reason_codes(reasons: &ListArray, row: usize) -> String {
 }
 
 /// Columns padded to their widest cell; the last one is not padded.
-fn grid(header: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(super) fn grid(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut lines = vec![header.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>()];
     lines.extend(rows);
     let width = |column: usize| {

@@ -8,7 +8,7 @@ use arrow::compute::concat_batches;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::features::{ahead_of_the_lake, meter_features};
 use datalake_transforms::findings::Findings;
-use datalake_transforms::judge::{StayEvidence, judge};
+use datalake_transforms::judge::StayEvidence;
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::peers::{PeerBuilder, Peers};
 use datalake_transforms::ranking::{Assessment, assemble};
@@ -17,9 +17,11 @@ use datalake_transforms::registry::Registry;
 use datalake_transforms::resolve::{MAX_PERIOD_DAYS, RegisterRow, ResolveConfig};
 use datalake_transforms::rules::RuleConfig;
 use datalake_transforms::series::{SeriesBlock, Share, collate, collate_shares};
+use datalake_transforms::what_if::{Changed, judge_variants};
 use rayon::prelude::*;
 
 use super::profile_store::{ProfileStore, StoreError};
+use super::what_if::{Counted, WhatIf};
 
 /// What the day profiles say.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Outcome {
     pub findings: Findings,
     /// Cases, scores and what led to them.
     pub assessment: Assessment,
+    /// The counts at other thresholds, where they were asked for.
+    pub what_if: Option<Counted>,
 }
 
 /// Why the day profiles could not be judged.
@@ -116,6 +120,7 @@ impl Profiles<'_> {
 pub(super) fn judge_all(
     profiles: Profiles<'_>,
     rules: &RuleConfig,
+    what_if: Option<&WhatIf>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Outcome, JudgeError> {
     let registry = profiles.registry;
@@ -154,19 +159,26 @@ pub(super) fn judge_all(
     let features = concat_batches(&none.schema(), features).map_err(TransformError::from)?;
 
     // Second pass: the rules, which need the peers.
-    let evidence: Vec<Vec<StayEvidence>> = ranges
+    let variants = what_if.map_or(&[][..], |asked| &asked.variants);
+    let context = (registry, &peers, rules);
+    let evidence: Vec<(Vec<StayEvidence>, Vec<Changed>)> = ranges
         .par_iter()
         .map(|range| {
             let found = match profiles.read(range)? {
-                Some(block) => judge(&block, registry, &peers, rules),
-                None => Vec::new(),
+                Some(block) => judge_variants(&block, context, variants),
+                None => (Vec::new(), Vec::new()),
             };
             progress(1);
             Ok::<_, JudgeError>(found)
         })
         .collect::<Result<_, _>>()?;
-    let mut stays = Vec::with_capacity(evidence.iter().map(Vec::len).sum());
-    stays.extend(evidence.into_iter().flatten());
+    let mut stays = Vec::with_capacity(evidence.iter().map(|(stays, _)| stays.len()).sum());
+    let mut changed = Vec::new();
+    for (of_stays, of_changed) in evidence {
+        stays.extend(of_stays);
+        changed.extend(of_changed);
+    }
+    let counted = what_if.map(|asked| asked.count(stays.clone(), &changed, registry, rules));
     let mut assessment = assemble(stays, registry, &peers, rules)?;
     assessment.look_for_the_odd((registry, &peers, rules))?;
     Ok(Outcome {
@@ -174,5 +186,6 @@ pub(super) fn judge_all(
         features,
         peers,
         assessment,
+        what_if: counted,
     })
 }

@@ -9,6 +9,7 @@ use datalake_deps::exit_code::ExitCode;
 use datalake_deps::lake::LakeError;
 use datalake_deps::session::Stopped;
 
+use crate::inspections::InspectionError;
 use crate::theft_detection::JobError;
 
 /// Why there is no model.
@@ -21,9 +22,12 @@ pub enum TrainError {
     /// The config.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Reading the inspections.
+    /// Reading the lake.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// The inspections.
+    #[error(transparent)]
+    Inspections(#[from] InspectionError),
     /// A signal.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -52,12 +56,6 @@ pub enum TrainError {
         /// What was left out and why, led in by a colon; empty where nothing was.
         left_out: String,
     },
-    /// An outcome that has no meaning here.
-    #[error("`{value}` in inspection.outcome is no outcome")]
-    UnknownOutcome {
-        /// As it stands there.
-        value: String,
-    },
     /// A table could not be read as it should be.
     #[error("cannot read the inspections")]
     Arrow(#[from] ArrowError),
@@ -83,11 +81,10 @@ impl Diagnostic for TrainError {
             Self::Job(error) => error.exit_code(),
             Self::Config(error) => error.exit_code(),
             Self::Lake(error) => error.exit_code(),
+            Self::Inspections(error) => error.exit_code(),
             Self::Stopped(error) => error.exit_code(),
             Self::NoInspections => ExitCode::NoInput,
-            Self::NothingJoins { .. } | Self::TooFewLabels { .. } | Self::UnknownOutcome { .. } => {
-                ExitCode::BadData
-            }
+            Self::NothingJoins { .. } | Self::TooFewLabels { .. } => ExitCode::BadData,
             Self::Write { .. } => ExitCode::CannotCreate,
             Self::Arrow(_) | Self::Json(_) => ExitCode::Bug,
             Self::Stdout(_) => ExitCode::Io,
@@ -119,9 +116,7 @@ impl Diagnostic for TrainError {
                 "without labels theft-detection works by its rules; learning.min_labels says how many are needed"
                     .to_owned(),
             ),
-            Self::UnknownOutcome { .. } => {
-                Some("outcomes are theft, no_theft, fault and no_access".to_owned())
-            }
+            Self::Inspections(error) => error.hint(),
             Self::Write { .. } => Some("--model names a file in a folder that is there and may be written to".to_owned()),
             Self::Arrow(_) | Self::Json(_) | Self::Stdout(_) => None,
         }

@@ -19,9 +19,9 @@ use datalake_transforms::subject_features::features;
 use super::args::Args;
 use super::config::validate;
 use super::error::TrainError;
-use super::labels::Inspections;
 use super::report;
 use super::train::{Examples, train};
+use crate::inspections::Inspections;
 use crate::theft_detection::{JobError, Subjects, resolve, subjects};
 
 /// Name of the job: in logs, on the command line, in the model.
@@ -96,7 +96,7 @@ fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>
         input_fingerprint,
         config_fingerprint,
     } = subjects(session, log, &resolved)?;
-    let inspections = Inspections::read(&lake)?;
+    let inspections = Inspections::read(&lake)?.ok_or(TrainError::NoInspections)?;
     let labels = inspections.labels(&all, &last_days);
     labels.check(learning.min_labels)?;
     tracing::info!(

@@ -1,37 +1,9 @@
 //! Labels: what inspections say of service points, as far as it may be learned from.
 
-use std::collections::BTreeMap;
-
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::TimestampMicrosecondType;
-use datalake_deps::lake::Lake;
-use datalake_deps::lake::model::INSPECTION;
 use datalake_transforms::learning::Matrix;
 
 use super::error::TrainError;
-
-/// Microseconds of a day.
-const DAY_MICROS: i64 = 86_400 * 1_000_000;
-
-/// One inspection that found theft, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Inspection {
-    /// Whether it found theft.
-    pub(super) is_theft: bool,
-    /// Day of it, since 1970-01-01; `None` where the label is for the whole history.
-    pub(super) day: Option<i32>,
-}
-
-/// What the table `inspection` says.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Inspections {
-    /// By service point.
-    pub(super) of: BTreeMap<String, Vec<Inspection>>,
-    /// Rows that say neither: a fault, or nobody let the inspector in.
-    pub(super) neither: u64,
-    /// Rows that could not be read.
-    pub(super) rejected: u64,
-}
+use crate::inspections::{Inspection, Inspections};
 
 /// Labels of rows, and what was left out.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,53 +19,6 @@ pub(super) struct Labels {
 }
 
 impl Inspections {
-    /// Reads the table; fails where it is not there.
-    pub(super) fn read(lake: &Lake) -> Result<Self, TrainError> {
-        let data = lake.read_table(&INSPECTION)?;
-        let mut found = Self {
-            rejected: data.rejected.len() as u64,
-            ..Self::default()
-        };
-        for part in &data.batches {
-            let batch = &part.table.batch;
-            let text = |name: &str| batch[name].as_string::<i32>();
-            let (ids, outcomes) = (text("service_point_id"), text("outcome"));
-            let times = batch["inspected_at"].as_primitive::<TimestampMicrosecondType>();
-            for row in 0..batch.num_rows() {
-                let outcome = if outcomes.is_valid(row) {
-                    outcomes.value(row).trim()
-                } else {
-                    ""
-                };
-                let is_theft = match outcome.to_ascii_lowercase().as_str() {
-                    "theft" => true,
-                    "no_theft" => false,
-                    "fault" | "no_access" | "" => {
-                        found.neither += 1;
-                        continue;
-                    }
-                    _ => {
-                        return Err(TrainError::UnknownOutcome {
-                            value: outcome.chars().take(100).collect(),
-                        });
-                    }
-                };
-                let day = times
-                    .is_valid(row)
-                    .then(|| times.value(row).div_euclid(DAY_MICROS) as i32);
-                found
-                    .of
-                    .entry(ids.value(row).trim().to_owned())
-                    .or_default()
-                    .push(Inspection { is_theft, day });
-            }
-        }
-        if data.rows_read == 0 {
-            return Err(TrainError::NoInspections);
-        }
-        Ok(found)
-    }
-
     /// Labels of the rows of a matrix whose data end on `last_days`.
     ///
     /// An inspection counts if it is for the whole history, or took place after the last day with data: what was

@@ -7,9 +7,10 @@ use datalake_transforms::learning::model::{Learner, Model, Training};
 use datalake_transforms::subject_features::features;
 
 use super::config::{LearnerKind, LearningConfig};
-use super::labels::{Inspection, Inspections, Labels};
+use super::labels::Labels;
 use super::report;
 use super::train::{Examples, figures, train};
+use crate::inspections::{Inspection, Inspections};
 use crate::synthetic::random::mix;
 
 /// Service points `SP-0000` and so on, each feature a number that follows from both.
@@ -30,7 +31,11 @@ fn inspections(rows: &[(&str, bool, Option<i32>)]) -> Inspections {
     let mut found = Inspections::default();
     for &(id, is_theft, day) in rows {
         let of = found.of.entry(id.to_owned()).or_default();
-        of.push(Inspection { is_theft, day });
+        of.push(Inspection {
+            is_theft,
+            day,
+            recovered_kwh: None,
+        });
     }
     found
 }

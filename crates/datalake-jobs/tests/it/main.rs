@@ -10,6 +10,7 @@
 //! | `kills` | a run killed at any instant leaves whole tables |
 //! | `learning` | `train-theft-model` learns from inspections, and `theft-detection` uses what it learned |
 //! | `report` | the report's file, and what is said where it cannot be written |
+//! | `what_if` | its counts are those of runs under other thresholds |
 //! | `seed_parity` | the command line, the config and the session behave as users know them |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -27,6 +28,7 @@ mod report;
 mod seed_parity;
 mod state;
 mod support;
+mod what_if;
 
 #[path = "../../examples/make_test_data/lake/mod.rs"]
 mod lake;

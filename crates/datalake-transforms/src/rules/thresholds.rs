@@ -53,7 +53,6 @@ impl Rule {
                     ]
                 }
             }
-            Self::GradualDecline => const { &[threshold("max_ratio", RATIOS)] },
             Self::MultiplierChanged => const { &[threshold("tolerance", &[0.02, 0.03, 0.05, 0.08, 0.1])] },
             Self::MissingBeforeDrop => const { &[threshold("min_excess", &[0.1, 0.2, 0.3, 0.5])] },
             Self::PartialBypass => const { &[threshold("min_hours", &[2.0, 3.0, 4.0, 5.0, 6.0, 8.0])] },
@@ -65,7 +64,7 @@ impl Rule {
             Self::RepeatedDay => const { &[threshold("min_days", &[2.0, 3.0, 5.0, 10.0])] },
             Self::ReverseFlow => const { &[threshold("min_days", &[1.0, 2.0, 5.0, 10.0])] },
             Self::OverlappingInstall => const { &[threshold("weight", &[0.2, 0.3, 0.5, 0.65])] },
-            Self::DropAfterExchange => const { &[threshold("max_ratio", RATIOS)] },
+            Self::GradualDecline | Self::DropAfterExchange => const { &[threshold("max_ratio", RATIOS)] },
             Self::SiblingMismatch => const { &[threshold("max_share", &[0.05, 0.1, 0.2, 0.3, 0.4])] },
             Self::RegisterMismatch => const { &[threshold("min_shortfall", &[0.02, 0.05, 0.1, 0.2, 0.3])] },
             Self::ProlongedEstimation => const { &[threshold("min_days", &[14.0, 30.0, 60.0, 90.0, 180.0])] },
