@@ -1,5 +1,5 @@
-//! The report in a browser: it opens without a message of the console, searches, sorts and shows a case, and how long a
-//! long one takes to open.
+//! The reports in a browser. That of the job opens without a message of the console, searches, sorts and shows a case, and how long a
+//! long one takes to open; that of `evaluate` shows its curves.
 //!
 //! What the page should show is worked out here from the rows of its list, so that other rules need no other checks.
 
@@ -61,7 +61,9 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     if args.report.is_some() || args.cases.is_some() {
         return time_opening(browser, folder.path(), &html);
     }
-    look(&Page { browser, report }, &rows)
+    look(&Page { browser, report }, &rows)?;
+    let report = evaluation(root, folder.path())?;
+    look_at_curves(&Page { browser, report })
 }
 
 fn find_or_install() -> Option<&'static str> {
@@ -126,6 +128,42 @@ fn of_synthetic_homes(root: &Path, folder: &Path, cases: u32) -> Result<PathBuf>
             .arg("--output")
             .arg(folder.join("output"))
             .args(["--set", "install_time_zone=Europe/London", "--report"])
+            .arg(&report),
+    )?;
+    Ok(report)
+}
+
+/// The page of `evaluate` over a small lake that was made.
+fn evaluation(root: &Path, folder: &Path) -> Result<PathBuf> {
+    let (lake, output) = (folder.join("made"), folder.join("judged"));
+    let job = |name: &str| {
+        let mut command = cargo(root);
+        command.args(["run", "--locked", "--quiet", "--bin", name, "--"]);
+        command
+    };
+    run_command(job("synthetic-lake").arg("--output").arg(&lake).args([
+        "--service-points",
+        "40",
+        "--days",
+        "120",
+        "--theft-share",
+        "0.2",
+    ]))?;
+    run_command(
+        job("theft-detection")
+            .arg("--lake")
+            .arg(&lake)
+            .arg("--output")
+            .arg(&output),
+    )?;
+    let report = folder.join("evaluation.html");
+    run_command(
+        job("evaluate")
+            .arg("--scores")
+            .arg(&output)
+            .arg("--truth")
+            .arg(lake.join("truth"))
+            .arg("--report")
             .arg(&report),
     )?;
     Ok(report)
@@ -270,6 +308,19 @@ fn look(page: &Page, rows: &[Row]) -> Result<()> {
         0 => Ok(()),
         count => Err(Error::Page(format!("{count} things are not as they should be"))),
     }
+}
+
+/// Opens the page of `evaluate`: it has its curves, and the console is silent.
+fn look_at_curves(page: &Page) -> Result<()> {
+    let seen = page.open("")?;
+    let curves = seen.document.matches("<path class=\"m\"").count();
+    if curves == 3 && seen.console.is_empty() {
+        return Ok(());
+    }
+    for line in &seen.console {
+        eprintln!("evaluation: {line}");
+    }
+    Err(Error::Page(format!("the evaluation shows {curves} curves of 3")))
 }
 
 /// Opens a copy that says when it was ready, three times.

@@ -2,6 +2,7 @@
 
 pub mod compact;
 pub mod evaluate;
+pub mod format;
 pub mod inject;
 pub(crate) mod inspections;
 pub mod synthetic;

@@ -6,30 +6,111 @@ use std::path::Path;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
 
+use crate::inspections::{Inspection, Inspections};
 use crate::synthetic::columns::float;
 use crate::synthetic::error::ToolError;
 use crate::synthetic::files::each_batch;
 use crate::synthetic::truth::{HONEST, Truth};
 
+/// What is known of service points.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// A row a service point.
+    pub(super) rows: Vec<Truth>,
+    /// Where the energy is known: of inspections only where somebody wrote down what was recovered.
+    pub(super) energy: bool,
+    /// Of inspections.
+    pub(super) visits: Option<Visits>,
+}
+
+/// What inspections say besides their outcomes.
+#[derive(Debug, Default)]
+pub(super) struct Visits {
+    /// Day of the first visit that found theft, by service point.
+    pub(super) found: BTreeMap<String, i32>,
+    /// Rows without an answer: a fault, or nobody let the inspector in.
+    pub(super) without_answer: u64,
+}
+
+impl Known {
+    /// Of a truth table.
+    pub(super) fn of_truth(rows: Vec<Truth>) -> Self {
+        Self {
+            rows,
+            energy: true,
+            visits: None,
+        }
+    }
+
+    /// Of inspections from a day on, and of those for the whole history: theft where any visit found theft, honest where one
+    /// found none, and no label where nobody got in or only a fault was found.
+    pub(crate) fn of_inspections(inspections: &Inspections, from: Option<i32>) -> Self {
+        let mut known = Self::default();
+        let mut visits = Visits {
+            without_answer: inspections.neither,
+            ..Visits::default()
+        };
+        for (id, all) in &inspections.of {
+            let counts =
+                |visit: &&Inspection| visit.day.is_none_or(|day| from.is_none_or(|from| day >= from));
+            let counting: Vec<&Inspection> = all.iter().filter(counts).collect();
+            if counting.is_empty() {
+                continue;
+            }
+            let is_theft = counting.iter().any(|visit| visit.is_theft);
+            let found = counting
+                .iter()
+                .filter(|visit| visit.is_theft)
+                .filter_map(|visit| visit.day)
+                .min();
+            visits.found.extend(found.map(|day| (id.clone(), day)));
+            let recovered = || counting.iter().filter_map(|visit| visit.recovered_kwh);
+            known.energy |= recovered().next().is_some();
+            known.rows.push(Truth {
+                service_point_id: id.clone(),
+                kind: if is_theft { "inspected" } else { HONEST }.to_owned(),
+                is_theft,
+                onset_date: None,
+                end_date: None,
+                // The sum of nothing is -0.
+                lost_kwh: recovered().sum::<f64>() + 0.0,
+            });
+        }
+        known.visits = Some(visits);
+        known
+    }
+}
+
+/// Scores by service point.
+#[derive(Debug, Default)]
+pub(crate) struct Scores {
+    /// What the list is ordered by.
+    pub(crate) score: BTreeMap<String, f64>,
+    /// Probabilities of a model; empty without one.
+    pub(crate) model: BTreeMap<String, f64>,
+}
+
 /// What the evaluation needs of a row of `theft_cases`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Case {
+pub(crate) struct Case {
     /// 1 is the first to inspect.
-    pub(super) rank: i64,
+    pub(crate) rank: i64,
     /// Days since 1970-01-01.
-    pub(super) onset_date: Option<i32>,
-    pub(super) lost_kwh: Option<f64>,
+    pub(crate) onset_date: Option<i32>,
+    /// Energy lost, kWh.
+    pub(crate) lost_kwh: Option<f64>,
     /// p10 and p90.
-    pub(super) band: Option<(f64, f64)>,
+    pub(crate) band: Option<(f64, f64)>,
 }
 
 /// Scores by service point, from the table `theft_scores`. Meters that never hung anywhere have no service
 /// point, and no label could name them: they are left out.
-pub(super) fn scores(path: &Path) -> Result<BTreeMap<String, f64>, ToolError> {
-    let mut scores = BTreeMap::new();
+pub(super) fn scores(path: &Path) -> Result<Scores, ToolError> {
+    let mut scores = Scores::default();
     each_batch(path, "theft_scores", |batch| {
         let id = batch.text("service_point_id")?;
         let score = batch.column("score", &DataType::Float64)?;
+        let model = batch.optional("model_score", &DataType::Float64)?;
         let bad = |what, hint: &str| ToolError::Input {
             path: batch.file.to_owned(),
             what,
@@ -47,7 +128,11 @@ pub(super) fn scores(path: &Path) -> Result<BTreeMap<String, f64>, ToolError> {
                     "scores lie between 0 and 1; leave out service points without one",
                 ));
             };
-            if scores.insert(id.to_owned(), score).is_some() {
+            let probability = model.as_ref().and_then(|model| float(model, i));
+            scores
+                .model
+                .extend(probability.map(|probability| (id.to_owned(), probability)));
+            if scores.score.insert(id.to_owned(), score).is_some() {
                 return Err(bad(
                     format!("service point `{id}` has two scores"),
                     "give the table of one run",
@@ -91,38 +176,4 @@ pub(super) fn cases(path: &Path) -> Result<BTreeMap<String, Case>, ToolError> {
         Ok(())
     })?;
     Ok(cases)
-}
-
-/// Labels from the table `inspection`: theft where any visit found theft, honest where a visit found none, and
-/// no label where nobody got in or only a fault was found.
-pub(super) fn inspections(path: &Path) -> Result<Vec<Truth>, ToolError> {
-    let mut labels: BTreeMap<String, (bool, f64)> = BTreeMap::new();
-    each_batch(path, "inspection", |batch| {
-        let (id, outcome) = (batch.text("service_point_id")?, batch.text("outcome")?);
-        let recovered = batch.optional("recovered_kwh", &DataType::Float64)?;
-        for i in 0..batch.rows() {
-            let is_theft = match outcome.value(i).trim() {
-                "theft" => true,
-                "no_theft" => false,
-                _ => continue,
-            };
-            let label = labels
-                .entry(id.value(i).trim().to_owned())
-                .or_insert((false, 0.0));
-            label.0 |= is_theft;
-            label.1 += recovered.as_ref().and_then(|kwh| float(kwh, i)).unwrap_or(0.0);
-        }
-        Ok(())
-    })?;
-    Ok(labels
-        .into_iter()
-        .map(|(service_point_id, (is_theft, lost_kwh))| Truth {
-            service_point_id,
-            kind: if is_theft { "inspected" } else { HONEST }.to_owned(),
-            is_theft,
-            onset_date: None,
-            end_date: None,
-            lost_kwh,
-        })
-        .collect())
 }

@@ -5,6 +5,8 @@
 
 use std::cmp::Ordering;
 
+use serde::Serialize;
+
 /// One customer to rank.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
@@ -154,6 +156,76 @@ pub fn average_precision(labels: &[bool]) -> Option<f64> {
     map_at(labels, labels.len())
 }
 
+/// Number of the first customers among which there are `n` thieves: inspections until the `n`-th theft. `None` where there are
+/// fewer, or none is asked for.
+#[must_use]
+pub fn until(labels: &[bool], n: usize) -> Option<usize> {
+    let mut thieves = labels.iter().enumerate().filter(|(_, label)| **label);
+    thieves.nth(n.checked_sub(1)?).map(|(position, _)| position + 1)
+}
+
+/// Customers of about the same score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bin {
+    /// Lowest score of it; the highest is that of the next one, which it leaves out.
+    pub from: f64,
+    /// Customers.
+    pub customers: usize,
+    /// Their mean score.
+    pub mean_score: f64,
+    /// Share of them that steals.
+    pub theft_share: f64,
+}
+
+/// How far scores are probabilities.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Mean squared difference of score and label (Brier 1950).
+    pub brier: f64,
+    /// Mean difference of mean score and share of theft over the bins, by customers (Naeini et al. 2015).
+    pub expected_error: f64,
+    /// Bins that hold somebody, by score.
+    pub bins: Vec<Bin>,
+}
+
+/// Bins of equal width between 0 and 1.
+const BINS: usize = 10;
+
+/// Compares scores with how many steal, in [`BINS`] bins; 1 is in the last one. `None` where there is nobody, or a score is no
+/// number from 0 to 1. Sums go by the order of the rows.
+#[must_use]
+pub fn calibration(rows: &[(f64, bool)]) -> Option<Calibration> {
+    if rows.is_empty() || rows.iter().any(|(score, _)| !(0.0..=1.0).contains(score)) {
+        return None;
+    }
+    let truth = |label: bool| f64::from(u8::from(label));
+    // Customers, sum of scores, thieves.
+    let mut sums = [(0_usize, 0.0, 0_usize); BINS];
+    let mut squares = 0.0;
+    for &(score, label) in rows {
+        let bin = &mut sums[((score * BINS as f64) as usize).min(BINS - 1)];
+        *bin = (bin.0 + 1, bin.1 + score, bin.2 + usize::from(label));
+        squares += (score - truth(label)).powi(2);
+    }
+    let bins: Vec<Bin> = sums
+        .iter()
+        .zip(0_u8..)
+        .filter(|((customers, ..), _)| *customers > 0)
+        .map(|(&(customers, scores, thieves), at)| Bin {
+            from: f64::from(at) / BINS as f64,
+            customers,
+            mean_score: scores / customers as f64,
+            theft_share: thieves as f64 / customers as f64,
+        })
+        .collect();
+    let gap = |bin: &Bin| bin.customers as f64 * (bin.mean_score - bin.theft_share).abs();
+    Some(Calibration {
+        brier: squares / rows.len() as f64,
+        expected_error: bins.iter().map(gap).sum::<f64>() / rows.len() as f64,
+        bins,
+    })
+}
+
 /// The `q` quantile by linear interpolation between order statistics (Hyndman and Fan's type 7).
 #[must_use]
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
@@ -210,6 +282,29 @@ mod tests {
     }
 
     #[test]
+    fn inspections_until_a_theft_by_hand() {
+        let labels = [false, true, false, true];
+        assert_eq!(
+            [0, 1, 2, 3].map(|n| until(&labels, n)),
+            [None, Some(2), Some(4), None]
+        );
+    }
+
+    #[test]
+    fn calibration_by_hand() {
+        // Two at 0.9, one of which steals; one honest at 0.2; one thief at 1.
+        let found = calibration(&[(0.9, true), (1.0, true), (0.9, false), (0.2, false)]).unwrap();
+        assert!((found.brier - (0.01 + 0.0 + 0.81 + 0.04) / 4.0).abs() < 1e-12);
+        // |2.8 / 3 - 2 / 3| of three, and 0.2 of one.
+        assert!((found.expected_error - (3.0 * (2.8 / 3.0 - 2.0 / 3.0) + 0.2) / 4.0).abs() < 1e-12);
+        let bins: Vec<_> = found.bins.iter().map(|bin| (bin.from, bin.customers)).collect();
+        assert_eq!(bins, [(0.2, 1), (0.9, 3)]);
+        assert_eq!(calibration(&[]), None);
+        assert_eq!(calibration(&[(1.2, true)]), None);
+        assert_eq!(calibration(&[(f64::NAN, true)]), None);
+    }
+
+    #[test]
     fn ties_follow_the_hash_of_the_id_not_the_file() {
         let row = |id: &str, score| Scored {
             id: id.to_owned(),
@@ -249,6 +344,37 @@ mod tests {
             let floats = |v: &[u8]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
             let expected = won / (t.len() * h.len()) as f64;
             prop_assert!((auc(&floats(&t), &floats(&h)).unwrap() - expected).abs() < 1e-12);
+        }
+
+        #[test]
+        fn figures_of_a_list_are_those_of_counting(
+            rows in prop::collection::vec((0_u8..=100, any::<bool>()), 1..60), k in 1_usize..70, n in 1_usize..8,
+        ) {
+            let rows: Vec<(f64, bool)> = rows.iter().map(|(s, l)| (f64::from(*s) / 100.0, *l)).collect();
+            let labels: Vec<bool> = rows.iter().map(|r| r.1).collect();
+            let among = |k: usize| (0..k.min(labels.len())).filter(|i| labels[*i]).count();
+            let all = among(labels.len());
+            prop_assert_eq!(precision_at(&labels, k), Some(among(k) as f64 / k.min(labels.len()) as f64));
+            prop_assert_eq!(recall_at(&labels, k), (all > 0).then(|| among(k) as f64 / all as f64));
+            prop_assert_eq!(until(&labels, n), (1..=labels.len()).find(|k| among(*k) >= n));
+            let hits: Vec<usize> = (1..=k.min(labels.len())).filter(|i| labels[i - 1]).collect();
+            let map: f64 = hits.iter().map(|i| among(*i) as f64 / *i as f64).sum::<f64>() / hits.len().max(1) as f64;
+            let found = map_at(&labels, k);
+            prop_assert!(found.map_or(all == 0, |found| (found - map).abs() < 1e-12));
+
+            let found = calibration(&rows).unwrap();
+            // E(s - y)^2 = E s^2 - 2 E sy + E y.
+            let mean = |of: &dyn Fn(f64, f64) -> f64| {
+                rows.iter().map(|(s, l)| of(*s, f64::from(u8::from(*l)))).sum::<f64>() / rows.len() as f64
+            };
+            prop_assert!((found.brier - (mean(&|s, _| s * s) - 2.0 * mean(&|s, y| s * y) + mean(&|_, y| y))).abs() < 1e-12);
+            let mut error = 0.0;
+            for tenth in 0..10 {
+                let within = |s: f64| s * 10.0 >= f64::from(tenth) && (s * 10.0 < f64::from(tenth + 1) || tenth == 9);
+                error += mean(&|s, y| if within(s) { s - y } else { 0.0 }).abs();
+            }
+            prop_assert!((found.expected_error - error).abs() < 1e-12);
+            prop_assert_eq!(found.bins.iter().map(|bin| bin.customers).sum::<usize>(), rows.len());
         }
 
         #[test]

@@ -8,6 +8,8 @@ use datalake_deps::exit_code::ExitCode;
 use datalake_deps::session::Stopped;
 use parquet::errors::ParquetError;
 
+use crate::inspections::InspectionError;
+
 /// Why a tool gave up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,6 +75,17 @@ pub enum ToolError {
         /// The cause.
         source: ArrowError,
     },
+    /// The inspections.
+    #[error(transparent)]
+    Inspections(#[from] InspectionError),
+    /// The report cannot be written.
+    #[error("cannot write the report `{}`", path.display())]
+    Report {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The run was asked to end.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -113,7 +126,8 @@ impl Diagnostic for ToolError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Option { .. } => ExitCode::Usage,
-            Self::OutputExists { .. } => ExitCode::CannotCreate,
+            Self::OutputExists { .. } | Self::Report { .. } => ExitCode::CannotCreate,
+            Self::Inspections(error) => error.exit_code(),
             Self::NoTable { .. } => ExitCode::NoInput,
             Self::Io(e) if e.kind() == std::io::ErrorKind::NotFound => ExitCode::NoInput,
             Self::Io(_) => ExitCode::Io,
@@ -135,6 +149,10 @@ impl Diagnostic for ToolError {
             )),
             Self::MissingColumn { found, .. } => Some(format!("the columns are {found}")),
             Self::Input { hint, .. } => Some(hint.clone()),
+            Self::Inspections(error) => error.hint(),
+            Self::Report { .. } => {
+                Some("name a file in a folder that is there and that this user may write to".to_owned())
+            }
             Self::Stopped(_) => Some("nothing was published; run it again".to_owned()),
             Self::Option { .. }
             | Self::Io(_)

@@ -37,6 +37,7 @@ use super::state::{self, State};
 use super::summary;
 use super::transform::{Outcome, Profiles, judge_all};
 use super::what_if::WhatIf;
+use crate::inspections::Inspections;
 
 /// Name of the job: in logs, in `run.json`, on the command line.
 pub const NAME: &str = "theft-detection";
@@ -83,7 +84,7 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(started) => started,
         Err(error) => return fail(&error),
     };
-    let outcome = log.run(|| session.install(|| dispatch(args, &session, &log, config)));
+    let outcome = log.run(|| session.install(|| dispatch(args, &session, &log, config.as_ref())));
     match outcome {
         Ok(()) => ExitCode::Ok,
         Err(error) => fail(&error),
@@ -103,8 +104,13 @@ pub(super) fn print(text: &str) -> Result<(), JobError> {
         .map_err(JobError::Stdout)
 }
 
-fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>) -> Result<(), JobError> {
-    let resolved = resolve(&args.config_args(), config.clone());
+fn dispatch(
+    args: &Args,
+    session: &Session,
+    log: &Logger,
+    config: Option<&JobConfig>,
+) -> Result<(), JobError> {
+    let resolved = resolve(&args.config_args(), config.cloned());
     if args.config.print_config {
         return print(&resolved?.print_text());
     }
@@ -141,7 +147,7 @@ fn dispatch(args: &Args, session: &Session, log: &Logger, config: Option<JobConf
             wants_features: false,
         };
         if let Some(Command::WhatIf(asked)) = &args.command {
-            return job.what_if(asked, &resolved, &args.config_args(), config.as_ref());
+            return job.what_if(asked, &resolved, &args.config_args(), config);
         }
         return explained.map_or_else(|| job.dry_run(), |id| job.explain(id));
     }
@@ -361,6 +367,11 @@ impl Job<'_> {
     }
 
     fn compute(self, lake: &Lake, record: &mut RunRecord) -> Result<Found, JobError> {
+        // Before the work begins: what cannot be used is told at once.
+        let inspections = match self.report {
+            Some(_) => Inspections::read(lake)?,
+            None => None,
+        };
         let assessed = self.assess(lake, record)?;
         let Assessed {
             counts,
@@ -398,6 +409,7 @@ impl Job<'_> {
             peers: &outcome.peers,
             config: self.config,
             drawings,
+            inspections: inspections.as_ref(),
         });
         let report = report
             .map(|report| record.time("report", || report.html()))

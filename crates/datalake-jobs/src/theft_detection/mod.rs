@@ -16,7 +16,7 @@ mod measure;
 mod profile_store;
 mod provenance;
 pub(crate) mod rejected;
-mod report;
+pub(crate) mod report;
 mod row_store;
 mod share;
 mod state;

@@ -20,6 +20,7 @@ use serde::Serialize;
 use super::config::{RawConfig, validate};
 use super::error::JobError;
 use super::job::{Job, VERSION, print, resolve};
+use crate::format::Format;
 use crate::inspections::Inspections;
 use crate::synthetic::truth;
 
@@ -47,15 +48,6 @@ pub struct WhatIfArgs {
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-}
-
-/// How counts are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    Table,
-    /// For machines.
-    Json,
 }
 
 /// A key and the values that it is to take.
@@ -149,6 +141,8 @@ struct Week {
 /// All counts.
 #[derive(Debug)]
 pub(super) struct Counted {
+    /// Service points at which any rule hits.
+    suspected: usize,
     configured: Counts,
     values: Vec<Counts>,
     best: Vec<Best>,
@@ -312,6 +306,7 @@ impl WhatIf {
             counter.counts(&found, variant.config.case_threshold, value.rule)
         });
         Counted {
+            suspected: base.len(),
             values: values.collect(),
             configured: counter.counts(&base, config.case_threshold, None),
             best: counter.best(&base),

@@ -103,6 +103,45 @@ fn a_report_where_it_cannot_be() {
 }
 
 #[test]
+fn inspections_say_how_good_the_list_is() {
+    let mut files = lake::files();
+    let rows = "service_point_id,inspected_at,outcome,recovered_kwh\nSP-DROP-HIT,,theft,400\nSP-ZERO-GAP,,no_theft,\nSP-DROP-SOLAR,,no_theft,\n\
+                SP-ZERO-HIT,,no_access,\n";
+    files.insert("inspection/inspection.csv".to_owned(), rows.to_owned());
+    let folder = Folder::with_lake(&files);
+    let html = String::from_utf8(report(&folder, "report.html", &[])).unwrap();
+    let part = html.split("<section aria-labelledby=h-quality>").nth(1).unwrap();
+    let part = part.split("<section id=cases").next().unwrap();
+    assert!(
+        part.contains("Of 3 service points with an answer, 1 are theft.")
+            && part.contains("1 inspection ended without an answer"),
+        "{part}"
+    );
+    assert_eq!(
+        part.matches("<path class=m ").count(),
+        3,
+        "gains, precision and calibration"
+    );
+    // Without the table there is no such section, and one that cannot be read ends the run before it begins.
+    let without = Folder::with_lake(&lake::files());
+    assert!(
+        !String::from_utf8(report(&without, "r.html", &[]))
+            .unwrap()
+            .contains("h-quality")
+    );
+    let row = "service_point_id,inspected_at,outcome\nSP-DROP-HIT,,guilty\n";
+    files.insert("inspection/inspection.csv".to_owned(), row.to_owned());
+    let bad = Folder::with_lake(&files);
+    let path = bad.path().join("r.html");
+    assert_snapshot!(bad.run(&["--report", path.to_str().unwrap()]).verdict(), @r"
+    exit 65
+    error: `guilty` in inspection.outcome is no outcome
+    hint: outcomes are theft, no_theft, fault and no_access
+    ");
+    assert!(!bad.output().join("theft_cases").exists());
+}
+
+#[test]
 fn a_report_is_of_a_run() {
     let folder = Folder::with_lake(&small());
     let run = |more: &[&str]| {

@@ -118,7 +118,7 @@ pub(super) fn column<'a>(table: &'a RecordBatch, name: &str) -> Result<&'a Array
     table.column_by_name(name).ok_or_else(|| bug(name))
 }
 
-fn strings<'a>(table: &'a RecordBatch, name: &str) -> Result<&'a StringArray, JobError> {
+pub(super) fn strings<'a>(table: &'a RecordBatch, name: &str) -> Result<&'a StringArray, JobError> {
     column(table, name)?
         .as_string_opt::<i32>()
         .ok_or_else(|| bug(name))

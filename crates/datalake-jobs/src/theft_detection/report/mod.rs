@@ -16,23 +16,24 @@
 #![allow(clippy::format_collect, clippy::format_push_string)]
 
 mod cases;
-mod charts;
+pub(crate) mod charts;
 pub(super) mod file;
 mod gather;
 mod list;
 mod overview;
 mod pack;
 mod packed;
-mod page;
-mod svg;
+pub(crate) mod page;
+pub(crate) mod svg;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod words;
 
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::Float64Type;
 use datalake_deps::logging::Logger;
 use datalake_deps::run_record::RunRecord;
 use datalake_transforms::accounting::RowCounts;
@@ -47,6 +48,11 @@ use super::config::Config;
 use super::error::JobError;
 use super::extract::TableRows;
 use super::transform::{Outcome, Profiles};
+use crate::evaluate::{
+    self,
+    input::{Known, Scores},
+};
+use crate::inspections::Inspections;
 use cases::CaseRow;
 pub(super) use gather::Drawings;
 use page::Page;
@@ -92,6 +98,8 @@ pub(super) struct Report<'a> {
     pub(super) config: &'a Config,
     /// The days of the cases' meters, drawn.
     pub(super) drawings: &'a Drawings,
+    /// Outcomes of inspections, where the lake has some.
+    pub(super) inspections: Option<&'a Inspections>,
 }
 
 impl Report<'_> {
@@ -114,10 +122,45 @@ impl Report<'_> {
         Ok(page::html(&Page {
             days: first.zip(last),
             cases: cases.len(),
-            overview: overview::html(self, &cases)?,
+            overview: overview::html(self, &cases)? + &self.quality(&cases)?,
             list: list::table(&cases, self.config.rules.tariff_per_kwh.is_some()),
             groups,
         }))
+    }
+
+    /// The list beside the outcomes of inspections; nothing without any.
+    fn quality(&self, cases: &[CaseRow]) -> Result<String, JobError> {
+        let Some(inspections) = self.inspections else {
+            return Ok(String::new());
+        };
+        let table = &self.assessment.scores;
+        let ids = cases::strings(table, "service_point_id")?;
+        let numbers = |name: &str| {
+            let numbers = cases::column(table, name)?.as_primitive_opt::<Float64Type>();
+            let of = ids.iter().zip(numbers.ok_or_else(|| cases::bug(name))?);
+            let of = of.filter_map(|(id, number)| Some((id?.to_owned(), number?)));
+            Ok::<_, JobError>(of.collect())
+        };
+        let scores = Scores {
+            score: numbers("score")?,
+            model: numbers("model_score")?,
+        };
+        let of_case = |case: &CaseRow| {
+            let judged = evaluate::input::Case {
+                rank: case.rank as i64,
+                onset_date: Some(case.onset),
+                lost_kwh: case.lost.map(|lost| lost.kwh),
+                band: case.lost.map(|lost| (lost.p10, lost.p90)),
+            };
+            Some((case.service_point.clone()?, judged))
+        };
+        let judged = cases.iter().filter_map(of_case).collect();
+        let known = Known::of_inspections(inspections, None);
+        Ok(evaluate::section(&evaluate::report::judge(
+            &known,
+            &scores,
+            Some(&judged),
+        )))
     }
 
     fn pack(&self, case: &CaseRow) -> Result<String, JobError> {

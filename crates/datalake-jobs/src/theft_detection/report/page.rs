@@ -19,6 +19,19 @@ pub(super) struct Page {
     pub(super) groups: Vec<String>,
 }
 
+/// A file of these jobs up to its body, with the style sheet and leave for no other script than this one.
+pub(crate) fn begin(title: &str, script: Option<&str>) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport content=\"width=device-width,initial-scale=1\">\n\
+         <meta name=color-scheme content=\"light dark\">\n<meta name=referrer content=no-referrer>\n\
+         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'\">\n\
+         <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
+        script.map_or_else(|| "'none'".to_owned(), packed::policy_digest),
+        packed::policy_digest(STYLE),
+        text::escape(title),
+    )
+}
+
 /// The file.
 pub(super) fn html(page: &Page) -> String {
     let size = page.groups.iter().map(String::len).sum::<usize>() + page.list.len() + page.overview.len();
@@ -33,18 +46,13 @@ pub(super) fn html(page: &Page) -> String {
             )
         },
     );
+    out += &begin("Suspected service points", Some(SCRIPT));
     out += &format!(
-        "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport content=\"width=device-width,initial-scale=1\">\n\
-         <meta name=color-scheme content=\"light dark\">\n<meta name=referrer content=no-referrer>\n\
-         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'\">\n\
-         <title>Suspected service points</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <a class=skip href=#cases>To the list of cases</a>\n\
+        "<a class=skip href=#cases>To the list of cases</a>\n\
          <header class=top><h1>Suspected service points</h1><p class=sub>{days} What is listed is suspected by the rules of the job, and \
          proved by nothing in here.</p><nav aria-label=\"Parts of the page\"><a href=#overview>Overview</a><a href=#cases>Cases</a></nav></header>\n<main>\n\
          <noscript><p class=note>Without JavaScript the overview and the list can be read; searching, sorting and the evidence of single cases \
          need it.</p></noscript>\n",
-        packed::policy_digest(SCRIPT),
-        packed::policy_digest(STYLE),
     );
     out += &page.overview;
     out += &format!(

@@ -8,7 +8,7 @@ use super::text;
 
 /// A path whose steps are written as differences, which are short and compress well.
 #[derive(Debug, Default)]
-pub(super) struct Path {
+pub(crate) struct Path {
     d: String,
     at: (i64, i64),
     /// Whether the last command's numbers may be followed by those of a line.
@@ -22,7 +22,7 @@ impl Path {
     }
 
     /// A point: where the pen was lifted it is moved there, else a line leads to it.
-    pub(super) fn to(&mut self, x: i64, y: i64) {
+    pub(crate) fn to(&mut self, x: i64, y: i64) {
         if !self.drawing {
             self.d.push('m');
             self.drawing = true;
@@ -79,7 +79,7 @@ impl Path {
     }
 
     /// The path as an element of a class; nothing where nothing was drawn.
-    pub(super) fn element(&self, class: &str) -> String {
+    pub(crate) fn element(&self, class: &str) -> String {
         if self.d.is_empty() {
             String::new()
         } else {
@@ -89,7 +89,7 @@ impl Path {
 }
 
 /// One decimal at most: places on a chart.
-pub(super) fn px(x: f64) -> String {
+pub(crate) fn px(x: f64) -> String {
     let text = format!("{x:.1}");
     match text.strip_suffix(".0") {
         Some("-0") => "0".to_owned(),

@@ -137,6 +137,7 @@ impl World {
             peers: &self.peers,
             config: &self.config,
             drawings: &Drawings::default(),
+            inspections: None,
         };
         report.html().unwrap()
     }

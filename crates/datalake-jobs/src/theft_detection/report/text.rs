@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 const SHORT: usize = 40;
 
 /// Stands where there is no number.
-pub(super) const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// Text that no markup, quote or change of direction can break out of, for content and quoted attributes alike.
 ///
 /// Control characters and marks that turn the direction of writing around, which a reader could not see, are shown by
 /// their numbers.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -57,7 +57,7 @@ pub(super) fn short_id(text: &str) -> String {
 }
 
 /// A number with so many decimals, digits in groups of three. What is not finite is [`NONE`].
-pub(super) fn number(value: f64, decimals: usize) -> String {
+pub(crate) fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -91,12 +91,12 @@ pub(super) fn kwh(value: f64) -> String {
 }
 
 /// A count.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     number(n as f64, 0)
 }
 
 /// A share of 1 as percent; what is little is not said to be nothing.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.0005 {
         return "< 0.1\u{202f}%".to_owned();
     }
@@ -115,7 +115,7 @@ pub(super) fn value(value: f32) -> String {
 }
 
 /// `1 day`, `2 days`.
-pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
@@ -150,7 +150,7 @@ pub(super) fn month(number: i8) -> &'static str {
 }
 
 /// A code as words: `ZERO_WHILE_ON` is `zero while on`.
-pub(super) fn words(code: &str) -> String {
+pub(crate) fn words(code: &str) -> String {
     code.to_lowercase().replace('_', " ")
 }
 

@@ -32,7 +32,7 @@ impl WhatIf {
             });
             out.push_str(&grid(&header, cells.collect()));
         }
-        let _ = writeln!(out, "\nthe best, by {SCORE}");
+        let _ = writeln!(out, "\nthe best of {} with a hit, by {SCORE}", counted.suspected);
         let mut header = header("threshold", false, &counted.configured);
         header.insert(0, "wanted");
         let best = counted.best.iter().map(|best| {
@@ -74,6 +74,7 @@ impl WhatIf {
             of
         });
         let all = json!({
+            "suspected": counted.suspected,
             "configured": counted.configured,
             "values": values.collect::<Vec<_>>(),
             "best": counted.best,

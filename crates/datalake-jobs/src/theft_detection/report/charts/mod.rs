@@ -31,7 +31,7 @@ fn image(height: f64, label: &str, body: &str) -> String {
 }
 
 /// An image of any width with its text alternative.
-fn sized(width: f64, height: f64, label: &str, body: &str) -> String {
+pub(crate) fn sized(width: f64, height: f64, label: &str, body: &str) -> String {
     format!(
         "<svg role=img viewBox=\"0 0 {} {}\" aria-label=\"{}\">{body}</svg>",
         px(width),
