@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Read as _;
 
+use base64::Engine as _;
 use insta::assert_snapshot;
 
 use crate::lake;
@@ -41,6 +43,21 @@ fn with_model(folder: &Folder, more: &[&str]) -> Outcome {
         .run()
 }
 
+/// The packs of a report, unpacked as its page does it.
+fn packs(html: &str) -> Vec<String> {
+    let groups = html.split("<script type=\"text/plain\" id=g").skip(1);
+    let unpacked = |group: &str| {
+        let base64 = group.split_once('>').unwrap().1.split('<').next().unwrap();
+        let bytes = base64::engine::general_purpose::STANDARD.decode(base64).unwrap();
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&*bytes)
+            .read_to_string(&mut text)
+            .unwrap();
+        text.split('\u{1e}').map(str::to_owned).collect::<Vec<_>>()
+    };
+    groups.flat_map(unpacked).collect()
+}
+
 #[test]
 fn a_model_is_learned_and_fills_the_scores() {
     let folder = Folder::with_lake(&inspected(|id| id.contains("HIT")));
@@ -72,6 +89,35 @@ fn a_model_is_learned_and_fills_the_scores() {
     let with = published(&folder.output());
     assert_eq!(with["meter_features"], without["meter_features"]);
     assert_ne!(with["theft_cases"], without["theft_cases"], "contributions");
+
+    // The report says it in words; the lake's inspections say what the list is worth.
+    let path = folder.path().join("report.html");
+    with_model(&folder, &["--report", path.to_str().unwrap()]).ok();
+    let html = fs_err::read_to_string(path).unwrap();
+    assert!(
+        html.contains("<b>The model’s probabilities</b>"),
+        "no calibration of the model"
+    );
+    let cases = table(&folder.output(), "theft_cases");
+    let features: std::collections::BTreeMap<String, String> =
+        datalake_transforms::subject_features::features(true)
+            .into_iter()
+            .map(|feature| (feature.name, feature.meaning))
+            .collect();
+    let packs = packs(&html);
+    assert_eq!(packs.len(), cases.rows());
+    let contributions = cases.lines(&["model_contributions"]);
+    for (pack, line) in packs.iter().zip(contributions.lines()) {
+        let first = line
+            .split("feature: ")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
+        let meaning = &features[first.unwrap_or_else(|| panic!("{line}"))];
+        assert!(
+            pack.contains("<h3>What the model says</h3>") && pack.contains(meaning),
+            "{meaning}: {pack}"
+        );
+    }
 
     let explained = with_model(&folder, &["explain", "SP-DROP-HIT"]).ok().stdout;
     assert!(explained.contains("model: probability of theft"), "{explained}");

@@ -5,6 +5,7 @@
 //! | `gather` | the third pass: draws the days of the cases' meters, kept compressed |
 //! | `charts`, `svg` | charts as inline SVG |
 //! | `pack`, `words` | the evidence of a case, and its summary in plain words |
+//! | `model` | what a model says of a case |
 //! | `overview`, `list` | what stands on the first page |
 //! | `packed` | compression |
 //! | `page` | the file around all of it |
@@ -20,6 +21,7 @@ pub(crate) mod charts;
 pub(super) mod file;
 mod gather;
 mod list;
+mod model;
 mod overview;
 mod pack;
 mod packed;
@@ -55,6 +57,7 @@ use crate::evaluate::{
 use crate::inspections::Inspections;
 use cases::CaseRow;
 pub(super) use gather::Drawings;
+use model::Meanings;
 use page::Page;
 
 /// Draws the days of the cases' meters, with a progress bar and a step of the record; nothing where no file is asked for.
@@ -109,12 +112,13 @@ impl Report<'_> {
         let evidence = self.assessment.evidence();
         let first = evidence.iter().map(|stay| stay.first_day).min();
         let last = evidence.iter().map(|stay| stay.last_actual_day).max();
+        let meanings = Meanings::new();
         let groups = cases
             .par_chunks(packed::GROUP)
             .map(|cases| {
                 let packs: Vec<String> = cases
                     .iter()
-                    .map(|case| self.pack(case))
+                    .map(|case| self.pack(case, &meanings))
                     .collect::<Result<_, _>>()?;
                 packed::group(&packs).map_err(JobError::Packing)
             })
@@ -163,7 +167,7 @@ impl Report<'_> {
         )))
     }
 
-    fn pack(&self, case: &CaseRow) -> Result<String, JobError> {
+    fn pack(&self, case: &CaseRow, meanings: &Meanings) -> Result<String, JobError> {
         let rules = &self.config.rules;
         let explanation = self
             .assessment
@@ -181,6 +185,7 @@ impl Report<'_> {
             figures: &self.drawings.of(case.rank)?,
             registry: self.registry,
             tariff: rules.tariff_per_kwh,
+            meanings,
         }))
     }
 }

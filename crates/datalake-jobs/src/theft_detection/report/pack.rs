@@ -8,6 +8,7 @@ use datalake_transforms::rules::Verdict;
 
 use super::cases::CaseRow;
 use super::gather::METERS_DRAWN;
+use super::model::{self, Meanings};
 use super::{text, words};
 
 /// What a pack is made from.
@@ -21,6 +22,7 @@ pub(super) struct Case<'a> {
     pub(super) figures: &'a [(usize, String)],
     pub(super) registry: &'a Registry,
     pub(super) tariff: Option<f64>,
+    pub(super) meanings: &'a Meanings,
 }
 
 /// The pack as HTML.
@@ -62,6 +64,9 @@ pub(super) fn html(case: &Case<'_>) -> String {
             text::counted(left as u64, "more stay", "more stays")
         );
     }
+    if let Some(verdict) = &case.explanation.model {
+        out += &model::html(verdict, case.meanings);
+    }
     out += &meters(case);
     out += NOTES;
     out += "</article>";
@@ -97,6 +102,9 @@ fn facts(case: &Case<'_>) -> String {
         }
     } else {
         facts.push(("Suspected loss", "not known: no baseline".to_owned()));
+    }
+    if let Some(verdict) = &case.explanation.model {
+        facts.push(("Probability by the model", text::percent(verdict.probability)));
     }
     facts.push(("Onset", text::iso(row.onset)));
     facts.push(("Last actual value", text::iso(row.last)));
