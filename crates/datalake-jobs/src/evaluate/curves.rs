@@ -7,8 +7,8 @@ use crate::theft_detection::report::charts::sized;
 use crate::theft_detection::report::svg::{Path, px};
 use crate::theft_detection::report::text;
 
-/// Width and height of the plot.
-const PLOT: f64 = 240.0;
+/// Width and height of the plot: half of a page, as one unit is a pixel.
+const PLOT: (f64, f64) = (420.0, 220.0);
 
 /// From the left edge to the plot: room for labels.
 const LEFT: f64 = 48.0;
@@ -36,15 +36,16 @@ impl Curve<'_> {
     /// The chart as an image with its text alternative.
     pub(super) fn svg(&self) -> String {
         let mut body = String::new();
-        let bottom = TOP + PLOT;
+        let (width, height) = PLOT;
+        let bottom = TOP + height;
         for quarter in 0_u8..=4 {
             let share = f64::from(quarter) / 4.0;
-            let (x, y) = (LEFT + PLOT * share, bottom - PLOT * share);
+            let (x, y) = (LEFT + width * share, bottom - height * share);
             body += &format!(
                 "<path class=g d=\"M{} {}H{}\"/>",
                 px(LEFT),
                 px(y),
-                px(LEFT + PLOT)
+                px(LEFT + width)
             );
             body += &format!(
                 "<text text-anchor=end x={} y={}>{}</text><text text-anchor=middle x={} y={}>{}</text>",
@@ -64,7 +65,7 @@ impl Curve<'_> {
             path.element(class)
         };
         body += &format!(
-            "<svg class=plot x={} y={} width={PLOT} height={PLOT} viewBox=\"0 0 {UNITS} {UNITS}\" preserveAspectRatio=none>{}{}</svg>",
+            "<svg class=plot x={} y={} width={width} height={height} viewBox=\"0 0 {UNITS} {UNITS}\" preserveAspectRatio=none>{}{}</svg>",
             px(LEFT),
             px(TOP),
             line(&[self.beside.0, self.beside.1], "a"),
@@ -74,8 +75,8 @@ impl Curve<'_> {
             for &(x, y) in self.points {
                 body += &format!(
                     "<rect class=c2 x={} y={} width=6 height=6><title>{}: {}</title></rect>",
-                    px(LEFT + PLOT * x - 3.0),
-                    px(bottom - PLOT * y - 3.0),
+                    px(LEFT + width * x - 3.0),
+                    px(bottom - height * y - 3.0),
                     text::percent(x),
                     text::percent(y)
                 );
@@ -83,11 +84,11 @@ impl Curve<'_> {
         }
         body += &format!(
             "<text text-anchor=middle x={} y={}>{}</text>",
-            px(LEFT + PLOT / 2.0),
+            px(LEFT + width / 2.0),
             px(bottom + 32.0),
             text::escape(self.axes.0)
         );
-        let svg = sized(LEFT + PLOT + 24.0, bottom + 40.0, self.label, &body);
+        let svg = sized(LEFT + width + 24.0, bottom + 40.0, self.label, &body);
         format!(
             "<figure><figcaption><b>{}</b></figcaption>{svg}</figure>",
             text::escape(self.axes.1)
@@ -120,7 +121,7 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains("<path class=a d=\"m0 1000 1000-1000\"/>"), "{svg}");
-        // 48 + 240 / 4 and 8 + 240 / 2, less half of the mark.
-        assert!(svg.contains("<rect class=c2 x=105 y=125 width=6"), "{svg}");
+        // 48 + 420 / 4 and 8 + 220 / 2, less half of the mark.
+        assert!(svg.contains("<rect class=c2 x=150 y=115 width=6"), "{svg}");
     }
 }

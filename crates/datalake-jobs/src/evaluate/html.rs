@@ -45,13 +45,23 @@ fn kwh(value: Option<f64>) -> String {
 fn lead(report: &Report) -> String {
     let count = |n: usize| text::count(n as u64);
     let mut lead = format!(
-        "Of {} with an answer, {} are theft. {} scored without an answer do not count; {} with one have no score, and count as 0.",
+        "Of {} with an answer, {} are theft.",
         text::counted(report.service_points as u64, "service point", "service points"),
         count(report.thieves),
-        count(report.without_label),
-        count(report.without_score),
     );
-    if let Some(rows) = report.without_answer {
+    if report.without_label > 0 {
+        lead += &format!(
+            " {} more have a score and no answer.",
+            count(report.without_label)
+        );
+    }
+    if report.without_score > 0 {
+        lead += &format!(
+            " {} have an answer and no score: they count as 0.",
+            count(report.without_score)
+        );
+    }
+    if let Some(rows) = report.without_answer.filter(|rows| *rows > 0) {
         lead += &format!(
             " {} ended without an answer (a fault, or nobody at home).",
             text::counted(rows, "inspection", "inspections")

@@ -378,6 +378,22 @@ mod tests {
         }
 
         #[test]
+        fn the_rate_lies_on_the_curve_through_all_thresholds(
+            t in prop::collection::vec(0_u8..6, 1..20), h in prop::collection::vec(0_u8..6, 1..20), fpr in 0.0_f64..1.0,
+        ) {
+            let share = |v: &[u8], least: u8| v.iter().filter(|x| **x >= least).count() as f64 / v.len() as f64;
+            // From a threshold that nobody reaches down to one that all do.
+            let curve: Vec<(f64, f64)> = (0..=6_u8).rev().map(|least| (share(&h, least), share(&t, least))).collect();
+            let at = curve.iter().rposition(|point| point.0 <= fpr).unwrap();
+            let from = curve[at];
+            let to = curve.get(at + 1).copied().unwrap_or(from);
+            let part = if to.0 > from.0 { (fpr - from.0) / (to.0 - from.0) } else { 0.0 };
+            let expected = from.1 + part * (to.1 - from.1);
+            let floats = |v: &[u8]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+            prop_assert!((tpr_at_fpr(&floats(&t), &floats(&h), fpr).unwrap() - expected).abs() < 1e-9);
+        }
+
+        #[test]
         fn the_rate_grows_with_the_false_positives(
             t in prop::collection::vec(0_u8..6, 1..20), h in prop::collection::vec(0_u8..6, 1..20),
         ) {
