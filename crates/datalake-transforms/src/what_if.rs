@@ -17,8 +17,6 @@ use crate::series::SeriesBlock;
 /// What has to be done anew where a setting changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anew {
-    /// Nothing: scores stay, and another threshold is put to them.
-    Nothing,
     /// One rule, and whatever a hit of it leads to.
     Rule(Rule),
     /// What rules contribute, and the rules that compare meters.
@@ -36,7 +34,8 @@ impl Anew {
         let rule = |section: &str| Rule::ALL.into_iter().find(|rule| rule.section() == section);
         Some(match key.as_slice() {
             ["min_peers"] => return None,
-            ["case_threshold"] => Self::Nothing,
+            // Which rules open cases follows from it, too.
+            ["case_threshold"] => Self::Scores,
             [section, last] => match rule(section) {
                 Some(_) if *last == "weight" => Self::Scores,
                 Some(Rule::DropAfterExchange | Rule::SiblingMismatch | Rule::RegisterMismatch) => {
@@ -112,7 +111,7 @@ fn under(
         ..context.clone()
     };
     match variant.anew {
-        Anew::Nothing | Anew::Scores => None,
+        Anew::Scores => None,
         Anew::Rule(rule) => {
             let now = shared.rule(&context, rule)?;
             let was = stay.rules.iter().find(|found| found.rule == rule)?;
@@ -287,7 +286,7 @@ mod tests {
                 let found = suspects.under(variant, &own);
                 let mut cases: Vec<String> = found
                     .iter()
-                    .filter(|suspect| suspect.hits_score >= variant.config.case_threshold)
+                    .filter(|suspect| suspect.is_case)
                     .map(|suspect| world.registry.service_points[suspect.service_point.unwrap() as usize].id.clone())
                     .collect();
                 cases.sort_unstable();
@@ -311,7 +310,7 @@ mod tests {
     fn what_a_key_changes() {
         let of = |key: &str| Anew::of(&key.split('.').collect::<Vec<_>>());
         assert_eq!(of("min_peers"), None);
-        assert_eq!(of("case_threshold"), Some(Anew::Nothing));
+        assert_eq!(of("case_threshold"), Some(Anew::Scores));
         assert_eq!(of("flatline.min_days"), Some(Anew::Rule(Rule::Flatline)));
         assert_eq!(of("flatline.weight"), Some(Anew::Scores));
         assert_eq!(of("drop_after_exchange.max_ratio"), Some(Anew::Scores));

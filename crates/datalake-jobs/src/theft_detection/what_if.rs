@@ -303,14 +303,14 @@ impl WhatIf {
         let values = self.values.iter().zip(&self.variants).zip(&of_variants);
         let values = values.map(|((value, variant), changed)| {
             let found = suspects.under(variant, changed);
-            counter.counts(&found, variant.config.case_threshold, value.rule)
+            counter.counts(&found, value.rule)
         });
         Counted {
             suspected: base.len(),
             values: values.collect(),
-            configured: counter.counts(&base, config.case_threshold, None),
-            best: counter.best(&base),
-            weeks: counter.weeks(&base, config.case_threshold),
+            configured: counter.counts(&base, None),
+            best: counter.best(&suspects, &base, config),
+            weeks: counter.weeks(&base),
         }
     }
 }
@@ -324,8 +324,8 @@ struct Counter<'a> {
 }
 
 impl Counter<'_> {
-    fn counts(&self, suspects: &[Suspect], threshold: f64, rule: Option<Rule>) -> Counts {
-        let cases = || suspects.iter().filter(|suspect| suspect.hits_score >= threshold);
+    fn counts(&self, suspects: &[Suspect], rule: Option<Rule>) -> Counts {
+        let cases = || suspects.iter().filter(|suspect| suspect.is_case);
         let outcomes = self.labels.map(|labels| {
             let place = |case: &Suspect| Some(&self.registry.service_points[case.service_point? as usize].id);
             let known: Vec<bool> = cases()
@@ -343,7 +343,7 @@ impl Counter<'_> {
         }
     }
 
-    fn best(&self, suspects: &[Suspect]) -> Vec<Best> {
+    fn best(&self, all: &Suspects<'_>, suspects: &[Suspect], config: &RuleConfig) -> Vec<Best> {
         let descending = |of: &dyn Fn(&&Suspect) -> bool| {
             let mut scores: Vec<f64> = suspects
                 .iter()
@@ -353,7 +353,15 @@ impl Counter<'_> {
             scores.sort_by(|a, b| b.total_cmp(a));
             scores
         };
-        let (all, recent) = (
+        let under = |threshold: f64| {
+            let config = RuleConfig {
+                case_threshold: threshold,
+                ..config.clone()
+            };
+            let anew = Anew::Scores;
+            self.counts(&all.under(&Variant { config, anew }, &[]), None)
+        };
+        let (scores, recent) = (
             descending(&|_| true),
             descending(&|suspect| suspect.onset_day >= self.recent),
         );
@@ -364,16 +372,16 @@ impl Counter<'_> {
                 wanted,
                 per,
                 case_threshold: threshold,
-                counts: threshold.map(|threshold| self.counts(suspects, threshold, None)),
+                counts: threshold.map(under),
             }
         };
-        let of_all = WANTED.map(|wanted| best(wanted, "lake", all.get(wanted - 1)));
+        let of_all = WANTED.map(|wanted| best(wanted, "lake", scores.get(wanted - 1)));
         let a_week = WANTED.map(|wanted| best(wanted, "week", recent.get(wanted * WEEKS - 1)));
         of_all.into_iter().chain(a_week).collect()
     }
 
-    fn weeks(&self, suspects: &[Suspect], threshold: f64) -> Vec<Week> {
-        let cases = || suspects.iter().filter(|suspect| suspect.hits_score >= threshold);
+    fn weeks(&self, suspects: &[Suspect]) -> Vec<Week> {
+        let cases = || suspects.iter().filter(|suspect| suspect.is_case);
         let week = |at: usize| {
             let days = self.recent + 7 * at as i32..self.recent + 7 * (at as i32 + 1);
             let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days.start));

@@ -52,7 +52,7 @@ pub struct Assessment {
 struct Subject {
     /// Its stays in `evidence`.
     stays: Range<usize>,
-    /// Of the hits alone, 0..1: it is a case where this reaches the threshold.
+    /// Of the hits alone, 0..1: no case where this does not reach the threshold.
     hits_score: f64,
     /// Of the rules, and the forest where one was grown.
     rules_score: f64,

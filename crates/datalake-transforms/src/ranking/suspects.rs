@@ -17,8 +17,10 @@ pub struct Suspect {
     pub service_point: Option<u32>,
     /// Dense index of the component with the strongest evidence.
     pub component: u32,
-    /// What its hits come to, 0..1: it is a case where this reaches `case_threshold`.
+    /// What its hits come to, 0..1: no case where this does not reach `case_threshold`.
     pub hits_score: f64,
+    /// Whether it is a case.
+    pub is_case: bool,
     /// First onset, as a case would have it, days since 1970-01-01.
     pub onset_day: i32,
     /// Last day with an actual value.
@@ -106,6 +108,7 @@ fn suspect(mut stays: Vec<StayEvidence>, registry: &Registry, config: &RuleConfi
         service_point: stays[0].service_point,
         component: stays[subject.strongest].component,
         hits_score: subject.hits_score,
+        is_case: subject.is_case,
         onset_day,
         last_day,
         rules: subject
