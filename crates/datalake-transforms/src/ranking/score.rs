@@ -42,7 +42,7 @@ pub(super) fn factor(stay: &StayEvidence, rule: Rule) -> f64 {
 pub(super) fn contribution(stay: &StayEvidence, rule: &RuleEvidence, config: &RuleConfig) -> f64 {
     let share = match rule.verdict {
         Verdict::Hit => 1.0,
-        Verdict::Miss => config.near_miss_share,
+        Verdict::Miss | Verdict::MissFor(_) => config.near_miss_share,
         Verdict::NotJudged(_) => 0.0,
     };
     share * config.weight(rule.rule) * f64::from(rule.strength) * factor(stay, rule.rule)

@@ -13,7 +13,7 @@ use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
 use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, places, scaled, typed};
-use crate::rules::{Rule, RuleConfig, RuleEvidence, Verdict};
+use crate::rules::{Lack, Rule, RuleConfig, RuleEvidence, Verdict};
 use crate::suppressors::{Suppression, Suppressor};
 
 fn registry(components: usize) -> Registry {
@@ -435,6 +435,22 @@ fn replaced_by_needs_another_device() {
     assert_eq!(judged(&registry), 1);
     registry.components[1].device_id = registry.components[0].device_id.clone();
     assert_eq!(judged(&registry), 0);
+}
+
+#[test]
+fn a_near_miss_says_what_it_lacks() {
+    let lacking = evidence(Rule::SustainedDrop, Verdict::MissFor(Lack::ShownBefore), 0.5);
+    let found = assembled(vec![stay(0, &[lacking])]);
+    // It counts as any miss: 0.5 of 0.8, and a half of that.
+    assert!((scores(&found)[0].1 - 0.2).abs() < 1e-6);
+    let explanation = found
+        .explain("SP-000", &registry(9), &Peers::default(), &RuleConfig::default())
+        .unwrap()
+        .to_string();
+    assert!(
+        explanation.contains("(needs at most 14), but such a level was shown before; strength 0.50"),
+        "{explanation}"
+    );
 }
 
 #[test]
