@@ -100,7 +100,11 @@ fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, config: &Rule
                             .is_some_and(|(old, new)| old.replaced_by(&new))
                 })
                 .max_by(|&a, &b| {
-                    let tail = |position: usize| stays[position].edges.map_or(f32::MIN, |edges| edges.tail);
+                    let tail = |position: usize| {
+                        stays[position]
+                            .edges
+                            .map_or(f32::MIN, |edges| edges.tail.level.adjusted)
+                    };
                     tail(a).total_cmp(&tail(b)).then(b.cmp(&a))
                 });
             let edges = old.and_then(|old| stays[old].edges);
@@ -174,7 +178,7 @@ fn continue_as_before(stays: &mut [StayEvidence], old: usize, new: usize, config
     let Some((before, after)) = stays[old].edges.zip(stays[new].edges) else {
         return;
     };
-    let ratio = f64::from(after.head - before.head).exp();
+    let ratio = f64::from(after.head.level.adjusted - before.head.level.adjusted).exp();
     if !CONTINUITY.contains(&ratio) {
         return;
     }

@@ -11,7 +11,7 @@ use crate::loss::Loss;
 use crate::model::DAY_SECONDS;
 use crate::peers::Peers;
 use crate::registry::Registry;
-use crate::rules::drop_after_exchange::Edges;
+use crate::rules::drop_after_exchange::{Edge, EdgeLevel, Edges};
 use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, places, scaled, typed};
 use crate::rules::{Lack, Rule, RuleConfig, RuleEvidence, Verdict};
 use crate::suppressors::{Suppression, Suppressor};
@@ -406,10 +406,20 @@ fn replaced_by_needs_another_device() {
     // Two channels of one device, the second begins where the first ends.
     let (found, _) = exchanged(&home(1, 100, 9.0), &home(2, 100, 3.0));
     assert_eq!(found.cases.num_rows(), 1);
+    let edge = |ln_kwh: f32| {
+        let level = EdgeLevel {
+            counted: ln_kwh,
+            adjusted: ln_kwh,
+        };
+        Edge {
+            level,
+            near: Some(level),
+        }
+    };
     let edges = |days| Edges {
         days,
-        head: 2.0,
-        tail: 2.0,
+        head: edge(2.0),
+        tail: edge(2.0),
         edge_days: 60,
         whole_days: 100,
         index_sum: 100.0,
@@ -420,8 +430,8 @@ fn replaced_by_needs_another_device() {
     let mut new = stay(1, &[]);
     new.service_point = Some(0);
     new.edges = Some(Edges {
-        head: 0.5,
-        tail: 0.5,
+        head: edge(0.5),
+        tail: edge(0.5),
         ..edges((100, 199))
     });
     let mut registry = registry(2);
