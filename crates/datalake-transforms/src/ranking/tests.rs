@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Decimal128Type, Float64Type};
+use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type};
 use proptest::prelude::*;
 
 use super::{Assessment, assemble, case_id};
@@ -445,6 +445,23 @@ fn replaced_by_needs_another_device() {
     assert_eq!(judged(&registry), 1);
     registry.components[1].device_id = registry.components[0].device_id.clone();
     assert_eq!(judged(&registry), 0);
+}
+
+#[test]
+fn a_case_ends_with_the_reasons_that_count() {
+    let last = |last_actual_day: i32| {
+        // One that hardly counts, to the end of the data.
+        let mut low = evidence(Rule::PeerLow, Verdict::Hit, 1.0);
+        low.end_day = FIRST_DAY + 99;
+        let mut found = stay(0, &[evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0), low]);
+        found.last_actual_day = last_actual_day;
+        let cases = assembled(vec![found]).cases;
+        cases["last_date"].as_primitive::<Date32Type>().value(0)
+    };
+    assert_eq!(last(FIRST_DAY + 99), FIRST_DAY + 30);
+    // Not beyond the last actual value, and not before the onset.
+    assert_eq!(last(FIRST_DAY + 20), FIRST_DAY + 20);
+    assert_eq!(last(FIRST_DAY + 5), FIRST_DAY + 10);
 }
 
 #[test]
