@@ -511,7 +511,7 @@ fn an_explanation_shows_hits_misses_and_what_speaks_against() {
       LOAD_SHIFTED          not judged: the hours of the days are not known on enough days
       PATTERN_LOST          not judged: too few whole days
       FLATLINE              miss 0 flat days (needs at least 10); strength 0.00 x weight 0.70 -> 0.000
-      REPEATED_DAY          not judged: the hours of the days are not known on enough days
+      REPEATED_DAY          miss 0 days that repeat others (needs at least 14); strength 0.00 x weight 0.80 -> 0.000
       REVERSE_FLOW          miss 0 days with negative energy (needs at least 2); strength 0.00 x weight 0.80 -> 0.000
       OVERLAPPING_INSTALL   miss 0 days of contradicting install events (needs at least 1); strength 0.00 x weight 0.30 -> 0.000
       DROP_AFTER_EXCHANGE   not judged: no meter hung there before
