@@ -171,13 +171,20 @@ pub fn judge(old: Option<&Edges>, new: Option<&Edges>, config: &DropAfterExchang
     let Some((near_old, near_new)) = old.tail.near.zip(new.head.near) else {
         return not_judged(Gap::TooFewDays);
     };
-    // What is left at the new meter's own end counts as well: a home that fills up again lost nothing.
+    // What is left at the new meter's own end counts as well, months later and so as its peers go: a home that fills up again
+    // lost nothing.
+    let left = |old: EdgeLevel, new: EdgeLevel| f64::from(new.adjusted - old.adjusted);
     let ratio = old
         .tail
         .level
         .change(new.head.level)
-        .max(old.tail.level.change(new.tail.level))
         .max(near_old.change(near_new))
+        .max(left(old.tail.level, new.tail.level))
+        .max(
+            new.tail
+                .near
+                .map_or(f64::NEG_INFINITY, |near| left(near_old, near)),
+        )
         .exp();
     let hit = ratio <= config.max_ratio;
     let strength = if hit {
@@ -251,6 +258,19 @@ mod tests {
         let evidence = judged(&steady((0, 99), 10.0), &meter(100, &new));
         assert_eq!(evidence.verdict, Verdict::Miss);
         assert!((evidence.value - 0.9).abs() < 1e-5, "{evidence:?}");
+        // A term that began ten days before the data end.
+        let new = [vec![(1.0, 0.0); 100], vec![(9.0, 0.0); 10]].concat();
+        let evidence = judged(&steady((0, 99), 10.0), &meter(100, &new));
+        assert!((evidence.value - 0.9).abs() < 1e-5, "{evidence:?}");
+    }
+
+    #[test]
+    fn a_winter_at_the_end_does_not_hide_a_fall() {
+        // To 40 % at the exchange; in the winter after it home and peers use twice as much.
+        let new = [vec![(4.0, 0.0); 80], vec![(8.0, 2.0_f64.ln()); 80]].concat();
+        let evidence = judged(&steady((0, 99), 10.0), &meter(100, &new));
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 0.4).abs() < 1e-5, "{evidence:?}");
     }
 
     #[test]
