@@ -286,7 +286,12 @@ fn level_loss(
             .iter()
             .filter(|rule| rule.is_hit() && LEVEL_RULES.contains(&rule.rule))
     };
-    let onset = hits().map(|hit| hit.onset_day).min()?;
+    // The start of a window is no onset where a rule knows one, and leaves no baseline before it.
+    let dated = hits()
+        .filter(|hit| hit.rule.dates())
+        .map(|hit| hit.onset_day)
+        .min();
+    let onset = dated.or_else(|| hits().map(|hit| hit.onset_day).min())?;
     let end = hits().map(|hit| hit.end_day).max()?;
     let days = onset.max(billable)..end + 1;
     // A day counts if a level was low on it; of a meter that ran backwards now and then, the days on which it did.
@@ -363,6 +368,30 @@ mod tests {
     }
 
     type RecordBatches = (arrow::array::RecordBatch, arrow::array::RecordBatch);
+
+    #[test]
+    fn the_window_of_a_decline_is_no_onset_of_the_loss() {
+        // 8 kWh a day, from day 120 of 300 on less and less, to a quarter: the slope's window begins before the level's step.
+        let way = |day: usize| day.saturating_sub(120) as f64 / 180.0;
+        let kwh: Vec<f64> = (0..300)
+            .zip(home(1, 300, 8.0))
+            .map(|(day, kwh)| kwh * 0.25_f64.powf(way(day)))
+            .collect();
+        let stay = World::steady(installed(), 300)
+            .judge(&Profiles::daily(0, FIRST_DAY, &kwh))
+            .remove(0);
+        let hit = |rule| {
+            stay.rules
+                .iter()
+                .find(|found| found.rule == rule && found.is_hit())
+        };
+        let (drop, decline) = (
+            hit(Rule::SustainedDrop).unwrap(),
+            hit(Rule::GradualDecline).unwrap(),
+        );
+        assert!(decline.onset_day < drop.onset_day - 30, "{decline:?}");
+        assert_eq!(stay.loss.unwrap().lost_micro, drop.kwh_micro);
+    }
 
     #[test]
     fn of_a_meter_that_ran_backwards_now_and_then_only_those_days_are_lost() {

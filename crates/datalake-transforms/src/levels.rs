@@ -72,7 +72,9 @@ pub struct Week {
 #[must_use]
 pub fn intervals_of_a_day(component: &Component) -> u16 {
     component.interval_seconds().map_or(1, |seconds| {
-        (DAY_SECONDS / i64::from(seconds.max(1))).clamp(1, 288) as u16
+        u16::try_from(DAY_SECONDS / i64::from(seconds.max(1)))
+            .unwrap_or(u16::MAX)
+            .max(1)
     })
 }
 
@@ -315,6 +317,7 @@ mod tests {
 
     #[test]
     fn intervals_by_type() {
+        assert_eq!(intervals_of_a_day(&typed("a", Some(60), &[])), 1440);
         assert_eq!(intervals_of_a_day(&typed("a", Some(300), &[])), 288);
         assert_eq!(intervals_of_a_day(&typed("a", Some(1800), &[])), 48);
         assert_eq!(intervals_of_a_day(&installed()), 1);

@@ -2,8 +2,10 @@
 //!
 //! `expected = level of the day type x exp(elasticity x peers' index of the day) x smear`, fitted on the whole days of the
 //! year before the onset; `smear` makes the sum over the baseline come out right (a median is below the mean). Lost =
-//! sum over the whole days from the onset of `max(0, expected - actual)`. The band scales the expectation by two errors, joined
-//! by the root of their squares: the baseline's own (the 10th and 90th percentile of actual / expected over stretches of 28
+//! `max(0, sum of expected - actual)` over the whole days from the onset that count. The sum is taken with its sign, because a
+//! home's days lie above and below any expectation: what adds up the days below alone calls noise a loss. Where theft spares some
+//! days, those are as expected in sum and add nothing. The band scales the expectation by two errors, joined
+//! by the root of their squares, and may reach down to 0: the baseline's own (the 10th and 90th percentile of actual / expected over stretches of 28
 //! days, 7 where there are few), and the drift of a home after the days that it was fitted on.
 
 use std::ops::Range;
@@ -43,7 +45,7 @@ pub struct Loss {
     pub expected_micro: i64,
     /// Counted on the same days.
     pub actual_micro: i64,
-    /// Sum of max(0, expected - actual) by day.
+    /// max(0, expected - actual).
     pub lost_micro: i64,
     /// The same with the expectation at its 10th percentile.
     pub lost_p10_micro: i64,
@@ -68,19 +70,23 @@ pub fn loss(
     counts: impl Fn(usize) -> bool,
 ) -> Option<Loss> {
     let expectation = Expectation::fit(levels, blocks, onset)?;
-    let mut loss = Loss::default();
+    let (mut expected, mut actual) = (0_i64, 0_i64);
     for position in levels.positions(days).filter(|&position| counts(position)) {
-        let expected = expectation.kwh(levels, position);
-        let actual = micro(levels.kwh[position]);
-        let short = |kwh: f64| micro(kwh).saturating_sub(actual).max(0);
-        loss.expected_micro = loss.expected_micro.saturating_add(micro(expected));
-        loss.actual_micro = loss.actual_micro.saturating_add(actual);
-        loss.lost_micro = loss.lost_micro.saturating_add(short(expected));
-        let (low, high) = expectation.band;
-        loss.lost_p10_micro = loss.lost_p10_micro.saturating_add(short(expected * low));
-        loss.lost_p90_micro = loss.lost_p90_micro.saturating_add(short(expected * high));
+        expected = expected.saturating_add(micro(expectation.kwh(levels, position)));
+        actual = actual.saturating_add(micro(levels.kwh[position]));
     }
-    Some(loss)
+    let short = |factor: f64| {
+        let expected = (expected as f64 * factor).round() as i64;
+        expected.saturating_sub(actual).max(0)
+    };
+    let (low, high) = expectation.band;
+    Some(Loss {
+        expected_micro: expected,
+        actual_micro: actual,
+        lost_micro: expected.saturating_sub(actual).max(0),
+        lost_p10_micro: short(low),
+        lost_p90_micro: short(high),
+    })
 }
 
 /// ln of a factor on the expectation, widened by [`DRIFT`]; without its sign.
@@ -247,6 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn noise_is_no_loss() {
+        // 8 kWh a day, 20 % up and down, before and after: half of the days lie below what was expected.
+        let loss = lost(&home(1, 300, 8.0), 150);
+        let short = loss.expected_micro - loss.actual_micro;
+        assert_eq!(loss.lost_micro, short.max(0));
+        assert!(loss.lost_micro < loss.expected_micro / 50, "{loss:?}");
+        assert_eq!(loss.lost_p10_micro, 0);
+    }
+
+    #[test]
+    fn days_that_theft_spares_add_nothing() {
+        // From day 150 on every third day is at zero: a third of 150 days of 8 kWh.
+        let mut kwh = home(1, 300, 8.0);
+        for day in (150..300).step_by(3) {
+            kwh[day] = 0.0;
+        }
+        let loss = lost(&kwh, 150);
+        assert!((loss.lost_micro as f64 / 400e6 - 1.0).abs() < 0.05, "{loss:?}");
+    }
+
+    #[test]
     fn thirteen_days_are_no_baseline() {
         let levels = levels(&[8.0; 50]);
         let days = FIRST_DAY + 13..FIRST_DAY + 50;
@@ -271,7 +298,7 @@ mod tests {
             }
             let found = lost(&kwh, 200);
             prop_assert!(found.lost_p10_micro <= found.lost_micro && found.lost_micro <= found.lost_p90_micro);
-            prop_assert!(found.lost_micro >= found.expected_micro - found.actual_micro - 200);
+            prop_assert_eq!(found.lost_micro, (found.expected_micro - found.actual_micro).max(0));
             let double: Vec<f64> = kwh.iter().map(|kwh| 2.0 * kwh).collect();
             let doubled = lost(&double, 200);
             prop_assert!((doubled.lost_micro - 2 * found.lost_micro).abs() < 1_000);

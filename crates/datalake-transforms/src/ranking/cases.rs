@@ -55,11 +55,11 @@ const DATING_SHARE: f64 = 0.5;
 /// | service_point_id | null for a meter that was never installed anywhere |
 /// | device_id, measuring_component_id | the meter with the strongest evidence |
 /// | score | 0..1 |
-/// | onset_date, last_date | first onset of the reasons that date a case ([`crate::rules::Rule::dates`]) and count at least half of the strongest; last day with an actual value |
+/// | onset_date, last_date | first onset of the reasons that date a case ([`crate::rules::Rule::dates`]) and count at least half of the strongest; last day of the reasons that count so much, at most the last with an actual value |
 /// | reasons | hits, strongest first; `kwh` is the energy at stake by that rule alone |
 /// | suppressors | what speaks against theft, `rule: name: why` |
 /// | expected_kwh, actual_kwh | over the days that the energy lost is counted on, within the billable time; what was counted without a contract is expected and not part of the actual |
-/// | lost_kwh, lost_kwh_p10, lost_kwh_p90 | energy lost and its band; null where there is no baseline |
+/// | lost_kwh, lost_kwh_p10, lost_kwh_p90 | energy lost, the greater of expected_kwh - actual_kwh and 0 (see [`crate::loss`]), and its band; null where there is no baseline |
 /// | lost_amount | lost_kwh times the tariff; null without one |
 /// | actual_share | usable intervals / all intervals |
 /// | days_observed | days with data |
@@ -224,7 +224,8 @@ impl Tables<'_> {
             against.append(true);
             ids.append_value(case_id(subject_id(self.stay(subject), self.registry), onset));
             onsets.append_value(onset);
-            lasts.append_value(last);
+            // What is found on days without an actual value begins after the last that has one.
+            lasts.append_value(last.max(onset));
         }
         let energy = |part: fn(&Loss) -> i64| {
             decimals(
@@ -314,21 +315,21 @@ pub(super) fn days(subject: &Subject, evidence: &[StayEvidence]) -> (i32, i32) {
     // Rules that look at a window, or around an onset, date nothing unless there is nothing else; nor does a reason that
     // hardly counts.
     let enough = DATING_SHARE * subject.reasons.first().map_or(0.0, |reason| reason.contribution);
-    let dates = |reason: &&Reason| reason.rule.dates() && reason.contribution >= enough;
-    let dated = subject.reasons.iter().any(|reason| dates(&reason));
-    let onsets = subject
-        .reasons
-        .iter()
-        .filter(|reason| dates(reason) || !dated)
-        .filter_map(|reason| {
-            let rules = &evidence[reason.stay].rules;
-            rules.iter().find(|rule| rule.rule == reason.rule)
+    let dates = |reason: &Reason| reason.rule.dates() && reason.contribution >= enough;
+    let dated = subject.reasons.iter().any(dates);
+    let found = || {
+        subject.reasons.iter().filter_map(|reason| {
+            let stay = &evidence[reason.stay];
+            let rule = stay.rules.iter().find(|rule| rule.rule == reason.rule)?;
+            Some((reason, rule, stay.last_actual_day))
         })
-        .map(|rule| rule.onset_day);
-    let lasts = subject
-        .reasons
-        .iter()
-        .map(|reason| evidence[reason.stay].last_actual_day);
+    };
+    let onsets = found()
+        .filter(|(reason, ..)| dates(reason) || !dated)
+        .map(|(_, rule, _)| rule.onset_day);
+    let lasts = found()
+        .filter(|(reason, ..)| reason.contribution >= enough)
+        .map(|(_, rule, last_actual_day)| rule.end_day.min(last_actual_day));
     (onsets.min().unwrap_or(i32::MAX), lasts.max().unwrap_or(i32::MIN))
 }
 

@@ -199,7 +199,7 @@ impl Display for RuleExplanation {
         let verdict = match evidence.verdict {
             Verdict::NotJudged(gap) => return writeln!(f, "  {code:<21} not judged: {}", gap.text()),
             Verdict::Hit => "HIT ",
-            Verdict::Miss => "miss",
+            Verdict::Miss | Verdict::MissFor(_) => "miss",
         };
         let measure = evidence.rule.measure();
         write!(
@@ -210,6 +210,9 @@ impl Display for RuleExplanation {
             measure.hit_is,
             number(evidence.threshold),
         )?;
+        if let Verdict::MissFor(lack) = evidence.verdict {
+            write!(f, ", but {}", lack.text())?;
+        }
         if evidence.is_hit() {
             write!(f, ", {} to {}", date(evidence.onset_day), date(evidence.end_day))?;
             if evidence.kwh_micro != 0 {

@@ -42,7 +42,7 @@ pub(super) fn factor(stay: &StayEvidence, rule: Rule) -> f64 {
 pub(super) fn contribution(stay: &StayEvidence, rule: &RuleEvidence, config: &RuleConfig) -> f64 {
     let share = match rule.verdict {
         Verdict::Hit => 1.0,
-        Verdict::Miss => config.near_miss_share,
+        Verdict::Miss | Verdict::MissFor(_) => config.near_miss_share,
         Verdict::NotJudged(_) => 0.0,
     };
     share * config.weight(rule.rule) * f64::from(rule.strength) * factor(stay, rule.rule)
@@ -109,7 +109,11 @@ pub(super) fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, co
                             .is_some_and(|(old, new)| old.replaced_by(&new))
                 })
                 .max_by(|&a, &b| {
-                    let tail = |position: usize| stays[position].edges.map_or(f32::MIN, |edges| edges.tail);
+                    let tail = |position: usize| {
+                        stays[position]
+                            .edges
+                            .map_or(f32::MIN, |edges| edges.tail.level.adjusted)
+                    };
                     tail(a).total_cmp(&tail(b)).then(b.cmp(&a))
                 });
             let edges = old.and_then(|old| stays[old].edges);
@@ -183,7 +187,7 @@ fn continue_as_before(stays: &mut [StayEvidence], old: usize, new: usize, config
     let Some((before, after)) = stays[old].edges.zip(stays[new].edges) else {
         return;
     };
-    let ratio = f64::from(after.head - before.head).exp();
+    let ratio = f64::from(after.head.level.adjusted - before.head.level.adjusted).exp();
     if !CONTINUITY.contains(&ratio) {
         return;
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Decimal128Type, Float64Type};
+use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type};
 use proptest::prelude::*;
 
 use super::{Assessment, assemble, case_id};
@@ -11,9 +11,9 @@ use crate::loss::Loss;
 use crate::model::DAY_SECONDS;
 use crate::peers::Peers;
 use crate::registry::Registry;
-use crate::rules::drop_after_exchange::Edges;
+use crate::rules::drop_after_exchange::{Edge, EdgeLevel, Edges};
 use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, places, scaled, typed};
-use crate::rules::{Rule, RuleConfig, RuleEvidence, Verdict};
+use crate::rules::{Lack, Rule, RuleConfig, RuleEvidence, Verdict};
 use crate::suppressors::{Suppression, Suppressor};
 
 fn registry(components: usize) -> Registry {
@@ -406,10 +406,20 @@ fn replaced_by_needs_another_device() {
     // Two channels of one device, the second begins where the first ends.
     let (found, _) = exchanged(&home(1, 100, 9.0), &home(2, 100, 3.0));
     assert_eq!(found.cases.num_rows(), 1);
+    let edge = |ln_kwh: f32| {
+        let level = EdgeLevel {
+            counted: ln_kwh,
+            adjusted: ln_kwh,
+        };
+        Edge {
+            level,
+            near: Some(level),
+        }
+    };
     let edges = |days| Edges {
         days,
-        head: 2.0,
-        tail: 2.0,
+        head: edge(2.0),
+        tail: edge(2.0),
         edge_days: 60,
         whole_days: 100,
         index_sum: 100.0,
@@ -420,8 +430,8 @@ fn replaced_by_needs_another_device() {
     let mut new = stay(1, &[]);
     new.service_point = Some(0);
     new.edges = Some(Edges {
-        head: 0.5,
-        tail: 0.5,
+        head: edge(0.5),
+        tail: edge(0.5),
         ..edges((100, 199))
     });
     let mut registry = registry(2);
@@ -435,6 +445,39 @@ fn replaced_by_needs_another_device() {
     assert_eq!(judged(&registry), 1);
     registry.components[1].device_id = registry.components[0].device_id.clone();
     assert_eq!(judged(&registry), 0);
+}
+
+#[test]
+fn a_case_ends_with_the_reasons_that_count() {
+    let last = |last_actual_day: i32| {
+        // One that hardly counts, to the end of the data.
+        let mut low = evidence(Rule::PeerLow, Verdict::Hit, 1.0);
+        low.end_day = FIRST_DAY + 99;
+        let mut found = stay(0, &[evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0), low]);
+        found.last_actual_day = last_actual_day;
+        let cases = assembled(vec![found]).cases;
+        cases["last_date"].as_primitive::<Date32Type>().value(0)
+    };
+    assert_eq!(last(FIRST_DAY + 99), FIRST_DAY + 30);
+    // Not beyond the last actual value, and not before the onset.
+    assert_eq!(last(FIRST_DAY + 20), FIRST_DAY + 20);
+    assert_eq!(last(FIRST_DAY + 5), FIRST_DAY + 10);
+}
+
+#[test]
+fn a_near_miss_says_what_it_lacks() {
+    let lacking = evidence(Rule::SustainedDrop, Verdict::MissFor(Lack::ShownBefore), 0.5);
+    let found = assembled(vec![stay(0, &[lacking])]);
+    // It counts as any miss: 0.5 of 0.8, and a half of that.
+    assert!((scores(&found)[0].1 - 0.2).abs() < 1e-6);
+    let explanation = found
+        .explain("SP-000", &registry(9), &Peers::default(), &RuleConfig::default())
+        .unwrap()
+        .to_string();
+    assert!(
+        explanation.contains("(needs at most 14), but such a level was shown before; strength 0.50"),
+        "{explanation}"
+    );
 }
 
 #[test]
@@ -468,7 +511,7 @@ fn an_explanation_shows_hits_misses_and_what_speaks_against() {
       LOAD_SHIFTED          not judged: the hours of the days are not known on enough days
       PATTERN_LOST          not judged: too few whole days
       FLATLINE              miss 0 flat days (needs at least 10); strength 0.00 x weight 0.70 -> 0.000
-      REPEATED_DAY          not judged: the hours of the days are not known on enough days
+      REPEATED_DAY          miss 0 days that repeat others (needs at least 14); strength 0.00 x weight 0.80 -> 0.000
       REVERSE_FLOW          miss 0 days with negative energy (needs at least 2); strength 0.00 x weight 0.80 -> 0.000
       OVERLAPPING_INSTALL   miss 0 days of contradicting install events (needs at least 1); strength 0.00 x weight 0.30 -> 0.000
       DROP_AFTER_EXCHANGE   not judged: no meter hung there before

@@ -50,7 +50,7 @@ faults! {
         "type codes that `component_types` does not map: their measurements are rejected; map them in the config";
     INCOMPLETE_TYPE: Warning "incomplete_component_type",
         "no type code, and uom, direction, kind and interval_seconds do not make a type: its measurements are \
-         rejected";
+         rejected; an interval has a length that divides a day and is at least 300 s";
     TYPE_CONTRADICTS_COLUMNS: Warning "type_contradicts_columns",
         "uom, direction, kind or interval_seconds differ from what the type code stands for: the code counts";
     NON_POSITIVE_MULTIPLIER: Warning "non_positive_multiplier",

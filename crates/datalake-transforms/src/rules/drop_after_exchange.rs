@@ -1,7 +1,11 @@
 //! `DROP_AFTER_EXCHANGE`: the new meter at a service point reads far less than the one it replaced.
 //!
-//! Compares the last 60 whole days of the old meter with the first 60 of the new one, each as the median of
-//! ln kWh a day less the peers' index: a season between them does not count. Meters that hang side by side are no exchange.
+//! Compares the last 60 whole days of the old meter with the first 60 of the new one, each as the median of ln kWh a day, and
+//! the same less the peers' index; the milder fall counts: what the peers fell is no fall of the home, and what they
+//! rose is none either. A home that follows the season more than its peers do falls within 60 days by itself, so the fall must
+//! also be there at the exchange, between the last and the first 14 days. Meters that hang side by side are no exchange.
+
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +19,9 @@ use crate::quantiles::median;
 
 /// Whole days at each end of a stay that its level is taken from.
 const EDGE_DAYS: usize = 60;
+
+/// Days at the very end of a stay, and the whole days among them that it takes to know their level.
+const NEAR: (i32, usize) = (14, 7);
 
 /// Days that may lie between the old meter's last and the new one's first whole day.
 const CHANGE_DAYS: i32 = 60;
@@ -51,15 +58,53 @@ impl DropAfterExchangeConfig {
     }
 }
 
+/// Level of some days: medians of ln kWh a day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EdgeLevel {
+    /// As it was counted.
+    pub counted: f32,
+    /// Less the peers' index.
+    pub adjusted: f32,
+}
+
+impl EdgeLevel {
+    /// `None` of no days.
+    fn new(levels: &Levels, days: Range<usize>) -> Option<Self> {
+        let index = |position: usize| Some(levels.index[position]).filter(|index| index.is_finite());
+        let mut adjusted: Vec<f64> = days
+            .clone()
+            .map(|position| levels.ln_kwh[position] - index(position).unwrap_or(0.0))
+            .collect();
+        Some(Self {
+            counted: median(&mut levels.ln_kwh[days].to_vec())? as f32,
+            adjusted: median(&mut adjusted)? as f32,
+        })
+    }
+
+    /// ln of `after` / this level, with and without the peers whichever fell less.
+    fn change(self, after: Self) -> f64 {
+        f64::from((after.counted - self.counted).max(after.adjusted - self.adjusted))
+    }
+}
+
+/// One end of a stay.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Edge {
+    /// Of up to 60 whole days.
+    pub level: EdgeLevel,
+    /// Of the 14 days at the very end; `None` where too few of them are whole.
+    pub near: Option<EdgeLevel>,
+}
+
 /// Both ends of a stay, for the comparison with the meter before and after.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Edges {
     /// First and last whole day.
     pub days: (i32, i32),
-    /// Level of the first whole days, ln kWh a day less the peers' index.
-    pub head: f32,
-    /// Level of the last whole days.
-    pub tail: f32,
+    /// The first whole days.
+    pub head: Edge,
+    /// The last whole days.
+    pub tail: Edge,
     /// Whole days in each edge.
     pub edge_days: u16,
     /// Whole days of the stay.
@@ -75,24 +120,21 @@ impl Edges {
     pub(crate) fn new(levels: &Levels) -> Option<Self> {
         let n = levels.len();
         let edge = n.min(EDGE_DAYS);
-        let index = |position: usize| {
-            let index = levels.index[position];
-            if index.is_finite() { index } else { 0.0 }
+        let days = (*levels.day.first()?, *levels.day.last()?);
+        let end = |far: Range<usize>, near: Range<i32>| {
+            let near = Some(levels.positions(near)).filter(|near| near.len() >= NEAR.1);
+            Some(Edge {
+                level: EdgeLevel::new(levels, far)?,
+                near: near.and_then(|near| EdgeLevel::new(levels, near)),
+            })
         };
-        let level = |range: std::ops::Range<usize>| {
-            let mut edge = [0.0; EDGE_DAYS];
-            let edge = &mut edge[..range.len()];
-            for (level, position) in edge.iter_mut().zip(range) {
-                *level = levels.ln_kwh[position] - index(position);
-            }
-            median(edge)
-        };
-        let head = level(0..edge)?;
         Some(Self {
-            days: (*levels.day.first()?, *levels.day.last()?),
-            head: head as f32,
-            // Of a short stay both ends are all of it.
-            tail: if edge == n { head } else { level(n - edge..n)? } as f32,
+            days,
+            head: end(0..edge, days.0..days.0.saturating_add(NEAR.0))?,
+            tail: end(
+                n - edge..n,
+                days.1.saturating_sub(NEAR.0 - 1)..days.1.saturating_add(1),
+            )?,
             edge_days: edge as u16,
             whole_days: n as u32,
             index_sum: levels.factor.iter().sum::<f64>() as f32,
@@ -109,7 +151,7 @@ impl Edges {
     /// What the new meter should have counted at the old one's level, 10^-6 kWh.
     #[must_use]
     pub fn expected_micro(&self, new: &Self) -> i64 {
-        (f64::from(self.tail).exp() * f64::from(new.index_sum) * MICRO as f64).round() as i64
+        (f64::from(self.tail.level.adjusted).exp() * f64::from(new.index_sum) * MICRO as f64).round() as i64
     }
 }
 
@@ -126,10 +168,24 @@ pub fn judge(old: Option<&Edges>, new: Option<&Edges>, config: &DropAfterExchang
     if u32::from(old.edge_days.min(new.edge_days)) < config.min_days {
         return not_judged(Gap::TooFewDays);
     }
-    let drop = f64::from(old.tail) - f64::from(new.head);
-    let ratio = (-drop).exp();
-    // What is left at the new meter's own end counts as well: a home that fills up again lost nothing.
-    let ratio = ratio.max((f64::from(new.tail) - f64::from(old.tail)).exp());
+    let Some((near_old, near_new)) = old.tail.near.zip(new.head.near) else {
+        return not_judged(Gap::TooFewDays);
+    };
+    // What is left at the new meter's own end counts as well, months later and so as its peers go: a home that fills up again
+    // lost nothing.
+    let left = |old: EdgeLevel, new: EdgeLevel| f64::from(new.adjusted - old.adjusted);
+    let ratio = old
+        .tail
+        .level
+        .change(new.head.level)
+        .max(near_old.change(near_new))
+        .max(left(old.tail.level, new.tail.level))
+        .max(
+            new.tail
+                .near
+                .map_or(f64::NEG_INFINITY, |near| left(near_old, near)),
+        )
+        .exp();
     let hit = ratio <= config.max_ratio;
     let strength = if hit {
         0.7 + 0.3 * ramp(ratio, config.max_ratio, 0.5 * config.max_ratio)
@@ -150,20 +206,23 @@ pub fn judge(old: Option<&Edges>, new: Option<&Edges>, config: &DropAfterExchang
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// A meter at a steady level over days, peers at their usual level.
-    fn meter(days: (i32, i32), kwh: f64) -> Edges {
-        let n = days.1 - days.0 + 1;
-        Edges {
-            days,
-            head: kwh.ln() as f32,
-            tail: kwh.ln() as f32,
-            edge_days: n.min(60) as u16,
-            whole_days: n as u32,
-            index_sum: n as f32,
-            kwh_micro: (kwh * f64::from(n) * 1e6).round() as i64,
+    /// A meter's whole days from `first` on, as (kWh, peers' index).
+    fn meter(first: i32, days: &[(f64, f64)]) -> Edges {
+        let kwh: Vec<f64> = days.iter().map(|day| day.0).collect();
+        let mut levels = Levels::of(first, &kwh);
+        for (position, &(_, index)) in days.iter().enumerate() {
+            levels.index[position] = index;
+            levels.factor[position] = index.exp();
         }
+        Edges::new(&levels).unwrap()
+    }
+
+    /// At one level all the time, peers at their usual level.
+    fn steady(days: (i32, i32), kwh: f64) -> Edges {
+        meter(days.0, &vec![(kwh, 0.0); (days.1 - days.0 + 1) as usize])
     }
 
     fn judged(old: &Edges, new: &Edges) -> RuleEvidence {
@@ -172,7 +231,7 @@ mod tests {
 
     #[test]
     fn half_of_the_old_level_hits() {
-        let evidence = judged(&meter((0, 99), 10.0), &meter((100, 199), 5.0));
+        let evidence = judged(&steady((0, 99), 10.0), &steady((100, 199), 5.0));
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!((evidence.value - 0.5).abs() < 1e-5);
         // 100 days at 10 kWh expected, 500 kWh counted.
@@ -182,29 +241,83 @@ mod tests {
 
     #[test]
     fn seven_tenths_are_a_near_miss() {
-        let evidence = judged(&meter((0, 99), 10.0), &meter((100, 199), 7.0));
+        let evidence = judged(&steady((0, 99), 10.0), &steady((100, 199), 7.0));
         assert_eq!(evidence.verdict, Verdict::Miss);
         assert!((f64::from(evidence.strength) - 0.6 * 0.75).abs() < 1e-5);
     }
 
     #[test]
     fn twenty_days_are_too_few() {
-        let evidence = judged(&meter((0, 99), 10.0), &meter((100, 119), 2.0));
+        let evidence = judged(&steady((0, 99), 10.0), &steady((100, 119), 2.0));
         assert_eq!(evidence.verdict, Verdict::NotJudged(Gap::TooFewDays));
     }
 
     #[test]
     fn a_home_that_fills_up_again_lost_nothing() {
-        let mut new = meter((100, 299), 4.0);
-        new.tail = 9.0_f32.ln();
-        assert_eq!(judged(&meter((0, 99), 10.0), &new).verdict, Verdict::Miss);
+        let new = [vec![(4.0, 0.0); 140], vec![(9.0, 0.0); 60]].concat();
+        let evidence = judged(&steady((0, 99), 10.0), &meter(100, &new));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!((evidence.value - 0.9).abs() < 1e-5, "{evidence:?}");
+        // A term that began ten days before the data end.
+        let new = [vec![(1.0, 0.0); 100], vec![(9.0, 0.0); 10]].concat();
+        let evidence = judged(&steady((0, 99), 10.0), &meter(100, &new));
+        assert!((evidence.value - 0.9).abs() < 1e-5, "{evidence:?}");
+    }
+
+    #[test]
+    fn a_winter_at_the_end_does_not_hide_a_fall() {
+        // To 40 % at the exchange; in the winter after it home and peers use twice as much.
+        let new = [vec![(4.0, 0.0); 80], vec![(8.0, 2.0_f64.ln()); 80]].concat();
+        let evidence = judged(&steady((0, 99), 10.0), &meter(100, &new));
+        assert_eq!(evidence.verdict, Verdict::Hit);
+        assert!((evidence.value - 0.4).abs() < 1e-5, "{evidence:?}");
+    }
+
+    #[test]
+    fn a_spring_that_goes_on_through_the_exchange_is_no_fall_at_it() {
+        // The home's heating follows the season more than its peers do: 1 % less a day, 120 days, no step on day 60.
+        let day = |day: i32| (20.0 * (-0.01 * f64::from(day)).exp(), -0.002 * f64::from(day));
+        let old: Vec<(f64, f64)> = (0..60).map(day).collect();
+        let new: Vec<(f64, f64)> = (60..200).map(day).collect();
+        let evidence = judged(&meter(0, &old), &meter(60, &new));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        // Fourteen days of 1 % less what the peers fell: exp(-0.14 x 0.8).
+        assert!((evidence.value - 0.894).abs() < 0.002, "{evidence:?}");
+    }
+
+    #[test]
+    fn what_the_peers_rise_is_no_fall_of_the_home() {
+        // Peers that heat use three times as much from the exchange on; the home goes on as before.
+        let new = vec![(10.0, 3.0_f64.ln()); 100];
+        let evidence = judged(&steady((0, 99), 10.0), &meter(100, &new));
+        assert_eq!(evidence.verdict, Verdict::Miss);
+        assert!((evidence.value - 1.0).abs() < 1e-5, "{evidence:?}");
+        // What the peers fall is none either.
+        let new = vec![(5.0, 0.5_f64.ln()); 100];
+        assert_eq!(
+            judged(&steady((0, 99), 10.0), &meter(100, &new)).verdict,
+            Verdict::Miss
+        );
+    }
+
+    #[test]
+    fn without_whole_days_at_the_exchange_there_is_nothing_to_judge_by() {
+        // One whole day in three: 34 in a hundred, but five in a fortnight.
+        let mut levels = Levels::of(0, &[10.0; 34]);
+        for (day, position) in levels.day.iter_mut().zip(0..) {
+            *day = 3 * position;
+        }
+        let old = Edges::new(&levels).unwrap();
+        let evidence = judged(&old, &steady((100, 199), 2.0));
+        assert_eq!(evidence.verdict, Verdict::NotJudged(Gap::TooFewDays));
     }
 
     #[test]
     fn meters_side_by_side_are_no_exchange() {
-        assert!(meter((0, 99), 1.0).replaced_by(&meter((100, 199), 1.0)));
-        assert!(meter((0, 99), 1.0).replaced_by(&meter((99, 199), 1.0)));
-        assert!(!meter((0, 99), 1.0).replaced_by(&meter((50, 199), 1.0)));
-        assert!(!meter((0, 99), 1.0).replaced_by(&meter((160, 199), 1.0)));
+        let old = steady((0, 99), 1.0);
+        assert!(old.replaced_by(&steady((100, 199), 1.0)));
+        assert!(old.replaced_by(&steady((99, 199), 1.0)));
+        assert!(!old.replaced_by(&steady((50, 199), 1.0)));
+        assert!(!old.replaced_by(&steady((160, 199), 1.0)));
     }
 }

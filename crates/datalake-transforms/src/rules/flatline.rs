@@ -4,8 +4,10 @@
 //! its intervals is below `max_day_variation` of their mean. Of components with fewer than 24 intervals a day, days
 //! are flat that repeat the energy of the day before to the last digit. A hit needs `min_days` flat days in a row.
 //!
-//! Two things look flat and are no theft. An empty home's standby: so the flat days must lie at `min_level_ratio` or
-//! more of the level of the other days. And a meter that counts in coarse steps: so the other days must not repeat values too.
+//! What looks flat and is no theft: an empty home's standby, so the flat days must lie at `min_level_ratio` or more of the level
+//! of the other days, or be one value all day, of so many steps of the meter that no load holds still to it. A meter that counts
+//! in coarse steps: so the other days must not repeat values too. A load whose cooling rests: so days that vary must come before,
+//! and what then varies again, or rests at the base load of the other days, counts less.
 
 use std::ops::Range;
 
@@ -13,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{whole, within};
-use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use super::{Gap, Lack, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::error::TransformError;
 use crate::levels::Levels;
 use crate::model::MICRO;
@@ -36,6 +38,18 @@ const NEVER_VARIED: (f64, f64) = (0.3, 0.005);
 
 /// Level of days of one value all day / base load of the other days that is enough.
 const ABOVE_BASE: f64 = 1.2;
+
+/// Steps of the meter in one value all day that no load holds still to: half a percent.
+const FINE_STEPS: i64 = 200;
+
+/// Distance (ln) between two levels that are one and the same.
+const SAME_LEVEL: f64 = 0.1;
+
+/// What a flat level counts that is the base load of the other days, and one that ended while that base went on.
+const AT_BASE: f64 = 0.5;
+
+/// See [`AT_BASE`].
+const RESUMED: f64 = 0.4;
 
 /// Flat days that make a hit as sure as it gets.
 const SURE_DAYS: f64 = 30.0;
@@ -104,23 +118,43 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         levels.median_kwh
     };
     let level_of = |run: &Range<usize>| levels.median_over(run.clone()).unwrap_or(0.0);
-    let mut best: Option<Range<usize>> = None;
+    let base = base_load(context, others());
+    let step = step_of(context, others());
+    // What stands in the way of a run, if anything does, its length, and the run.
+    let mut best: Option<(Option<Lack>, Range<usize>)> = None;
     for run in runs(levels, &flat) {
         let level = level_of(&run);
-        // An empty home's standby is no more than what the home always drew.
-        let above_standby =
-            || runs_exactly(context, run.clone()) && level >= ABOVE_BASE * base_load(context, others());
-        let high = level > 0.0 && (level >= config.min_level_ratio * usual || above_standby());
-        if high && best.as_ref().is_none_or(|best| run.len() >= best.len()) {
-            best = Some(run);
+        // An empty home's standby is no more than what the home always drew, and not the same to the last step of the meter.
+        let one_value = || {
+            runs_exactly(context, run.clone()) && (level >= ABOVE_BASE * base || is_fine(context, &run, step))
+        };
+        let lack = if level < config.min_level_ratio * usual && !one_value() {
+            Some(Lack::TooLow)
+        } else if flat[..run.start].iter().filter(|flat| !**flat).count() < VARIED_DAYS {
+            Some(Lack::NotNew)
+        } else {
+            None
+        };
+        let rank = |lack: Option<Lack>, days: usize| (lack.is_none(), days);
+        let longer =
+            |(other, best): &(Option<Lack>, Range<usize>)| rank(lack, run.len()) >= rank(*other, best.len());
+        if best.as_ref().is_none_or(longer) {
+            best = Some((lack, run));
         }
     }
+    let (lack, best) = best.unzip();
+    let lack = lack.flatten();
     let days = best.as_ref().map_or(0, ExactSizeIterator::len);
-    let hit = days >= config.min_days as usize;
-    let strength = if hit {
-        0.75 + 0.25 * ramp(days as f64, threshold, SURE_DAYS.max(threshold + 1.0))
-    } else {
-        0.3 * days as f64 / threshold
+    let long = days >= config.min_days as usize;
+    let hit = long && lack.is_none();
+    let strength = match &best {
+        Some(run) if hit => {
+            let sure = 0.75 + 0.25 * ramp(days as f64, threshold, SURE_DAYS.max(threshold + 1.0));
+            let fine = runs_exactly(context, run.clone()) && is_fine(context, run, step);
+            sure * at_rest(context, &flat, run, (!fine).then(|| level_of(run)), base)
+        }
+        Some(_) if lack.is_none() => 0.3 * days as f64 / threshold,
+        _ => 0.0,
     };
     // What a day between flat days hides is unknown: the home's usual level less what was counted, if that is less.
     let kwh: f64 = best.clone().map_or(0.0, |run| {
@@ -128,7 +162,11 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     });
     RuleEvidence {
         rule: Rule::Flatline,
-        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        verdict: match lack {
+            Some(lack) if long => Verdict::MissFor(lack),
+            _ if hit => Verdict::Hit,
+            _ => Verdict::Miss,
+        },
         value: days as f32,
         threshold: threshold as f32,
         onset_day: best.as_ref().map_or(0, |run| levels.day[run.start]),
@@ -136,6 +174,63 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         strength: strength as f32,
         kwh_micro: (kwh * MICRO as f64).round() as i64,
     }
+}
+
+/// What a flat run counts, 0..1, of which a load at rest is a likelier cause: one that is the base load of the days that vary
+/// (a cabinet whose cooling rests), or one that was followed by days that vary above the same base. `level`: of the run; `None` of
+/// one value that no load holds still to.
+fn at_rest(
+    context: &StayContext<'_>,
+    flat: &[bool],
+    run: &Range<usize>,
+    level: Option<f64>,
+    base: f64,
+) -> f64 {
+    if context.intervals < SHAPED {
+        return 1.0;
+    }
+    let same = |a: f64, b: f64| (a.max(1e-6) / b.max(1e-6)).ln().abs() <= SAME_LEVEL;
+    let varied = |days: Range<usize>| days.filter(|&position| !flat[position]);
+    let mut counts = 1.0;
+    if level.is_some_and(|level| same(level, base)) {
+        counts *= AT_BASE;
+    }
+    let after = || varied(run.end..flat.len());
+    if after().count() >= VARIED_DAYS
+        && same(
+            base_load(context, varied(0..run.start)),
+            base_load(context, after()),
+        )
+    {
+        counts *= RESUMED;
+    }
+    counts
+}
+
+/// Step that the meter counts in, 10^-6 kWh: what the least and greatest intervals of some days are multiples of; 0 of none.
+fn step_of(context: &StayContext<'_>, days: impl Iterator<Item = usize>) -> i64 {
+    days.fold(0, |step, position| {
+        let row = context.levels.row[position] as usize;
+        let step = greatest_divisor(step, context.series.min_kwh[row]);
+        greatest_divisor(step, context.series.max_kwh[row])
+    })
+}
+
+/// Greatest common divisor of two numbers that are not negative, else 1.
+fn greatest_divisor(mut a: i64, mut b: i64) -> i64 {
+    if a < 0 || b < 0 {
+        return 1;
+    }
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// Whether the value of a run that is one value all day takes so many steps of the meter that no load holds still to it.
+fn is_fine(context: &StayContext<'_>, run: &Range<usize>, step: i64) -> bool {
+    let row = context.levels.row[run.start] as usize;
+    step > 0 && context.series.min_kwh[row] / step >= FINE_STEPS
 }
 
 /// Median of the least intervals of some days, as kWh a day.
@@ -346,7 +441,7 @@ mod tests {
     fn an_empty_homes_standby_is_flat_and_no_hit() {
         let mut kwh = home(1, 120, 8.0);
         kwh[60..].fill(1.4);
-        assert_eq!(judged(&kwh).0.verdict, Verdict::Miss);
+        assert_eq!(judged(&kwh).0.verdict, Verdict::MissFor(Lack::TooLow));
     }
 
     /// 5-minute values in steps of so many kWh: an afternoon of use on the first 60 days, then standby alone.
@@ -378,7 +473,72 @@ mod tests {
     #[test]
     fn standby_is_no_hit_at_any_resolution() {
         assert_eq!(emptied(0.005), Verdict::NotJudged(Gap::CoarseSteps));
-        assert_eq!(emptied(0.000_1), Verdict::Miss);
+        assert_eq!(emptied(0.000_1), Verdict::MissFor(Lack::TooLow));
+    }
+
+    /// Half-hours in steps of 0.001 kWh that vary from `least` kWh upwards by as much again, but for those that `fixed` gives a
+    /// value.
+    fn half_hours(days: usize, least: f64, fixed: impl Fn(usize, usize) -> Option<f64>) -> RuleEvidence {
+        let day = |day: usize| -> Vec<f64> {
+            let varied = |slot| least * (1.0 + noise(day as u64, slot));
+            let value = |slot| fixed(day, slot).unwrap_or_else(|| (1000.0 * varied(slot)).round() / 1000.0);
+            (0..48).map(value).collect()
+        };
+        let days: Vec<Vec<f64>> = (0..days).map(day).collect();
+        let world = World::steady(typed("MC-0", Some(1800), &[period(0, 0, i64::MAX)]), 3);
+        world
+            .rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::Flatline)
+            .0
+    }
+
+    #[test]
+    fn one_value_at_a_fine_resolution_hits_at_any_level() {
+        // Half-hours of 1 to 2 kWh, then one of 0.266 every time, a quarter of the base load: 266 steps of the meter.
+        let found = half_hours(100, 1.0, |day, _| (day >= 60).then_some(0.266));
+        assert_eq!((found.verdict, found.value), (Verdict::Hit, 40.0));
+        assert!((found.strength - 1.0).abs() < 1e-6, "{found:?}");
+        // 20 steps may be the standby of an empty home: the run is shown all the same.
+        let found = half_hours(100, 1.0, |day, _| (day >= 60).then_some(0.02));
+        assert_eq!(found.verdict, Verdict::MissFor(Lack::TooLow));
+        assert!(
+            (found.value - 40.0).abs() < 1e-6 && found.strength < 1e-6,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_cabinet_that_was_flat_from_the_first_day_is_no_hit() {
+        let found = half_hours(150, 0.5, |day, _| (day < 60).then_some(0.6));
+        assert_eq!(found.verdict, Verdict::MissFor(Lack::NotNew));
+        assert!((found.value - 60.0).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn what_rests_at_its_base_load_or_varies_again_counts_less() {
+        // The least of 48 half-hours is 0.51 of 0.5 to 1; a winter of 40 days at rest, then it varies again.
+        let winter = |level: f64, end: usize| {
+            let wobble = |slot: usize| level + 0.001 * (slot % 2) as f64;
+            let found = half_hours(160, 0.5, |day, slot| {
+                (60..end).contains(&day).then(|| wobble(slot))
+            });
+            assert_eq!(found.verdict, Verdict::Hit);
+            f64::from(found.strength)
+        };
+        assert!((winter(0.7, 160) - 1.0).abs() < 1e-6);
+        assert!((winter(0.5, 160) - AT_BASE).abs() < 1e-6);
+        assert!((winter(0.7, 100) - RESUMED).abs() < 1e-6);
+        assert!((winter(0.5, 100) - AT_BASE * RESUMED).abs() < 1e-6);
+        // No cabinet rests at one value of 500 steps.
+        let found = half_hours(160, 0.5, |day, _| (day >= 60).then_some(0.5));
+        assert!((found.strength - 1.0).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn steps_by_hand() {
+        assert_eq!(greatest_divisor(0, 12_000), 12_000);
+        assert_eq!(greatest_divisor(12_000, 18_000), 6_000);
+        assert_eq!(greatest_divisor(12_000, -1), 1);
+        assert_eq!(greatest_divisor(0, 0), 0);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 //! Slope of the weekly levels by Theil and Sen (median of the slopes between all pairs of weeks), over the last half year and
 //! over the last year; the steeper fall counts. A slope is believed as far as the weeks agree on it: the share of
 //! pairs that fall less the share that rise (Kendall's tau). Where a year earlier is known the same weeks must have stood
-//! higher then.
+//! higher then. All of this must hold with and without the peers' index: what the peers fell is no fall of the home, and what
+//! they rose is none either, because not every home heats when its peers do.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::within;
-use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use super::{Gap, Lack, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::error::TransformError;
 use crate::levels::Block;
 use crate::model::MICRO;
@@ -69,8 +70,6 @@ fn theil_sen(levels: &[f64]) -> Option<(f64, f64)> {
 
 pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> RuleEvidence {
     let config = &context.config.gradual_decline;
-    let adjusted =
-        |blocks: &[Block]| -> Vec<f64> { blocks.iter().map(|block| block.level - block.index).collect() };
     if context.is_register() || blocks.len() < LEAST_WEEKS {
         return RuleEvidence::not_judged(Rule::GradualDecline, Gap::TooFewDays, config.max_ratio);
     }
@@ -78,13 +77,19 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> RuleEvidence
     for window in WINDOWS {
         let weeks = window.min(blocks.len());
         let part = &blocks[blocks.len() - weeks..];
-        let Some((slope, tau)) = theil_sen(&adjusted(part)) else {
+        let fallen = |levels: Vec<f64>| {
+            let (slope, tau) = theil_sen(&levels)?;
+            let fall = -slope * (weeks - 1) as f64;
+            Some((fall, ramp(fall, 0.0, FULL_DEPTH) * ramp(-tau, AGREED.0, AGREED.1)))
+        };
+        let counted = fallen(part.iter().map(|block| block.level).collect());
+        let adjusted = fallen(part.iter().map(|block| block.level - block.index).collect());
+        let Some((counted, adjusted)) = counted.zip(adjusted) else {
             continue;
         };
-        let fall = -slope * (weeks - 1) as f64;
-        let strength = ramp(fall, 0.0, FULL_DEPTH) * ramp(-tau, AGREED.0, AGREED.1);
+        let strength = counted.1.min(adjusted.1);
         if strength > best.1 {
-            best = (fall, strength, weeks);
+            best = (counted.0.min(adjusted.0), strength, weeks);
         }
     }
     let (fall, mut strength, weeks) = best;
@@ -92,11 +97,18 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> RuleEvidence
     if let Some(year) = year_change(context, blocks) {
         strength *= ramp(-year, 0.0, fall.max(0.1));
     }
-    let hit = (-fall).exp() <= config.max_ratio && strength >= 0.5;
+    let deep = (-fall).exp() <= config.max_ratio;
+    let hit = deep && strength >= 0.5;
     let (onset, last) = (part[0].first_day, part[part.len() - 1].last_day);
     RuleEvidence {
         rule: Rule::GradualDecline,
-        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        verdict: if hit {
+            Verdict::Hit
+        } else if deep {
+            Verdict::MissFor(Lack::Unclear)
+        } else {
+            Verdict::Miss
+        },
         value: (-fall).exp() as f32,
         threshold: config.max_ratio as f32,
         onset_day: onset,
@@ -106,16 +118,16 @@ pub(crate) fn judge(context: &StayContext<'_>, blocks: &[Block]) -> RuleEvidence
     }
 }
 
-/// Median of the last four weeks less the same weeks a year before (ln, against the peers); `None` where they are unknown.
+/// Median of the last four weeks less the same weeks a year before (ln, with and without the peers whichever fell less); `None`
+/// where they are unknown.
 fn year_change(context: &StayContext<'_>, blocks: &[Block]) -> Option<f64> {
     const YEAR: i32 = 364;
-    let level = |block: &Block| {
-        block.level
-            - if context.levels.has_peers {
-                block.index
-            } else {
-                0.0
-            }
+    let index = |block: &Block| {
+        if context.levels.has_peers {
+            block.index
+        } else {
+            0.0
+        }
     };
     let mut changes: Vec<f64> = blocks
         .iter()
@@ -126,7 +138,8 @@ fn year_change(context: &StayContext<'_>, blocks: &[Block]) -> Option<f64> {
             let earlier = blocks
                 .get(at)
                 .filter(|earlier| earlier.first_day <= block.first_day - YEAR + 6)?;
-            Some(level(block) - level(earlier))
+            let counted = block.level - earlier.level;
+            Some(counted.max(counted - (index(block) - index(earlier))))
         })
         .collect();
     if changes.len() < 3 {
@@ -193,12 +206,27 @@ mod tests {
     }
 
     #[test]
+    fn what_the_peers_rise_is_no_decline_of_the_home() {
+        // Peers that heat use e times as much after half a year, the home goes on as before.
+        let rise = |day: usize| (day.saturating_sub(182) as f64 / 182.0).exp();
+        let judged = |kwh: &[f64]| {
+            let peers = |peer: usize, day: usize| 10.0 * rise(day) * (0.95 + 0.1 * noise(peer as u64, day));
+            let world = World::new(installed(), &peers, 364);
+            world.rule(&Profiles::daily(0, FIRST_DAY, kwh), RULE).0
+        };
+        let found = judged(&home(1, 364, 8.0));
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!(found.strength < 0.1, "{found:?}");
+        assert_eq!(judged(&declining(0.33)).verdict, Verdict::Hit);
+    }
+
+    #[test]
     fn a_season_that_comes_every_year_does_not() {
         // Two years of a home that uses a third in summer, among peers that do not.
         let season = |day: usize| 0.6 + 0.4 * (day as f64 / 364.0 * std::f64::consts::TAU).cos();
         let kwh: Vec<f64> = (0..728 + 182)
             .map(|day| 8.0 * season(day) * (0.9 + 0.2 * noise(1, day)))
             .collect();
-        assert_eq!(judged(&kwh).verdict, Verdict::Miss);
+        assert_eq!(judged(&kwh).verdict, Verdict::MissFor(Lack::Unclear));
     }
 }

@@ -192,7 +192,7 @@ impl Rule {
             }
             Self::LoadShifted => Measure::at_least("of the day's energy moved to other hours"),
             Self::PatternLost => Measure::at_least("of correlation lost"),
-            Self::RepeatedDay => Measure::at_least("days of one shape"),
+            Self::RepeatedDay => Measure::at_least("days that repeat others"),
             Self::ReverseFlow => Measure::at_least("days with negative energy"),
             Self::OverlappingInstall => Measure::at_least("days of contradicting install events"),
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
@@ -266,8 +266,42 @@ pub enum Verdict {
     Hit,
     /// It does not.
     Miss,
+    /// The number would do, but something else that a hit needs is lacking.
+    MissFor(Lack),
     /// There was nothing to judge by.
     NotJudged(Gap),
+}
+
+/// What a near miss lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// The home's own noise is as great.
+    Unclear,
+    /// The home has shown such a level before.
+    ShownBefore,
+    /// It did not last.
+    TooShort,
+    /// Some hours fell more than others.
+    Uneven,
+    /// A level that an empty home may have.
+    TooLow,
+    /// The load did so from the first day on.
+    NotNew,
+}
+
+impl Lack {
+    /// As text.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unclear => "too unclear against the home's own noise",
+            Self::ShownBefore => "such a level was shown before",
+            Self::TooShort => "too short",
+            Self::Uneven => "not everything fell alike",
+            Self::TooLow => "no more than an empty home draws",
+            Self::NotNew => "nothing else was seen before",
+        }
+    }
 }
 
 /// Why a rule could not be judged.

@@ -2,14 +2,15 @@
 //!
 //! One of three current transformers bypassed leaves two thirds, two of them one third; a multiplier of one for one of ten,
 //! twenty or forty leaves that fraction. The step must lie within `tolerance` of such a fraction, and everything must have
-//! fallen alike: small hours and great ones, nights and evenings. Fractions lie near any ratio by chance, so alone
+//! fallen alike: small hours and great ones, nights and evenings. What the peers fell meanwhile is taken from the falls; what
+//! they rose is not added to them. Fractions lie near any ratio by chance, so alone
 //! this opens no case; it says what to look for where the level fell.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::within;
-use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use super::{Gap, Lack, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::change_point::Step;
 use crate::error::TransformError;
 use crate::model::MICRO;
@@ -57,17 +58,26 @@ impl MultiplierChangedConfig {
 
 pub(crate) fn judge(context: &StayContext<'_>, step: Option<&Step>) -> RuleEvidence {
     let config = &context.config.multiplier_changed;
-    let of_hours = context
-        .best_of_hours(|hours| at_fall(context, hours.falls(), 1.0, (hours.onset_day, hours.last_day)));
+    let of_hours = context.best_of_hours(|hours| {
+        let falls = less(hours.falls(), hours.peers);
+        at_fall(context, falls, 1.0, (hours.onset_day, hours.last_day))
+    });
     let of_step = || {
         let step = step?;
         let (level, upper) = (-step.drop, -step.upper_drop);
-        let falls = (level.min(upper), level.max(upper));
+        // What is taken from the level as it was counted is what the peers rose.
+        let falls = less((level.min(upper), level.max(upper)), step.raw_drop - step.drop);
         Some(at_fall(context, falls, OF_DAYS, (step.onset_day, step.last_day)))
     };
     of_hours.or_else(of_step).unwrap_or_else(|| {
         RuleEvidence::not_judged(Rule::MultiplierChanged, Gap::TooFewDays, config.tolerance)
     })
+}
+
+/// Falls (ln) without what a rise of the peers added to them.
+fn less(falls: (f64, f64), peers: f64) -> (f64, f64) {
+    let rise = peers.max(0.0);
+    (falls.0 - rise, falls.1 - rise)
 }
 
 /// `falls`: the least and the greatest (ln) among several ways of looking; `share`: what a hit by them counts.
@@ -80,12 +90,19 @@ fn at_fall(context: &StayContext<'_>, falls: (f64, f64), share: f64, days: (i32,
         .map(|fraction| (ratio / fraction - 1.0).abs())
         .fold(f64::INFINITY, f64::min);
     let alike = ramp(range, ALIKE.1, ALIKE.0);
-    let hit = off <= config.tolerance && alike >= 0.5;
+    let near = off <= config.tolerance;
+    let hit = near && alike >= 0.5;
     let positions = context.levels.positions(onset..last + 1);
     let counted: f64 = context.levels.kwh[positions].iter().sum();
     RuleEvidence {
         rule: Rule::MultiplierChanged,
-        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        verdict: if hit {
+            Verdict::Hit
+        } else if near {
+            Verdict::MissFor(Lack::Uneven)
+        } else {
+            Verdict::Miss
+        },
         value: off.min(9.99) as f32,
         threshold: config.tolerance as f32,
         onset_day: onset,
@@ -102,7 +119,9 @@ fn at_fall(context: &StayContext<'_>, falls: (f64, f64), share: f64, days: (i32,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, from_day, hourly_home, judge_hourly, noise, period, typed,
+    };
 
     const RULE: Rule = Rule::MultiplierChanged;
 
@@ -122,6 +141,25 @@ mod tests {
         assert!(found.value < 0.03, "{found:?}");
         // Counted on 80 days: a third of 11 kWh; lost twice that: 587 kWh.
         assert!((found.kwh_micro - 587_000_000).abs() < 25_000_000, "{found:?}");
+    }
+
+    #[test]
+    fn what_the_peers_rise_makes_no_fraction() {
+        // The home goes on as before, or falls to a third, while its peers come to use twice as much.
+        let judged = |factor: f64| {
+            let peers = |peer: usize, day: usize| {
+                let level = if day < 80 { 5.0 } else { 10.0 };
+                level * (0.95 + 0.1 * noise(peer as u64, day))
+            };
+            let world = World::new(typed("MC-0", Some(3600), &[period(0, 0, i64::MAX)]), &peers, 160);
+            world
+                .rule(&Profiles::intervals(0, FIRST_DAY, &scaled(factor)), RULE)
+                .0
+        };
+        assert_ne!(judged(1.0).verdict, Verdict::Hit);
+        assert_eq!(judged(1.0 / 3.0).verdict, Verdict::Hit);
+        assert_eq!(less((0.5, 0.75), 0.25), (0.25, 0.5));
+        assert_eq!(less((0.5, 0.75), -0.25), (0.5, 0.75));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let component = context.series.component;
     let overlaps = &context.registry.overlaps;
     let first = overlaps.partition_point(|overlap| overlap.component < component);
+    // Events may reach back years before the first row; what is contradicted is what was measured.
+    let first_day = context.series.day[context.rows.start];
     let last_day = context.last_actual_day();
     let mut days = 0_i64;
     let mut span = (i32::MAX, i32::MIN);
@@ -40,7 +42,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         if context.stay.service_point != Some(place) && context.stay.service_point != Some(other) {
             continue;
         }
-        let from = overlap.from.div_euclid(DAY_SECONDS);
+        let from = overlap.from.div_euclid(DAY_SECONDS).max(i64::from(first_day));
         let to = (overlap.to - 1).div_euclid(DAY_SECONDS).min(i64::from(last_day));
         if to < from {
             continue;
@@ -73,13 +75,17 @@ mod tests {
     use crate::rules::{Rule, Verdict};
 
     fn judged(kind: OverlapKind, places: (u32, u32)) -> crate::rules::RuleEvidence {
+        judged_from(kind, places, FIRST_DAY + 100)
+    }
+
+    fn judged_from(kind: OverlapKind, places: (u32, u32), from: i32) -> crate::rules::RuleEvidence {
         let mut world = World::steady(installed(), 120);
         world.registry.overlaps.push(Overlap {
             component: 0,
             other: 0,
             kind,
             service_points: places,
-            from: i64::from(FIRST_DAY + 100) * DAY_SECONDS,
+            from: i64::from(from) * DAY_SECONDS,
             to: i64::MAX,
         });
         let profiles = Profiles::daily(0, FIRST_DAY, &home(1, 120, 8.0));
@@ -94,6 +100,16 @@ mod tests {
         assert_eq!(
             (evidence.onset_day, evidence.end_day),
             (FIRST_DAY + 100, FIRST_DAY + 119)
+        );
+    }
+
+    #[test]
+    fn an_overlap_from_long_ago_begins_with_the_data() {
+        let evidence = judged_from(OverlapKind::DeviceAtTwoPlaces, (7, 0), FIRST_DAY - 2000);
+        assert!((evidence.value - 120.0).abs() < 1e-6, "{evidence:?}");
+        assert_eq!(
+            (evidence.onset_day, evidence.end_day),
+            (FIRST_DAY, FIRST_DAY + 119)
         );
     }
 

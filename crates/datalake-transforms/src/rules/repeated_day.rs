@@ -1,20 +1,35 @@
 //! `REPEATED_DAY`: whole days repeated to the last digit, as from a recording that is played again.
 //!
 //! Days are compared by the hash of their values in slot order. A day counts if it has the values of an earlier one, is not
-//! nearly empty, and is not flat (that is `FLATLINE`). A meter of coarse steps in an empty home repeats days by
-//! chance, and so does a load that never changes or that a clock switches: so the repeated days must be lived in, not even,
-//! and new to the home.
+//! nearly empty, and is not flat (that is `FLATLINE`). A meter of coarse steps repeats days by chance, a load at its limit (a
+//! heater in the cold) does so, and so does a load that never changes or that a clock switches: so the repeated days must have
+//! many different hours, be lived in, not even, and new to the home.
+//!
+//! Where only the energy of days is known, a day repeats one of seven days before to the last digit. By chance some do, but not
+//! two weeks of days in a row.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::whole;
-use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use super::{Gap, Lack, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use crate::day_profile::{HOURS, UNKNOWN_HOUR};
 use crate::error::TransformError;
+use crate::levels::WEEK;
 use crate::model::MICRO;
 
 /// Intervals a day from which a day has a shape of its own.
-const SHAPED: u16 = 12;
+const SHAPED: u16 = 24;
+
+/// Different hours of a day that is not coarse, and not at its limit.
+const DIFFERENT_HOURS: usize = 10;
+
+/// Days in a row with the energy of seven days before that a hit needs where there is one value a day; and the different
+/// energies among them, of seven.
+const WEEKLY: (usize, usize) = (14, 5);
+
+/// Days that may lie between two whole days of such a row.
+const BRIDGED_DAYS: i32 = 3;
 
 /// Level of a day / the usual one from which the day is lived in.
 const LIVED_IN: f64 = 0.4;
@@ -62,6 +77,12 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
     let levels = context.levels;
     let threshold = f64::from(config.min_days);
     let not_judged = |gap| RuleEvidence::not_judged(Rule::RepeatedDay, gap, threshold);
+    if context.intervals == 1 && !context.is_register() {
+        if levels.len() < NEW_DAYS + WEEKLY.0 {
+            return RuleEvidence::not_judged(Rule::RepeatedDay, Gap::TooFewDays, WEEKLY.0 as f64);
+        }
+        return weeks(context);
+    }
     if context.intervals < SHAPED {
         return not_judged(Gap::NoHours);
     }
@@ -75,6 +96,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
             && series.max_kwh[row] as f64 / MICRO as f64 * f64::from(context.intervals)
                 >= LIVELY * levels.kwh[*position]
             && f64::from(series.longest_equal_run[row]) <= flat
+            && different_hours(context, row) >= DIFFERENT_HOURS
     };
     let mut days: Vec<(u64, usize)> = (0..levels.len())
         .filter(counts)
@@ -97,23 +119,98 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         }
     }
     let new = days.iter().filter(|(_, position)| *position < first).count();
-    let hit = most >= config.min_days as usize && new >= NEW_DAYS;
-    let (first, last) = if repeated > 0 { (first, last) } else { (0, 0) };
-    let missing: f64 = (first..=last)
+    let often = most >= config.min_days as usize;
+    let verdict = if !often {
+        Verdict::Miss
+    } else if new < NEW_DAYS {
+        Verdict::MissFor(Lack::NotNew)
+    } else {
+        Verdict::Hit
+    };
+    let days = if repeated > 0 { (first, last) } else { (0, 0) };
+    evidence(context, verdict, (most, repeated, config.min_days as usize), days)
+}
+
+/// Number of different hours of a day; 0 where they are not known.
+fn different_hours(context: &StayContext<'_>, row: usize) -> usize {
+    let Some(hours) = context.series.hourly_wh.get(row * HOURS..(row + 1) * HOURS) else {
+        return 0;
+    };
+    (0..hours.len())
+        .filter(|&hour| hours[hour] != UNKNOWN_HOUR && !hours[..hour].contains(&hours[hour]))
+        .count()
+}
+
+/// One value a day: the longest row of days that repeat those of a week before.
+fn weeks(context: &StayContext<'_>) -> RuleEvidence {
+    let levels = context.levels;
+    let energy = |position: usize| context.series.usable_kwh[levels.row[position] as usize];
+    let repeats = |position: usize| {
+        let week_before = levels.day[..position].binary_search(&(levels.day[position] - WEEK));
+        levels.kwh[position] >= LIVED_IN * levels.median_kwh
+            && energy(position) != 0
+            && week_before.is_ok_and(|earlier| energy(earlier) == energy(position))
+    };
+    let (mut best, mut run, mut new) = (0..0, 0..0, 0);
+    let mut before = 0;
+    for position in 0..levels.len() {
+        if !repeats(position) {
+            before += 1;
+            continue;
+        }
+        let goes_on = run.end == position
+            && position > 0
+            && levels.day[position] - levels.day[position - 1] <= BRIDGED_DAYS;
+        run = if goes_on { run.start } else { position }..position + 1;
+        if run.len() > best.len() {
+            best = run.clone();
+            new = before;
+        }
+    }
+    let mut different: Vec<i64> = best.clone().map(energy).collect();
+    different.sort_unstable();
+    different.dedup();
+    let verdict = if best.len() < WEEKLY.0 || different.len() < WEEKLY.1 {
+        Verdict::Miss
+    } else if new < NEW_DAYS {
+        Verdict::MissFor(Lack::NotNew)
+    } else {
+        Verdict::Hit
+    };
+    let days = if best.is_empty() {
+        (0, 0)
+    } else {
+        (best.start, best.end - 1)
+    };
+    evidence(context, verdict, (best.len(), best.len(), WEEKLY.0), days)
+}
+
+/// `counts`: days that repeat one another, days that repeat any, and what a hit needs; `days`: positions of the first and the last.
+fn evidence(
+    context: &StayContext<'_>,
+    verdict: Verdict,
+    counts: (usize, usize, usize),
+    days: (usize, usize),
+) -> RuleEvidence {
+    let levels = context.levels;
+    let hit = verdict == Verdict::Hit;
+    let (most, repeated, threshold) = (counts.0 as f64, counts.1 as f64, counts.2 as f64);
+    let missing: f64 = (days.0..=days.1)
         .filter(|_| hit)
         .map(|position| (levels.median_kwh - levels.kwh[position]).max(0.0))
         .sum();
+    let day = |position: usize| levels.day.get(position).copied().unwrap_or(0);
     RuleEvidence {
         rule: Rule::RepeatedDay,
-        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        verdict,
         value: most as f32,
         threshold: threshold as f32,
-        onset_day: levels.day[first],
-        end_day: levels.day[last],
+        onset_day: day(days.0),
+        end_day: day(days.1),
         strength: if hit {
-            (0.7 + 0.3 * ramp(repeated as f64, threshold, SURE_DAYS.max(threshold + 1.0))) as f32
+            (0.7 + 0.3 * ramp(repeated, threshold, SURE_DAYS.max(threshold + 1.0))) as f32
         } else {
-            (0.1 * ramp(most as f64, 1.0, threshold)) as f32
+            (0.1 * ramp(most, 1.0, threshold)) as f32
         },
         kwh_micro: (missing * MICRO as f64).round() as i64,
     }
@@ -122,7 +219,9 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly,
+    };
 
     const RULE: Rule = Rule::RepeatedDay;
 
@@ -153,10 +252,10 @@ mod tests {
 
     #[test]
     fn a_load_that_a_clock_switches_repeats_from_the_beginning() {
-        let lamp = vec![[vec![0.5; 6], vec![0.1; 12], vec![0.5; 6]].concat(); 120];
+        let lamp = vec![(0..24).map(|hour| 0.1 + 0.03 * f64::from(hour)).collect(); 120];
         let lamp = from_day(lamp, 0, |day, hours| hours[12] = 0.1 + 0.1 * (day % 3) as f64);
         let (found, _) = judge_hourly(&lamp, RULE);
-        assert_eq!(found.verdict, Verdict::Miss);
+        assert_eq!(found.verdict, Verdict::MissFor(Lack::NotNew));
     }
 
     #[test]
@@ -166,5 +265,57 @@ mod tests {
             hours[3] = 0.06;
         });
         assert_eq!(judge_hourly(&empty, RULE).0.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn days_of_few_different_hours_do_not_count() {
+        // Whole kWh, and a heater at its limit of 2 kWh for half of the day.
+        let coarse = |hours: &mut Vec<f64>| hours.iter_mut().for_each(|kwh| *kwh = (2.0 * *kwh).round());
+        let limit = |hours: &mut Vec<f64>| {
+            hours.fill(0.05);
+            for hour in [0, 1, 2, 3, 5, 6, 7, 8, 20, 21] {
+                hours[hour] = 2.0;
+            }
+        };
+        for change in [&coarse as &dyn Fn(&mut Vec<f64>), &limit] {
+            let mut days = played(&[70, 80, 90, 100]);
+            for day in [10, 70, 80, 90, 100] {
+                change(&mut days[day]);
+            }
+            let (found, _) = judge_hourly(&days, RULE);
+            assert_eq!((found.verdict, found.value), (Verdict::Miss, 1.0));
+        }
+    }
+
+    /// One value a day; from day 60 on the week before day 60 is played over and over for so many days.
+    fn weekly(days: usize) -> RuleEvidence {
+        let mut kwh = home(1, 120, 8.0);
+        for day in 60..60 + days {
+            kwh[day] = kwh[day - 7];
+        }
+        let world = World::steady(installed(), 120);
+        world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE).0
+    }
+
+    #[test]
+    fn two_weeks_of_daily_values_played_again_hit() {
+        let found = weekly(14);
+        assert_eq!((found.verdict, found.value), (Verdict::Hit, 14.0));
+        assert_eq!((found.onset_day, found.end_day), (FIRST_DAY + 60, FIRST_DAY + 73));
+        assert_eq!(weekly(13).verdict, Verdict::Miss);
+        assert!((weekly(60).strength - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_week_that_a_clock_plays_from_the_beginning_does_not() {
+        let kwh: Vec<f64> = (0..120).map(|day| 5.0 + 0.1 * f64::from(day % 7)).collect();
+        let world = World::steady(installed(), 120);
+        let (found, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE);
+        assert_eq!(found.verdict, Verdict::MissFor(Lack::NotNew));
+        // One value every day is for another rule.
+        let mut kwh = home(1, 120, 8.0);
+        kwh[60..].fill(8.0);
+        let (found, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE);
+        assert_eq!(found.verdict, Verdict::Miss);
     }
 }

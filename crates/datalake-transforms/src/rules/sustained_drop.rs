@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{whole, within};
-use super::{Gap, Rule, RuleEvidence, StayContext, Verdict, ramp};
+use super::{Gap, Lack, Rule, RuleEvidence, StayContext, Verdict, ramp};
 use crate::change_point::{Step, step_down};
 use crate::day_noise::DayNoise;
 use crate::error::TransformError;
@@ -152,14 +152,26 @@ fn by_level(context: &StayContext<'_>, step: &Step) -> RuleEvidence {
     let config = &context.config.sustained_drop;
     let days = step.last_day - step.onset_day + 1;
     let ratio = step.agreed_drop().exp();
-    let noise = step.noise.filter(|_| context.hours.is_empty() && !context.is_register());
+    let noise = step
+        .noise
+        .filter(|_| context.hours.is_empty() && !context.is_register());
     let (even, restless) = strengths(step, noise.as_ref());
     let plain_hit = ratio <= config.max_ratio && step.explained >= config.min_explained;
     let restless_hit = ratio <= config.max_hours_ratio && 2.0 * restless >= RESTLESS_STEP;
-    let hit = (plain_hit || restless_hit) && days >= config.min_days as i32 && step.below_shown < 0.0;
+    let verdict = if ratio > config.max_ratio && !restless_hit {
+        Verdict::Miss
+    } else if days < config.min_days as i32 {
+        Verdict::MissFor(Lack::TooShort)
+    } else if step.below_shown >= 0.0 {
+        Verdict::MissFor(Lack::ShownBefore)
+    } else if plain_hit || restless_hit {
+        Verdict::Hit
+    } else {
+        Verdict::MissFor(Lack::Unclear)
+    };
     RuleEvidence {
         rule: Rule::SustainedDrop,
-        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        verdict,
         value: ratio as f32,
         threshold: config.max_ratio as f32,
         onset_day: step.onset_day,
@@ -181,10 +193,17 @@ fn at_change(context: &StayContext<'_>, hours: &HourChange, step: Option<&Step>)
     let days = hours.lasting_days();
     let lasting = 0.7 + 0.3 * ramp(f64::from(days), LASTING_DAYS.0, LASTING_DAYS.1);
     let strength = ramp(fall, EVEN_FALL.0, EVEN_FALL.1) * lasting;
-    let hit = (-fall).exp() <= config.max_hours_ratio && days >= config.min_days as i32;
+    let deep = (-fall).exp() <= config.max_hours_ratio;
+    let hit = deep && days >= config.min_days as i32;
     RuleEvidence {
         rule: Rule::SustainedDrop,
-        verdict: if hit { Verdict::Hit } else { Verdict::Miss },
+        verdict: if hit {
+            Verdict::Hit
+        } else if deep {
+            Verdict::MissFor(Lack::TooShort)
+        } else {
+            Verdict::Miss
+        },
         value: (-fall).exp() as f32,
         threshold: config.max_hours_ratio as f32,
         onset_day: hours.onset_day,
