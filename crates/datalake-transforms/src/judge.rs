@@ -1,16 +1,18 @@
 //! The second pass: judges every stay of every component by all rules.
 
+use crate::change_point::Step;
 use crate::hours::{HourChange, HourScratch};
 use crate::levels::{Block, Levels, Week, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
+use crate::rules::fall::Fall;
 use crate::rules::{
-    Rule, RuleConfig, RuleEvidence, StayContext, clipped_peaks, flatline, gradual_decline, load_shifted,
-    mean_shape, missing_before_drop, multiplier_changed, overlapping_install, partial_bypass, pattern_lost,
-    peer_low, prolonged_estimation, repeated_day, reverse_flow, sustained_drop, usage_disconnected,
-    usage_not_installed, zero_while_on,
+    Rule, RuleConfig, RuleEvidence, StayContext, Verdict, clipped_peaks, flatline, gradual_decline,
+    load_shifted, mean_shape, missing_before_drop, multiplier_changed, overlapping_install, partial_bypass,
+    pattern_lost, peer_low, prolonged_estimation, repeated_day, reverse_flow, sustained_drop,
+    tamper_then_drop, usage_disconnected, usage_not_installed, zero_while_on,
 };
 use crate::series::{DaySeries, SeriesBlock};
 use crate::stays::{Stay, rows_of, stays};
@@ -164,6 +166,8 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         (None, Some(step)) => Some((step.onset_day, step.drop.exp())),
         (None, None) => None,
     };
+    let falls = falls(context, &zero, &drop, step.as_ref());
+    let (tamper, after_tamper) = tamper_then_drop::judge(context, &falls, &blocks);
     // More come when the meters of a place are compared.
     let mut rules = Vec::with_capacity(Rule::ALL.len());
     rules.extend([
@@ -183,10 +187,18 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         repeated_day::judge(context),
         reverse_flow::judge(context),
         overlapping_install::judge(context),
+        tamper,
         prolonged_estimation::judge(context),
         peer_low::judge(context),
     ]);
-    let suppressions = suppress(context, &rules, run.as_ref(), step.as_ref());
+    let mut suppressions = suppress(context, &rules, run.as_ref(), step.as_ref());
+    if let Some(fall) = after_tamper {
+        // What explains the fall without theft explains it after an event as well.
+        let own = suppressions.iter().filter(|found| found.rule == fall.rule);
+        let rule = Rule::TamperThenDrop;
+        let same: Vec<Suppression> = own.map(|found| Suppression { rule, ..*found }).collect();
+        suppressions.extend(same);
+    }
     let series = context.series;
     let rows = context.rows.clone();
     let sum = |column: &[u16]| column[rows.clone()].iter().map(|&n| u64::from(n)).sum::<u64>();
@@ -218,8 +230,34 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
     }
 }
 
+/// The falls of the level that other evidence may stand beside: zeros, changes of the hours, and the step of the days.
+fn falls(
+    context: &StayContext<'_>,
+    zero: &RuleEvidence,
+    drop: &RuleEvidence,
+    step: Option<&Step>,
+) -> Vec<Fall> {
+    let fall = |rule, (onset, end), ratio| Fall {
+        rule,
+        onset,
+        end,
+        ratio,
+    };
+    let mut falls = Vec::new();
+    if zero.is_hit() {
+        falls.push(fall(Rule::ZeroWhileOn, (zero.onset_day, zero.end_day), 0.0));
+    }
+    if !matches!(drop.verdict, Verdict::NotJudged(_)) {
+        let of = |days, ratio| fall(Rule::SustainedDrop, days, ratio);
+        let hours = context.hours.iter();
+        falls.extend(hours.map(|hours| of((hours.onset_day, hours.last_day), hours.level().exp())));
+        falls.extend(step.map(|step| of((step.onset_day, step.last_day), step.drop.exp())));
+    }
+    falls
+}
+
 /// Rules whose hits mean that the home used more than was counted.
-pub(crate) const LEVEL_RULES: [Rule; 7] = [
+pub(crate) const LEVEL_RULES: [Rule; 8] = [
     Rule::ZeroWhileOn,
     Rule::SustainedDrop,
     Rule::GradualDecline,
@@ -227,6 +265,7 @@ pub(crate) const LEVEL_RULES: [Rule; 7] = [
     Rule::ClippedPeaks,
     Rule::Flatline,
     Rule::ReverseFlow,
+    Rule::TamperThenDrop,
 ];
 
 fn level_loss(

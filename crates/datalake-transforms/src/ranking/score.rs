@@ -185,7 +185,7 @@ fn continue_as_before(stays: &mut [StayEvidence], old: usize, new: usize, config
         .filter(|rule| {
             matches!(
                 rule.rule,
-                Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::Flatline
+                Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::Flatline | Rule::TamperThenDrop
             ) && rule.is_hit()
                 && after.days.0 - rule.end_day <= EXCHANGE_DAYS
         })

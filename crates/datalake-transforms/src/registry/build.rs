@@ -4,6 +4,7 @@ use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
 use super::config::{DeviceStatus, RegistryConfig, RegistryRules};
+use super::device_events;
 use super::faults;
 use super::join::{Hub, Hubs, StayComponents, check_joinable, join};
 use super::notes::{Notes, Rejections};
@@ -44,6 +45,8 @@ pub struct RegistryInput<'a> {
     pub on_off_history: Option<&'a [RecordBatch]>,
     /// What is known of service points, where the lake has it.
     pub service_point: Option<&'a [RecordBatch]>,
+    /// Tamper and power events of devices in legal time, where the lake has them.
+    pub device_event: Option<&'a [RecordBatch]>,
 }
 
 /// Joins the dimension tables.
@@ -77,6 +80,8 @@ pub fn build(
         Some(batches) => Some(tables::service_points(batches, &mut notes)?),
         None => None,
     };
+
+    let device_events = device_events::rows(input.device_event.unwrap_or_default(), &rules, &mut notes)?;
 
     check_joinable(&rows, &events, configs.is_some(), &rules)?;
     let hubs = Hubs::new(&devices, configs.as_deref(), &rules, &mut notes);
@@ -160,6 +165,7 @@ pub fn build(
         component.doubt_seconds = rules.clock.doubt_seconds();
     }
     registry.install_events_incomplete = install_events_incomplete;
+    device_events::hang(&device_events, &mut registry, &rules, &mut notes);
     let (findings, rejected) = notes.finish();
     Ok((registry, findings, rejected))
 }
@@ -365,6 +371,7 @@ fn component(
         periods: periods.collect(),
         block_ends: Vec::new(),
         doubt_seconds: 0,
+        events: Vec::new(),
         // When a component was installed at all is what the faulty event does not tell.
         doubt: doubt.map(|doubt| Doubt {
             from: if stays_of.is_empty() { i64::MIN } else { doubt.from },

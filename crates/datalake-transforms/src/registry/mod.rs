@@ -23,6 +23,7 @@ mod build;
 mod columns;
 mod config;
 mod coverage;
+mod device_events;
 mod faults;
 mod join;
 mod notes;
@@ -35,7 +36,8 @@ mod tables;
 mod types;
 
 pub use build::{RegistryInput, build};
-pub use config::{CodeMap, DeviceStatus, OnOff, RegistryConfig, RegistryRules};
+pub use config::{CodeMap, DeviceStatus, EventCodes, OnOff, RegistryConfig, RegistryRules};
+pub use device_events::{DeviceEvent, DeviceEventKind};
 pub use notes::Rejections;
 pub use siblings::Siblings;
 
@@ -79,6 +81,8 @@ pub struct Component {
     /// Seconds on either side of the edges of periods and of switches in which it is in doubt whether it was off or
     /// not installed: intervals there are cut. 0 where the legal clock is known.
     pub doubt_seconds: i64,
+    /// Tamper and power events of its device that it did not share with its neighbours, sorted by time.
+    pub events: Vec<DeviceEvent>,
 }
 
 /// One stay of a device at a service point. Times are seconds since 1970-01-01 00:00 on the measurement clock.

@@ -16,8 +16,8 @@ use crate::error::TransformError;
 use crate::model::InstallStatus;
 
 /// 0001-01-01 and 2201-01-01 in microseconds: install times lie between.
-const FIRST_MICRO: i64 = -62_135_596_800_000_000;
-const LAST_MICRO: i64 = 7_289_654_400_000_000;
+pub(super) const FIRST_MICRO: i64 = -62_135_596_800_000_000;
+pub(super) const LAST_MICRO: i64 = 7_289_654_400_000_000;
 
 /// When a row was delivered, where the layout of the lake says so: not a column of the tables themselves.
 const DELIVERED_AT: &str = "delivered_at";
@@ -567,7 +567,7 @@ fn keep_last<'a, T: Ord + Copy + Send>(
 }
 
 /// A naive time as text, for the table of rejected rows.
-fn show_time(micro: i64) -> String {
+pub(super) fn show_time(micro: i64) -> String {
     jiff::Timestamp::from_microsecond(micro).map_or_else(
         |_| format!("{micro} us"),
         |time| time.to_string().trim_end_matches('Z').replace('T', " "),

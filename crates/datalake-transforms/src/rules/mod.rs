@@ -7,6 +7,7 @@ pub mod clipped_peaks;
 mod config;
 mod context;
 pub mod drop_after_exchange;
+pub(crate) mod fall;
 pub mod flatline;
 pub mod gradual_decline;
 pub mod load_shifted;
@@ -23,6 +24,7 @@ pub mod repeated_day;
 pub mod reverse_flow;
 pub mod sibling_mismatch;
 pub mod sustained_drop;
+pub mod tamper_then_drop;
 #[cfg(test)]
 pub(crate) mod testing;
 mod usage;
@@ -76,6 +78,8 @@ pub enum Rule {
     SiblingMismatch,
     /// See [`register_mismatch`].
     RegisterMismatch,
+    /// See [`tamper_then_drop`].
+    TamperThenDrop,
     /// See [`prolonged_estimation`].
     ProlongedEstimation,
     /// See [`peer_low`].
@@ -84,7 +88,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::UsageNotInstalled,
         Self::UsageDisconnected,
         Self::ZeroWhileOn,
@@ -104,6 +108,7 @@ impl Rule {
         Self::DropAfterExchange,
         Self::SiblingMismatch,
         Self::RegisterMismatch,
+        Self::TamperThenDrop,
         Self::ProlongedEstimation,
         Self::PeerLow,
     ];
@@ -131,6 +136,7 @@ impl Rule {
             Self::DropAfterExchange => "DROP_AFTER_EXCHANGE",
             Self::SiblingMismatch => "SIBLING_MISMATCH",
             Self::RegisterMismatch => "REGISTER_MISMATCH",
+            Self::TamperThenDrop => "TAMPER_THEN_DROP",
             Self::ProlongedEstimation => "PROLONGED_ESTIMATION",
             Self::PeerLow => "PEER_LOW",
         }
@@ -167,6 +173,7 @@ impl Rule {
             | Self::RepeatedDay => Family::Shape,
             Self::ReverseFlow => Family::Reverse,
             Self::RegisterMismatch => Family::Register,
+            Self::TamperThenDrop => Family::Device,
             Self::UsageNotInstalled | Self::UsageDisconnected | Self::OverlappingInstall => Family::Contract,
             Self::ProlongedEstimation => Family::Data,
         }
@@ -196,6 +203,7 @@ impl Rule {
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
             Self::SiblingMismatch => Measure::at_most("of the fall made up by the other meters"),
             Self::RegisterMismatch => Measure::at_least("of the register's energy missing in the intervals"),
+            Self::TamperThenDrop => Measure::at_most("days from a tamper or power event to the fall"),
             Self::ProlongedEstimation => Measure::more_than("days without an actual value"),
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
@@ -214,6 +222,8 @@ pub enum Family {
     Reverse,
     /// What the device's own register counts.
     Register,
+    /// What the device says of itself.
+    Device,
     /// What install events say.
     Contract,
     /// Whether there is data.
@@ -222,7 +232,7 @@ pub enum Family {
 
 impl Family {
     /// Number of families.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 }
 
 /// What a rule's value measures.
@@ -293,6 +303,8 @@ pub enum Gap {
     NoRegister,
     /// The level did not fall.
     NoFall,
+    /// No tamper or power event of the device before a fall.
+    NoEvents,
     /// The load is the same at all times.
     NeverVaried,
     /// Half of the days or more are at zero, which another rule judges.
@@ -311,6 +323,7 @@ impl Gap {
             Self::NoSiblings => "no fall beside other meters or channels",
             Self::NoRegister => "no register beside the intervals",
             Self::NoFall => "the level did not fall",
+            Self::NoEvents => "no tamper or power event of the meter alone before a fall",
             Self::NoPredecessor => "no meter hung there before",
             Self::CoarseSteps => "the meter counts in coarse steps",
             Self::InstallInDoubt => "an install event of the meter cannot be used",

@@ -11,6 +11,7 @@ use super::{Registry, RegistryConfig, RegistryInput, Rejections, build};
 use crate::error::TransformError;
 use crate::findings::Findings;
 
+mod device_events;
 mod devices;
 mod installs;
 mod orders;
@@ -26,6 +27,7 @@ struct Lake {
     device_config: Option<Vec<RecordBatch>>,
     on_off_history: Option<Vec<RecordBatch>>,
     service_point: Option<Vec<RecordBatch>>,
+    device_event: Option<Vec<RecordBatch>>,
 }
 
 impl Lake {
@@ -64,6 +66,11 @@ impl Lake {
         self
     }
 
+    fn device_event(mut self, text: &str) -> Self {
+        self.device_event.get_or_insert_default().push(table(text));
+        self
+    }
+
     fn build(&self, config: &RegistryConfig) -> Result<(Registry, Findings, Rejections), TransformError> {
         let input = RegistryInput {
             device: &self.device,
@@ -74,6 +81,7 @@ impl Lake {
             device_config: self.device_config.as_deref(),
             on_off_history: self.on_off_history.as_deref(),
             service_point: self.service_point.as_deref(),
+            device_event: self.device_event.as_deref(),
         };
         build(&input, config)
     }
@@ -190,6 +198,9 @@ fn show_registry(registry: &Registry) -> String {
                 if period.removal_recorded { " recorded" } else { "" },
                 switches.join(", "),
             ));
+        }
+        for event in &component.events {
+            lines.push(format!("  {:?} {}", event.kind, show_time(event.at)));
         }
         if let Some(doubt) = component.doubt {
             let at = doubt.service_point.map_or("nowhere", place);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Few ids, so that rows collide, contradict and overlap.
-fn lake() -> impl Strategy<Value = [String; 6]> {
+fn lake() -> impl Strategy<Value = [String; 7]> {
     let rows = |header: &str, row: BoxedStrategy<String>| {
         let header = header.to_owned();
         prop::collection::vec(row, 0..14).prop_map(move |rows| format!("{header}\n{}", rows.join("\n")))
@@ -83,10 +83,16 @@ fn lake() -> impl Strategy<Value = [String; 6]> {
                 .prop_map(|(a, b)| format!("{a} | {b}"))
                 .boxed(),
         ),
+        rows(
+            "device_id | at | event_code",
+            (id("D"), day(), of(&["TAMPER", "POWER_LOST", "POWER_UP", "X"]))
+                .prop_map(|(a, b, c)| format!("{a} | {b} | {c}"))
+                .boxed(),
+        ),
     ]
 }
 
-fn whole([device, config, component, event, switch, point]: &[String; 6]) -> Lake {
+fn whole([device, config, component, event, switch, point, device_event]: &[String; 7]) -> Lake {
     Lake::default()
         .device(device)
         .device_config(config)
@@ -94,6 +100,7 @@ fn whole([device, config, component, event, switch, point]: &[String; 6]) -> Lak
         .install(event)
         .on_off(switch)
         .service_point(point)
+        .device_event(device_event)
 }
 
 /// The rows in another order, cut into batches of two.
