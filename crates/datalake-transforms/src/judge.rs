@@ -2,7 +2,7 @@
 
 use crate::change_point::Step;
 use crate::hours::{HourChange, HourScratch};
-use crate::levels::{Block, Levels, Week, intervals_of_a_day};
+use crate::levels::{Around, Block, Levels, Week, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
 use crate::registry::Registry;
@@ -106,13 +106,16 @@ fn judge_with(
         if rows.is_empty() {
             continue;
         }
-        let index = group.and_then(|group| group.index.as_ref());
+        let around = Around {
+            index: group.and_then(|group| group.index.as_ref()),
+            weather: registry.weather.at(stay.service_point),
+        };
         let Scratch {
             levels,
             hours,
             changes,
         } = &mut *scratch;
-        levels.fill(series, rows.clone(), &stay, intervals, index);
+        levels.fill(series, rows.clone(), &stay, intervals, around);
         HourChange::find(series, levels, hours, changes);
         let context = StayContext {
             registry,

@@ -48,6 +48,7 @@ pub mod series;
 pub mod stays;
 pub mod subject_features;
 pub mod suppressors;
+mod weather;
 
 #[cfg(test)]
 pub(crate) mod test_lake;

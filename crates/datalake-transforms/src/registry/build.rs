@@ -11,7 +11,8 @@ use super::notes::{Notes, Rejections};
 use super::overlaps::overlaps;
 use super::places::{Places, service_points};
 use super::stays::{Stay, positive, stays};
-use super::tables::{self, ComponentRow, DeviceRow, UnusableEvent};
+use super::tables::{self, ComponentRow, DeviceRow, ServicePointRow, UnusableEvent};
+use super::temperature;
 use super::types::component_type;
 use super::{Component, Doubt, InstallPeriod, Registry};
 use crate::error::TransformError;
@@ -47,6 +48,8 @@ pub struct RegistryInput<'a> {
     pub service_point: Option<&'a [RecordBatch]>,
     /// Tamper and power events of devices in legal time, where the lake has them.
     pub device_event: Option<&'a [RecordBatch]>,
+    /// Temperatures on the measurement clock, where the lake has them.
+    pub temperature: Option<&'a [RecordBatch]>,
 }
 
 /// Joins the dimension tables.
@@ -80,8 +83,6 @@ pub fn build(
         Some(batches) => Some(tables::service_points(batches, &mut notes)?),
         None => None,
     };
-
-    let device_events = device_events::rows(input.device_event.unwrap_or_default(), &rules, &mut notes)?;
 
     check_joinable(&rows, &events, configs.is_some(), &rules)?;
     let hubs = Hubs::new(&devices, configs.as_deref(), &rules, &mut notes);
@@ -165,9 +166,25 @@ pub fn build(
         component.doubt_seconds = rules.clock.doubt_seconds();
     }
     registry.install_events_incomplete = install_events_incomplete;
-    device_events::hang(&device_events, &mut registry, &rules, &mut notes);
+    let points = points.as_deref().unwrap_or_default();
+    hang_optional(&mut registry, input, points, &rules, &mut notes)?;
     let (findings, rejected) = notes.finish();
     Ok((registry, findings, rejected))
+}
+
+/// What no stay depends on: the weather of service points, and what devices say of themselves.
+fn hang_optional<'a>(
+    registry: &mut Registry,
+    input: &RegistryInput<'a>,
+    points: &[ServicePointRow<'a>],
+    rules: &RegistryRules,
+    notes: &mut Notes<'a>,
+) -> Result<(), TransformError> {
+    let temperatures = temperature::rows(input.temperature.unwrap_or_default(), notes)?;
+    registry.weather = temperature::weather(&temperatures, &registry.service_points, points, notes);
+    let events = device_events::rows(input.device_event.unwrap_or_default(), rules, notes)?;
+    device_events::hang(&events, registry, rules, notes);
+    Ok(())
 }
 
 /// A component before its stays are hung onto it.

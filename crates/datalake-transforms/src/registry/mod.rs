@@ -33,6 +33,7 @@ mod siblings;
 mod stays;
 mod switches;
 mod tables;
+mod temperature;
 mod types;
 
 pub use build::{RegistryInput, build};
@@ -40,6 +41,7 @@ pub use config::{CodeMap, DeviceStatus, EventCodes, OnOff, RegistryConfig, Regis
 pub use device_events::{DeviceEvent, DeviceEventKind};
 pub use notes::Rejections;
 pub use siblings::Siblings;
+pub use temperature::{DayTemperatures, Weather};
 
 /// Everything the measurements are joined with.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +54,8 @@ pub struct Registry {
     pub overlaps: Vec<Overlap>,
     /// Which components ever hung at which service point.
     pub siblings: Siblings,
+    /// Temperatures by service point, where they are given.
+    pub weather: Weather,
     /// Whether rows of install events are lost, or so many components lack install events that having none says nothing of a component.
     pub install_events_incomplete: bool,
 }
@@ -134,6 +138,8 @@ pub struct ServicePoint {
     pub rate_class: Option<String>,
     /// Transformer that feeds it, where given.
     pub transformer_id: Option<String>,
+    /// Area whose weather it has, where given.
+    pub area_id: Option<String>,
 }
 
 /// How two stays contradict each other.
@@ -191,6 +197,7 @@ impl Registry {
             service_points,
             overlaps: Vec::new(),
             siblings,
+            weather: Weather::default(),
             install_events_incomplete: false,
         }
     }
