@@ -12,7 +12,7 @@ use crate::rules::{
     Rule, RuleConfig, RuleEvidence, StayContext, Verdict, clipped_peaks, flatline, gradual_decline,
     load_shifted, mean_shape, missing_before_drop, multiplier_changed, overlapping_install, partial_bypass,
     pattern_lost, peer_low, prolonged_estimation, repeated_day, reverse_flow, sustained_drop,
-    tamper_then_drop, usage_disconnected, usage_not_installed, zero_while_on,
+    tamper_then_drop, transformer_balance, usage_disconnected, usage_not_installed, zero_while_on,
 };
 use crate::series::{DaySeries, SeriesBlock};
 use crate::stays::{Stay, rows_of, stays};
@@ -103,7 +103,11 @@ fn judge_with(
     let mut all = Vec::with_capacity(1);
     for stay in stays(component) {
         let rows = rows_of(&stay, series.day);
-        if rows.is_empty() {
+        let own = stay
+            .service_point
+            .and_then(|place| registry.transformers.metered_at(place));
+        // A transformer's own meter is nobody's home.
+        if rows.is_empty() || own.is_some() {
             continue;
         }
         let around = Around {
@@ -191,6 +195,7 @@ fn judge_stay(context: &StayContext<'_>) -> StayEvidence {
         reverse_flow::judge(context),
         overlapping_install::judge(context),
         tamper,
+        transformer_balance::judge(context, &falls, &blocks),
         prolonged_estimation::judge(context),
         peer_low::judge(context),
     ]);
@@ -260,7 +265,7 @@ fn falls(
 }
 
 /// Rules whose hits mean that the home used more than was counted.
-pub(crate) const LEVEL_RULES: [Rule; 8] = [
+pub(crate) const LEVEL_RULES: [Rule; 9] = [
     Rule::ZeroWhileOn,
     Rule::SustainedDrop,
     Rule::GradualDecline,
@@ -269,6 +274,7 @@ pub(crate) const LEVEL_RULES: [Rule; 8] = [
     Rule::Flatline,
     Rule::ReverseFlow,
     Rule::TamperThenDrop,
+    Rule::TransformerBalance,
 ];
 
 fn level_loss(

@@ -15,6 +15,7 @@
 
 pub mod accounting;
 mod age;
+pub mod balance;
 pub mod billing;
 pub mod change_point;
 pub mod clock;

@@ -1,7 +1,7 @@
 //! Scores: what every rule contributes, and what they come to.
 
 use super::combine::{BELOW_THRESHOLD, rank};
-use super::{Reason, Subject, siblings};
+use super::{Reason, Subject, balance, siblings};
 use crate::judge::StayEvidence;
 use crate::loss::Loss;
 use crate::registry::Registry;
@@ -58,6 +58,7 @@ pub(super) fn score(
         let place = stay.service_point.map_or(u64::MAX, u64::from);
         (place, stay.component, stay.first_day)
     });
+    balance::share_out(&mut evidence, registry, config);
     let mut subjects = Vec::new();
     let mut start = 0;
     while start < evidence.len() {

@@ -34,6 +34,7 @@ mod stays;
 mod switches;
 mod tables;
 mod temperature;
+mod transformers;
 mod types;
 
 pub use build::{RegistryInput, build};
@@ -42,6 +43,7 @@ pub use device_events::{DeviceEvent, DeviceEventKind};
 pub use notes::Rejections;
 pub use siblings::Siblings;
 pub use temperature::{DayTemperatures, Weather};
+pub use transformers::Transformers;
 
 /// Everything the measurements are joined with.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +56,8 @@ pub struct Registry {
     pub overlaps: Vec<Overlap>,
     /// Which components ever hung at which service point.
     pub siblings: Siblings,
+    /// Transformers with a meter of their own.
+    pub transformers: Transformers,
     /// Temperatures by service point, where they are given.
     pub weather: Weather,
     /// Whether rows of install events are lost, or so many components lack install events that having none says nothing of a component.
@@ -192,7 +196,9 @@ impl Registry {
             component.index_periods();
         }
         let siblings = Siblings::gather(&components, service_points.len());
+        let transformers = Transformers::gather(&components, &service_points, &siblings);
         Self {
+            transformers,
             components,
             service_points,
             overlaps: Vec::new(),

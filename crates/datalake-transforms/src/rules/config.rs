@@ -23,6 +23,7 @@ use super::reverse_flow::ReverseFlowConfig;
 use super::sibling_mismatch::SiblingMismatchConfig;
 use super::sustained_drop::SustainedDropConfig;
 use super::tamper_then_drop::TamperThenDropConfig;
+use super::transformer_balance::TransformerBalanceConfig;
 use super::usage_disconnected::UsageDisconnectedConfig;
 use super::usage_not_installed::UsageNotInstalledConfig;
 use super::zero_while_on::ZeroWhileOnConfig;
@@ -89,6 +90,8 @@ pub struct RuleConfig {
     pub register_mismatch: RegisterMismatchConfig,
     /// A tamper or power event, then a fall.
     pub tamper_then_drop: TamperThenDropConfig,
+    /// The transformer goes on supplying what the home counts less.
+    pub transformer_balance: TransformerBalanceConfig,
     /// Nothing actual for long.
     pub prolonged_estimation: ProlongedEstimationConfig,
     /// Far below the peer group.
@@ -129,6 +132,7 @@ impl Default for RuleConfig {
             sibling_mismatch: SiblingMismatchConfig::default(),
             register_mismatch: RegisterMismatchConfig::default(),
             tamper_then_drop: TamperThenDropConfig::default(),
+            transformer_balance: TransformerBalanceConfig::default(),
             prolonged_estimation: ProlongedEstimationConfig::default(),
             peer_low: PeerLowConfig::default(),
             oddity: OddityConfig::default(),
@@ -162,6 +166,7 @@ impl RuleConfig {
             Rule::SiblingMismatch => self.sibling_mismatch.weight,
             Rule::RegisterMismatch => self.register_mismatch.weight,
             Rule::TamperThenDrop => self.tamper_then_drop.weight,
+            Rule::TransformerBalance => self.transformer_balance.weight,
             Rule::ProlongedEstimation => self.prolonged_estimation.weight,
             Rule::PeerLow => self.peer_low.weight,
         }
@@ -201,6 +206,7 @@ impl RuleConfig {
         self.sibling_mismatch.validate()?;
         self.register_mismatch.validate()?;
         self.tamper_then_drop.validate()?;
+        self.transformer_balance.validate()?;
         self.prolonged_estimation.validate()?;
         self.peer_low.validate()?;
         self.oddity.validate()?;

@@ -27,6 +27,7 @@ pub mod sustained_drop;
 pub mod tamper_then_drop;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod transformer_balance;
 mod usage;
 pub mod usage_disconnected;
 pub mod usage_not_installed;
@@ -80,6 +81,8 @@ pub enum Rule {
     RegisterMismatch,
     /// See [`tamper_then_drop`].
     TamperThenDrop,
+    /// See [`transformer_balance`].
+    TransformerBalance,
     /// See [`prolonged_estimation`].
     ProlongedEstimation,
     /// See [`peer_low`].
@@ -88,7 +91,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::UsageNotInstalled,
         Self::UsageDisconnected,
         Self::ZeroWhileOn,
@@ -109,6 +112,7 @@ impl Rule {
         Self::SiblingMismatch,
         Self::RegisterMismatch,
         Self::TamperThenDrop,
+        Self::TransformerBalance,
         Self::ProlongedEstimation,
         Self::PeerLow,
     ];
@@ -137,6 +141,7 @@ impl Rule {
             Self::SiblingMismatch => "SIBLING_MISMATCH",
             Self::RegisterMismatch => "REGISTER_MISMATCH",
             Self::TamperThenDrop => "TAMPER_THEN_DROP",
+            Self::TransformerBalance => "TRANSFORMER_BALANCE",
             Self::ProlongedEstimation => "PROLONGED_ESTIMATION",
             Self::PeerLow => "PEER_LOW",
         }
@@ -174,6 +179,7 @@ impl Rule {
             Self::ReverseFlow => Family::Reverse,
             Self::RegisterMismatch => Family::Register,
             Self::TamperThenDrop => Family::Device,
+            Self::TransformerBalance => Family::Network,
             Self::UsageNotInstalled | Self::UsageDisconnected | Self::OverlappingInstall => Family::Contract,
             Self::ProlongedEstimation => Family::Data,
         }
@@ -204,6 +210,7 @@ impl Rule {
             Self::SiblingMismatch => Measure::at_most("of the fall made up by the other meters"),
             Self::RegisterMismatch => Measure::at_least("of the register's energy missing in the intervals"),
             Self::TamperThenDrop => Measure::at_most("days from a tamper or power event to the fall"),
+            Self::TransformerBalance => Measure::at_least("of the fall is still supplied by the transformer"),
             Self::ProlongedEstimation => Measure::more_than("days without an actual value"),
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
@@ -224,6 +231,8 @@ pub enum Family {
     Register,
     /// What the device says of itself.
     Device,
+    /// What the network supplies.
+    Network,
     /// What install events say.
     Contract,
     /// Whether there is data.
@@ -232,7 +241,7 @@ pub enum Family {
 
 impl Family {
     /// Number of families.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 }
 
 /// What a rule's value measures.
@@ -303,6 +312,8 @@ pub enum Gap {
     NoRegister,
     /// The level did not fall.
     NoFall,
+    /// No meter of the transformer, or too few days on which all its meters have actual values.
+    NoBalance,
     /// No tamper or power event of the device before a fall.
     NoEvents,
     /// The load is the same at all times.
@@ -323,6 +334,7 @@ impl Gap {
             Self::NoSiblings => "no fall beside other meters or channels",
             Self::NoRegister => "no register beside the intervals",
             Self::NoFall => "the level did not fall",
+            Self::NoBalance => "the transformer cannot be balanced",
             Self::NoEvents => "no tamper or power event of the meter alone before a fall",
             Self::NoPredecessor => "no meter hung there before",
             Self::CoarseSteps => "the meter counts in coarse steps",
