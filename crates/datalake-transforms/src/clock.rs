@@ -135,6 +135,14 @@ impl LegalClock {
     }
 }
 
+/// A day since 1970-01-01 as `YYYY-MM-DD`.
+pub(crate) fn date(day: i32) -> String {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    epoch
+        .checked_add(jiff::Span::new().days(day))
+        .map_or_else(|_| format!("day {day}"), |date| date.to_string())
+}
+
 /// Seconds of `UTC`, `Z`, `+HH:MM` or `-HH:MM`; `None` for anything else.
 fn fixed_offset(text: &str) -> Option<i32> {
     if text.eq_ignore_ascii_case("UTC") || text.eq_ignore_ascii_case("Z") {

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::day_profile::{HOURS, UNKNOWN_HOUR};
 use crate::judge::{LEVEL_RULES, StayEvidence};
-use crate::levels::{Levels, intervals_of_a_day};
+use crate::levels::{Around, Levels, intervals_of_a_day};
 use crate::loss::Expectation;
 use crate::model::MICRO;
 use crate::peers::{Peers, YEAR_DAYS};
@@ -112,7 +112,11 @@ fn gather(
     let index = peers
         .group(series.component)
         .and_then(|group| group.index.as_ref());
-    let levels = Levels::new(series, rows.clone(), stay, intervals, index);
+    let around = Around {
+        index,
+        weather: registry.weather.at(stay.service_point),
+    };
+    let levels = Levels::new(series, rows.clone(), stay, intervals, around);
     let is_register = registry
         .components
         .get(series.component as usize)

@@ -2,17 +2,18 @@
 
 use crate::change_point::Step;
 use crate::hours::{HourChange, HourScratch};
-use crate::levels::{Block, Levels, Week, intervals_of_a_day};
+use crate::levels::{Around, Block, Levels, Week, intervals_of_a_day};
 use crate::loss::{Loss, first_billable_day, loss};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::rules::drop_after_exchange::Edges;
+use crate::rules::fall::Fall;
 use crate::rules::zero_while_on::ZeroRun;
 use crate::rules::{
-    Rule, RuleConfig, RuleEvidence, StayContext, clipped_peaks, flatline, gradual_decline, load_shifted,
-    mean_shape, missing_before_drop, multiplier_changed, overlapping_install, partial_bypass, pattern_lost,
-    peer_low, prolonged_estimation, repeated_day, reverse_flow, sustained_drop, usage_disconnected,
-    usage_not_installed, zero_while_on,
+    Rule, RuleConfig, RuleEvidence, StayContext, Verdict, clipped_peaks, flatline, gradual_decline,
+    load_shifted, mean_shape, missing_before_drop, multiplier_changed, overlapping_install, partial_bypass,
+    pattern_lost, peer_low, prolonged_estimation, repeated_day, reverse_flow, sustained_drop,
+    tamper_then_drop, transformer_balance, usage_disconnected, usage_not_installed, zero_while_on,
 };
 use crate::series::{DaySeries, SeriesBlock};
 use crate::stays::{Stay, rows_of, stays};
@@ -116,16 +117,23 @@ pub(crate) fn each_stay(
     let group = peers.group(series.component);
     for stay in stays(component) {
         let rows = rows_of(&stay, series.day);
-        if rows.is_empty() {
+        let own = stay
+            .service_point
+            .and_then(|place| registry.transformers.metered_at(place));
+        // A transformer's own meter is nobody's home.
+        if rows.is_empty() || own.is_some() {
             continue;
         }
-        let index = group.and_then(|group| group.index.as_ref());
+        let around = Around {
+            index: group.and_then(|group| group.index.as_ref()),
+            weather: registry.weather.at(stay.service_point),
+        };
         let Scratch {
             levels,
             hours,
             changes,
         } = &mut *scratch;
-        levels.fill(series, rows.clone(), &stay, intervals, index);
+        levels.fill(series, rows.clone(), &stay, intervals, around);
         HourChange::find(series, levels, hours, changes);
         let context = StayContext {
             registry,
@@ -176,6 +184,8 @@ pub(crate) struct Shared {
     drop: (RuleEvidence, Option<Step>),
     /// Onset and level after / before of the fall that others look around.
     fall: Option<(i32, f64)>,
+    /// All falls that an event or a balance may stand beside.
+    falls: Vec<Fall>,
 }
 
 impl Shared {
@@ -187,8 +197,10 @@ impl Shared {
             (None, Some(step)) => Some((step.onset_day, step.drop.exp())),
             (None, None) => None,
         };
+        let zero = zero_while_on::judge(context);
         Self {
-            zero: zero_while_on::judge(context),
+            falls: falls(context, &zero.0, &drop.0, drop.1.as_ref()),
+            zero,
             blocks,
             drop,
             fall,
@@ -215,6 +227,8 @@ impl Shared {
             Rule::RepeatedDay => repeated_day::judge(context),
             Rule::ReverseFlow => reverse_flow::judge(context),
             Rule::OverlappingInstall => overlapping_install::judge(context),
+            Rule::TamperThenDrop => tamper_then_drop::judge(context, &self.falls, &self.blocks).0,
+            Rule::TransformerBalance => transformer_balance::judge(context, &self.falls, &self.blocks),
             Rule::ProlongedEstimation => prolonged_estimation::judge(context),
             Rule::PeerLow => peer_low::judge(context),
             Rule::DropAfterExchange | Rule::SiblingMismatch | Rule::RegisterMismatch => return None,
@@ -232,7 +246,14 @@ pub(crate) fn judge_shared(context: &StayContext<'_>, shared: &Shared) -> StayEv
     // More come when the meters of a place are compared.
     let mut rules = Vec::with_capacity(Rule::ALL.len());
     rules.extend(Rule::ALL.iter().filter_map(|&rule| shared.rule(context, rule)));
-    let suppressions = suppress(context, &rules, shared.zero.1.as_ref(), shared.drop.1.as_ref());
+    let mut suppressions = suppress(context, &rules, shared.zero.1.as_ref(), shared.drop.1.as_ref());
+    if let (_, Some(fall)) = tamper_then_drop::judge(context, &shared.falls, blocks) {
+        // What explains the fall without theft explains it after an event as well.
+        let own = suppressions.iter().filter(|found| found.rule == fall.rule);
+        let rule = Rule::TamperThenDrop;
+        let same: Vec<Suppression> = own.map(|found| Suppression { rule, ..*found }).collect();
+        suppressions.extend(same);
+    }
     let series = context.series;
     let rows = context.rows.clone();
     let sum = |column: &[u16]| column[rows.clone()].iter().map(|&n| u64::from(n)).sum::<u64>();
@@ -264,8 +285,34 @@ pub(crate) fn judge_shared(context: &StayContext<'_>, shared: &Shared) -> StayEv
     }
 }
 
+/// The falls of the level that other evidence may stand beside: zeros, changes of the hours, and the step of the days.
+fn falls(
+    context: &StayContext<'_>,
+    zero: &RuleEvidence,
+    drop: &RuleEvidence,
+    step: Option<&Step>,
+) -> Vec<Fall> {
+    let fall = |rule, (onset, end), ratio| Fall {
+        rule,
+        onset,
+        end,
+        ratio,
+    };
+    let mut falls = Vec::new();
+    if zero.is_hit() {
+        falls.push(fall(Rule::ZeroWhileOn, (zero.onset_day, zero.end_day), 0.0));
+    }
+    if !matches!(drop.verdict, Verdict::NotJudged(_)) {
+        let of = |days, ratio| fall(Rule::SustainedDrop, days, ratio);
+        let hours = context.hours.iter();
+        falls.extend(hours.map(|hours| of((hours.onset_day, hours.last_day), hours.level().exp())));
+        falls.extend(step.map(|step| of((step.onset_day, step.last_day), step.drop.exp())));
+    }
+    falls
+}
+
 /// Rules whose hits mean that the home used more than was counted.
-pub(crate) const LEVEL_RULES: [Rule; 7] = [
+pub(crate) const LEVEL_RULES: [Rule; 9] = [
     Rule::ZeroWhileOn,
     Rule::SustainedDrop,
     Rule::GradualDecline,
@@ -273,6 +320,8 @@ pub(crate) const LEVEL_RULES: [Rule; 7] = [
     Rule::ClippedPeaks,
     Rule::Flatline,
     Rule::ReverseFlow,
+    Rule::TamperThenDrop,
+    Rule::TransformerBalance,
 ];
 
 fn level_loss(

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::model::{DAY_SECONDS, MICRO};
 use crate::peers::DayIndex;
 use crate::quantiles::median;
-use crate::registry::Component;
+use crate::registry::{Component, DayTemperatures};
 use crate::series::DaySeries;
 use crate::stays::Stay;
 
@@ -34,6 +34,8 @@ pub struct Levels {
     pub index: Vec<f64>,
     /// exp of `index`: the peers' level against their usual level; 1 where too few peers have one.
     pub factor: Vec<f64>,
+    /// Mean temperature, degrees Celsius, NaN where unknown; empty where the weather is not known at all.
+    pub celsius: Vec<f64>,
     /// ln of `kwh`, never below the floor.
     pub ln_kwh: Vec<f64>,
     /// Positions of the days at exactly zero, ascending.
@@ -42,6 +44,15 @@ pub struct Levels {
     pub has_peers: bool,
     /// Median of `kwh`; 0 where there are no days.
     pub median_kwh: f64,
+}
+
+/// What the days of a stay are compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// The peers' level; `None` where too few peers have one.
+    pub index: Option<&'a DayIndex>,
+    /// The weather; `None` where it is not known.
+    pub weather: Option<&'a DayTemperatures>,
 }
 
 /// Level of a week, or of a register's period where that is longer.
@@ -117,10 +128,10 @@ impl Levels {
         rows: Range<usize>,
         stay: &Stay,
         intervals: u16,
-        index: Option<&DayIndex>,
+        around: Around<'_>,
     ) -> Self {
         let mut levels = Self::default();
-        levels.fill(series, rows, stay, intervals, index);
+        levels.fill(series, rows, stay, intervals, around);
         levels
     }
 
@@ -131,7 +142,7 @@ impl Levels {
         rows: Range<usize>,
         stay: &Stay,
         intervals: u16,
-        index: Option<&DayIndex>,
+        Around { index, weather }: Around<'_>,
     ) {
         self.clear();
         let mut known = 0;
@@ -148,6 +159,9 @@ impl Levels {
             self.row.push(row as u32);
             self.index.push(ln);
             self.factor.push(factor);
+            if let Some(weather) = weather {
+                self.celsius.push(weather.celsius(day).unwrap_or(f64::NAN));
+            }
         }
         self.has_peers = known > 0 && 2 * known >= self.day.len();
         if !self.has_peers {
@@ -163,6 +177,7 @@ impl Levels {
         self.row.clear();
         self.index.clear();
         self.factor.clear();
+        self.celsius.clear();
         self.zeros.clear();
     }
 
@@ -222,6 +237,18 @@ impl Levels {
             }
         }
         weeks
+    }
+
+    /// Temperature and energy of the days at `positions` whose temperature is known.
+    pub(crate) fn by_temperature(&self, positions: Range<usize>) -> Vec<(f64, f64)> {
+        let known = positions.filter_map(|position| Some((self.celsius_at(position)?, self.kwh[position])));
+        known.collect()
+    }
+
+    /// Temperature of a day; `None` where it is not known.
+    pub(crate) fn celsius_at(&self, position: usize) -> Option<f64> {
+        let celsius = self.celsius.get(position).copied();
+        celsius.filter(|celsius| celsius.is_finite())
     }
 
     /// Number of whole days.
@@ -329,7 +356,7 @@ mod tests {
         let kwh: Vec<f64> = (1..=17).map(f64::from).collect();
         let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
         let stay = &stays(&installed())[0];
-        let levels = Levels::new(&profiles.series(), 0..17, stay, 1, None);
+        let levels = Levels::new(&profiles.series(), 0..17, stay, 1, Around::default());
         assert!(!levels.has_peers);
         let blocks = levels.blocks(false);
         // Three days of the third week are no week.
@@ -346,7 +373,13 @@ mod tests {
     fn the_days_of_a_register_period_are_one_block() {
         let kwh = [vec![5.0; 60], vec![4.0; 60]].concat();
         let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
-        let levels = Levels::new(&profiles.series(), 0..120, &stays(&installed())[0], 1, None);
+        let levels = Levels::new(
+            &profiles.series(),
+            0..120,
+            &stays(&installed())[0],
+            1,
+            Around::default(),
+        );
         let blocks = levels.blocks(true);
         assert_eq!(blocks.len(), 2);
         assert_eq!(
@@ -365,9 +398,12 @@ mod tests {
         let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
         let mut levels = Levels::of(0, &[1.0; 90]);
         let stay = &stays(&installed())[0];
-        levels.fill(&profiles.series(), 0..29, stay, 1, None);
+        levels.fill(&profiles.series(), 0..29, stay, 1, Around::default());
         // What stood there before is gone.
-        assert_eq!(levels, Levels::new(&profiles.series(), 0..29, stay, 1, None));
+        assert_eq!(
+            levels,
+            Levels::new(&profiles.series(), 0..29, stay, 1, Around::default())
+        );
         assert_eq!((levels.len(), levels.ln_kwh.len()), (29, 29));
         assert_eq!(levels.zeros, [3, 10, 11]);
         assert_eq!(levels.zeros_among(3..11), 2);

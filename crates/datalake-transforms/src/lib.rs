@@ -15,6 +15,7 @@
 
 pub mod accounting;
 mod age;
+pub mod balance;
 pub mod billing;
 pub mod change_point;
 pub mod clock;
@@ -48,6 +49,7 @@ pub mod series;
 pub mod stays;
 pub mod subject_features;
 pub mod suppressors;
+mod weather;
 pub mod what_if;
 
 #[cfg(test)]

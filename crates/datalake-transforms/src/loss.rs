@@ -1,11 +1,13 @@
 //! Energy lost: what the home's own baseline says it would have used, less what was counted.
 //!
 //! `expected = level of the day type x exp(elasticity x peers' index of the day) x smear`, fitted on the whole days of the
-//! year before the onset; `smear` makes the sum over the baseline come out right (a median is below the mean). Lost =
-//! `max(0, sum of expected - actual)` over the whole days from the onset that count. The sum is taken with its sign, because a
-//! home's days lie above and below any expectation: what adds up the days below alone calls noise a loss. Where theft spares some
-//! days, those are as expected in sum and add nothing. The band scales the expectation by two errors, joined
-//! by the root of their squares, and may reach down to 0: the baseline's own (the 10th and 90th percentile of actual / expected over stretches of 28
+//! year before the onset. Where temperatures are known and explain those days better than the peers do (see `weather`), what
+//! their model makes of the day's temperature takes the place of the peers. `smear` makes the sum over the baseline
+//! come out right (a median is below the mean). Lost = `max(0, sum of expected - actual)` over the whole days from the onset
+//! that count. The sum is taken with its sign, because a home's days lie above and below any expectation: what adds up the days
+//! below alone calls noise a loss. Where theft spares some days, those are as expected in sum and add nothing. The band scales
+//! the expectation by two errors, joined by the root of their squares, and may reach down to 0: the baseline's own (the 10th and
+//! 90th percentile of actual / expected over stretches of 28
 //! days, 7 where there are few), and the drift of a home after the days that it was fitted on.
 
 use std::ops::Range;
@@ -15,6 +17,7 @@ use crate::levels::{Block, Levels};
 use crate::model::MICRO;
 use crate::peers::YEAR_DAYS;
 use crate::quantiles::{median, quantile};
+use crate::weather::WeatherModel;
 
 /// Whole days before the onset that an expectation needs.
 const MIN_DAYS: usize = 14;
@@ -101,16 +104,88 @@ fn micro(kwh: f64) -> i64 {
 /// The home's own baseline.
 #[derive(Debug)]
 pub(crate) struct Expectation {
-    elasticity: f64,
+    by_peers: Baseline,
+    /// Where the temperatures of the days tell more.
+    by_weather: Option<Baseline>,
+    band: (f64, f64),
+}
+
+/// Levels of the day types, beside what moves the days.
+#[derive(Debug)]
+struct Baseline {
+    moved_by: MovedBy,
     /// ln kWh a day: Monday to Friday, weekend.
     level: [f64; 2],
     smear: f64,
-    band: (f64, f64),
+}
+
+/// What moves a home's days.
+#[derive(Debug, Clone, Copy)]
+enum MovedBy {
+    /// The peers, with this elasticity.
+    Peers(f64),
+    /// The weather.
+    Weather(WeatherModel),
+}
+
+impl MovedBy {
+    /// ln of what the day at `position` is moved by; `None` where its temperature is not known.
+    fn ln(&self, levels: &Levels, position: usize) -> Option<f64> {
+        match self {
+            Self::Peers(elasticity) => Some(elasticity * index(levels, position)),
+            Self::Weather(model) => {
+                let kwh = model.kwh(levels.celsius_at(position)?);
+                Some(kwh.max(levels.floor_kwh()).ln())
+            }
+        }
+    }
 }
 
 /// 0 from Monday to Friday, 1 on the weekend. 1970-01-01 was a Thursday.
 fn day_type(day: i32) -> usize {
     usize::from((day + 3).rem_euclid(7) >= 5)
+}
+
+impl Baseline {
+    /// Fitted on the days at `before`; `None` where nothing is known of them.
+    fn fit(levels: &Levels, before: &Range<usize>, moved_by: MovedBy) -> Option<Self> {
+        let adjusted = |position: usize| Some(levels.ln_kwh[position] - moved_by.ln(levels, position)?);
+        let overall = median(&mut before.clone().filter_map(adjusted).collect::<Vec<_>>())?;
+        let mut baseline = Self {
+            moved_by,
+            level: [0.0; 2],
+            smear: 1.0,
+        };
+        for (kind, level) in baseline.level.iter_mut().enumerate() {
+            let mut days: Vec<f64> = before
+                .clone()
+                .filter(|&position| day_type(levels.day[position]) == kind)
+                .filter_map(adjusted)
+                .collect();
+            *level = median(&mut days).unwrap_or(overall);
+        }
+        let (mut actual, mut expected) = (0.0, 0.0);
+        for position in before.clone() {
+            if let Some(kwh) = baseline.unsmeared(levels, position) {
+                actual += levels.kwh[position];
+                expected += kwh;
+            }
+        }
+        // A few feasts are no reason to expect one every day.
+        baseline.smear = (actual / expected).clamp(0.5, 2.0);
+        Some(baseline)
+    }
+
+    /// What a median day would have been at `position`, kWh; `None` where its temperature is not known.
+    fn unsmeared(&self, levels: &Levels, position: usize) -> Option<f64> {
+        let level = self.level[day_type(levels.day[position])];
+        Some((level + self.moved_by.ln(levels, position)?).exp())
+    }
+
+    /// What the home would have used on the day at `position`, kWh.
+    fn kwh(&self, levels: &Levels, position: usize) -> Option<f64> {
+        Some(self.unsmeared(levels, position)? * self.smear)
+    }
 }
 
 impl Expectation {
@@ -124,32 +199,20 @@ impl Expectation {
         let end = blocks.partition_point(|block| block.last_day < onset);
         let blocks = blocks.get(first..end).unwrap_or_default();
         let b = if levels.has_peers { elasticity(blocks) } else { 0.0 };
+        let by_peers = Baseline::fit(levels, &before, MovedBy::Peers(b))?;
+        let by_weather = weather_baseline(levels, &before, &by_peers);
         let mut expectation = Self {
-            elasticity: b,
-            level: [0.0; 2],
-            smear: 1.0,
+            by_peers,
+            by_weather,
             band: WIDE_BAND,
         };
-        let adjusted = |position: usize| levels.ln_kwh[position] - b * index(levels, position);
-        let overall = median(&mut before.clone().map(adjusted).collect::<Vec<_>>())?;
-        for (kind, level) in expectation.level.iter_mut().enumerate() {
-            let mut days: Vec<f64> = before
-                .clone()
-                .filter(|&position| day_type(levels.day[position]) == kind)
-                .map(adjusted)
-                .collect();
-            *level = median(&mut days).unwrap_or(overall);
-        }
         let sum = |range: Range<usize>, kwh: &dyn Fn(usize) -> f64| range.map(kwh).sum::<f64>();
-        let expected = |position: usize| expectation.kwh(levels, position);
-        let smear = sum(before.clone(), &|position| levels.kwh[position]) / sum(before.clone(), &expected);
-        // A few feasts are no reason to expect one every day.
-        let smear = smear.clamp(0.5, 2.0);
         let ratios = |stretch: usize| -> Vec<f64> {
             let ends = (before.start + stretch..=before.end).step_by(stretch);
             ends.map(|end| {
                 let days = end - stretch..end;
-                sum(days.clone(), &|position| levels.kwh[position]) / (smear * sum(days, &expected))
+                let expected = sum(days.clone(), &|position| expectation.unsmeared(levels, position));
+                sum(days, &|position| levels.kwh[position]) / (expectation.smear() * expected)
             })
             .collect()
         };
@@ -162,15 +225,44 @@ impl Expectation {
         {
             expectation.band = ((-with_drift(low.min(1.0))).exp(), with_drift(high.max(1.0)).exp());
         }
-        expectation.smear = smear;
         Some(expectation)
     }
 
     /// What the home would have used on the day at `position`, kWh.
     pub(crate) fn kwh(&self, levels: &Levels, position: usize) -> f64 {
-        let level = self.level[day_type(levels.day[position])];
-        (level + self.elasticity * index(levels, position)).exp() * self.smear
+        self.unsmeared(levels, position) * self.smear()
     }
+
+    fn smear(&self) -> f64 {
+        self.by_weather.as_ref().unwrap_or(&self.by_peers).smear
+    }
+
+    /// What is to be multiplied by the smear; a day whose temperature is not known follows the peers.
+    fn unsmeared(&self, levels: &Levels, position: usize) -> f64 {
+        let by_peers = || self.by_peers.unsmeared(levels, position).unwrap_or(0.0);
+        match &self.by_weather {
+            None => by_peers(),
+            Some(baseline) => baseline
+                .unsmeared(levels, position)
+                .unwrap_or_else(|| by_peers() * self.by_peers.smear / baseline.smear),
+        }
+    }
+}
+
+/// The baseline by the weather, where there is a good model of it that comes nearer to the days than the peers do.
+fn weather_baseline(levels: &Levels, before: &Range<usize>, by_peers: &Baseline) -> Option<Baseline> {
+    let model = WeatherModel::fit(&levels.by_temperature(before.clone()))?;
+    let by_weather = Baseline::fit(levels, before, MovedBy::Weather(model))?;
+    let mut squares = (0.0, 0.0);
+    for position in before.clone() {
+        let Some(kwh) = by_weather.kwh(levels, position) else {
+            continue;
+        };
+        let error = |kwh: f64| (levels.kwh[position] - kwh) * (levels.kwh[position] - kwh);
+        squares.0 += error(kwh);
+        squares.1 += error(by_peers.kwh(levels, position)?);
+    }
+    (squares.0 < squares.1).then_some(by_weather)
 }
 
 fn index(levels: &Levels, position: usize) -> f64 {
@@ -240,6 +332,48 @@ mod tests {
         let loss = loss(&all, &all.blocks(false), onset, onset..onset + 50, |_| true).unwrap();
         assert!((loss.expected_micro - 200_000_000).abs() < 10_000_000, "{loss:?}");
         assert!((loss.lost_micro - 100_000_000).abs() < 10_000_000, "{loss:?}");
+    }
+
+    /// 120 days from 20 degrees down to 0 and 80 days at 15; the home heats below 16 degrees, 2 kWh a degree and day.
+    fn heated() -> Levels {
+        let celsius = |day: usize| match day {
+            0..120 => 20.0 - 20.0 * ((day * 7) % 120) as f64 / 119.0,
+            _ => 15.0,
+        };
+        let kwh: Vec<f64> = (0..200)
+            .map(|day| 5.0 + 2.0 * (16.0 - celsius(day)).max(0.0))
+            .collect();
+        let mut levels = levels(&kwh);
+        levels.celsius = (0..200).map(celsius).collect();
+        levels
+    }
+
+    #[test]
+    fn where_temperatures_are_known_they_say_what_was_to_be_expected() {
+        // At 15 degrees the home uses 7 kWh a day; half of it is stolen. By the median of the cold days it would use more.
+        let lost = |levels: &Levels| {
+            let onset = FIRST_DAY + 120;
+            loss(levels, &levels.blocks(false), onset, onset..onset + 80, |_| true).unwrap()
+        };
+        let mut levels = heated();
+        for kwh in &mut levels.kwh[120..] {
+            *kwh /= 2.0;
+        }
+        let found = lost(&levels);
+        assert!(
+            (found.expected_micro - 560_000_000).abs() < 1_000_000,
+            "{found:?}"
+        );
+        assert!((found.lost_micro - 280_000_000).abs() < 1_000_000, "{found:?}");
+        // A day without a temperature is expected to be like the days before.
+        levels.celsius[150] = f64::NAN;
+        let without_a_day = lost(&levels);
+        assert!(
+            without_a_day.expected_micro > found.expected_micro + 2_000_000,
+            "{without_a_day:?}"
+        );
+        levels.celsius.clear();
+        assert!(lost(&levels).expected_micro > 900_000_000);
     }
 
     #[test]

@@ -151,7 +151,9 @@ pub(crate) fn oddity_matrix(assessment: &Assessment, registry: &Registry) -> Res
             }
         }
     }
-    Matrix::new(ids, names.into_iter().zip(columns).collect())
+    // A rule that nothing was there to judge by, for want of its table, must not change what is drawn for the others.
+    let is_known = |(_, column): &(String, Vec<f32>)| column.iter().any(|value| !value.is_nan());
+    Matrix::new(ids, names.into_iter().zip(columns).filter(is_known).collect())
 }
 
 /// Last day with data, at any meter, of each of these rows; `i32::MIN` for ids that are no subject's.

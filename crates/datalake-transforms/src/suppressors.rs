@@ -8,6 +8,7 @@ use crate::rules::Rule;
 
 mod find;
 mod hours;
+mod weather;
 
 pub(crate) use find::{PAPERWORK_DAYS, suppress};
 
@@ -25,6 +26,8 @@ pub struct SuppressorConfig {
     pub area_outage: f64,
     /// The peers fell alike.
     pub season: f64,
+    /// The temperatures explain the fall, by how the home followed them before.
+    pub weather: f64,
     /// The same pattern a year before.
     pub seasonal_premise: f64,
     /// Solar: a channel for received energy, or energy that fell around midday alone.
@@ -58,6 +61,7 @@ impl Default for SuppressorConfig {
             resumed: 0.5,
             area_outage: 0.2,
             season: 0.5,
+            weather: 0.3,
             seasonal_premise: 0.3,
             solar: 0.3,
             exchange_with_continuity: 0.3,
@@ -83,6 +87,7 @@ impl SuppressorConfig {
             Suppressor::Resumed => self.resumed,
             Suppressor::AreaOutage => self.area_outage,
             Suppressor::Season => self.season,
+            Suppressor::Weather => self.weather,
             Suppressor::SeasonalPremise => self.seasonal_premise,
             Suppressor::Solar => self.solar,
             Suppressor::ExchangeWithContinuity => self.exchange_with_continuity,
@@ -126,6 +131,8 @@ pub enum Suppressor {
     AreaOutage,
     /// Peers fell alike.
     Season,
+    /// The temperatures explain it.
+    Weather,
     /// The same a year before.
     SeasonalPremise,
     /// Received energy.
@@ -152,12 +159,13 @@ pub enum Suppressor {
 
 impl Suppressor {
     /// All suppressors.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Vacancy,
         Self::MainsOffBefore,
         Self::Resumed,
         Self::AreaOutage,
         Self::Season,
+        Self::Weather,
         Self::SeasonalPremise,
         Self::Solar,
         Self::ExchangeWithContinuity,
@@ -180,6 +188,7 @@ impl Suppressor {
             Self::Resumed => "resumed",
             Self::AreaOutage => "area_outage",
             Self::Season => "season",
+            Self::Weather => "weather",
             Self::SeasonalPremise => "seasonal_premise",
             Self::Solar => "solar",
             Self::ExchangeWithContinuity => "exchange_with_continuity",
@@ -226,6 +235,14 @@ impl Suppression {
             }
             Suppressor::Season => {
                 format!("the peers fell alike: against them the level is {x:.2} of that before")
+            }
+            Suppressor::Weather if self.rule == Rule::ZeroWhileOn => {
+                format!(
+                    "the weather explains it: at such temperatures {x:.2} of the level before is to be expected"
+                )
+            }
+            Suppressor::Weather => {
+                format!("the weather explains it: the level is {x:.2} of what it was at such temperatures")
             }
             Suppressor::SeasonalPremise => {
                 format!("the same happened a year before: the level is {x:.2} of that in the same season")

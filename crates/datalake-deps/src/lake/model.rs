@@ -241,6 +241,7 @@ pub static SERVICE_POINT: TableSpec = TableSpec {
         column("premise_id", Text, Optional),
         column("rate_class", Text, Optional),
         column("transformer_id", Text, Optional),
+        column("area_id", Text, Optional),
         column("latitude", Float, Optional),
         column("longitude", Float, Optional),
     ],

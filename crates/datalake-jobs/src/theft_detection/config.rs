@@ -9,7 +9,7 @@ use datalake_transforms::clock::ClockConfig;
 use datalake_transforms::conditions::ConditionConfig;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::model::{ComponentType, InstallStatus};
-use datalake_transforms::registry::{DeviceStatus, OnOff, RegistryConfig};
+use datalake_transforms::registry::{DeviceEventKind, DeviceStatus, OnOff, RegistryConfig};
 use datalake_transforms::resolve::ResolveConfig;
 use datalake_transforms::rules::RuleConfig;
 use jiff::civil::Date;
@@ -49,6 +49,9 @@ pub struct RawConfig {
     pub device_status: BTreeMap<String, DeviceStatus>,
     /// States of the on/off history, merged over the built-in ones.
     pub on_off_state: BTreeMap<String, OnOff>,
+    /// Codes of device events, merged over the built-in ones, which are names; bare numbers differ between systems and are yours
+    /// to map. What means nothing is `harmless`.
+    pub device_event_codes: BTreeMap<String, DeviceEventKind>,
     /// How CSV files are written, in every table that does not say otherwise.
     pub csv: CsvConfig,
     /// Further formats of text timestamps (Oracle elements, as in `DD-MON-YYYY HH24:MI:SS`), tried before the built-in ones.
@@ -90,6 +93,7 @@ impl Default for RawConfig {
             install_status: BTreeMap::new(),
             device_status: BTreeMap::new(),
             on_off_state: BTreeMap::new(),
+            device_event_codes: BTreeMap::new(),
             csv: lake.csv,
             timestamp_formats: lake.timestamp_formats,
             decimal_comma: lake.decimal_comma,
@@ -143,6 +147,7 @@ impl RawConfig {
             install_status: self.install_status.clone(),
             device_status: self.device_status.clone(),
             on_off_state: self.on_off_state.clone(),
+            device_event_codes: self.device_event_codes.clone(),
             device_config_is_device: self.device_config_is_device,
             clocks: ClockConfig {
                 measurement_time_zone: self.measurement_time_zone.clone(),

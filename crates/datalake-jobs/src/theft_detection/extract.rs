@@ -6,8 +6,8 @@ use arrow::array::{Array as _, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, FieldRef, Schema};
 use datalake_deps::fingerprint::{Fingerprint, combine};
 use datalake_deps::lake::model::{
-    DEVICE, DEVICE_CONFIG, INSTALL_EVENT, MEASUREMENTS, MEASURING_COMPONENT, ON_OFF_HISTORY, SERVICE_POINT,
-    TableSpec,
+    DEVICE, DEVICE_CONFIG, DEVICE_EVENT, INSTALL_EVENT, MEASUREMENTS, MEASURING_COMPONENT, ON_OFF_HISTORY,
+    SERVICE_POINT, TEMPERATURE, TableSpec,
 };
 use datalake_deps::lake::{DataFile, Lake, MeasurementScan, ScanOptions, TableData};
 use datalake_transforms::findings::Findings;
@@ -21,7 +21,7 @@ use super::error::JobError;
 use super::rejected::RejectedRow;
 
 /// The tables that the job reads: the four that it needs, then those that it uses where they are there.
-pub(super) static TABLES: [&TableSpec; 7] = [
+pub(super) static TABLES: [&TableSpec; 9] = [
     &DEVICE,
     &MEASURING_COMPONENT,
     &MEASUREMENTS,
@@ -29,6 +29,8 @@ pub(super) static TABLES: [&TableSpec; 7] = [
     &DEVICE_CONFIG,
     &ON_OFF_HISTORY,
     &SERVICE_POINT,
+    &DEVICE_EVENT,
+    &TEMPERATURE,
 ];
 
 /// One input file and what it looked like before it was read.
@@ -147,6 +149,8 @@ pub(super) fn dimensions(lake: &Lake, config: &Config) -> Result<Dimensions, Job
         device_config: optional(DEVICE_CONFIG.name),
         on_off_history: optional(ON_OFF_HISTORY.name),
         service_point: optional(SERVICE_POINT.name),
+        device_event: optional(DEVICE_EVENT.name),
+        temperature: optional(TEMPERATURE.name),
     };
     let (registry, findings, refused) = registry::build(&input, &config.registry)?;
 

@@ -21,7 +21,7 @@ fn config_without(resolved: &Resolved<RawConfig>, keys: &[&str]) -> String {
 
 /// Digest of all that day profiles depend on besides the lake.
 pub(super) fn basis(resolved: &Resolved<RawConfig>) -> String {
-    const OTHER: [&str; 10] = [
+    const OTHER: [&str; 11] = [
         "lake",
         "output",
         "model",
@@ -32,6 +32,7 @@ pub(super) fn basis(resolved: &Resolved<RawConfig>) -> String {
         "last_day",
         "compact",
         "learning",
+        "device_event_codes",
     ];
     sha256_hex(format!("{VERSION} {}", config_without(resolved, &OTHER)).as_bytes())
 }

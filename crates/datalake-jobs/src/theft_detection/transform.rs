@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use datalake_transforms::balance::balance_findings;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::features::{ahead_of_the_lake, meter_features};
 use datalake_transforms::findings::Findings;
@@ -181,10 +182,16 @@ pub(super) fn judge_all(
     let counted = what_if.map(|asked| asked.count(stays.clone(), &changed, registry, rules));
     let mut assessment = assemble(stays, registry, &peers, rules)?;
     assessment.look_for_the_odd((registry, &peers, rules))?;
+    let mut findings = ahead_of_the_lake(&features)?;
+    findings.merge(balance_findings(
+        peers.balances(),
+        registry,
+        &rules.transformer_balance,
+    ));
     Ok(Outcome {
-        findings: ahead_of_the_lake(&features)?,
         features,
         peers,
+        findings,
         assessment,
         what_if: counted,
     })

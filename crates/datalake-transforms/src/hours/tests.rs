@@ -7,7 +7,13 @@ fn changes(days: &[Vec<f64>]) -> Vec<HourChange> {
     let profiles = Profiles::intervals(0, FIRST_DAY, days);
     let component = typed("MC-0", Some(3600), &[period(0, 0, i64::MAX)]);
     let series = profiles.series();
-    let levels = Levels::new(&series, 0..series.day.len(), &stays(&component)[0], 24, None);
+    let levels = Levels::new(
+        &series,
+        0..series.day.len(),
+        &stays(&component)[0],
+        24,
+        crate::levels::Around::default(),
+    );
     let mut found = Vec::new();
     HourChange::find(&series, &levels, &mut HourScratch::default(), &mut found);
     found

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::histogram::Scale;
 use super::silent::SilentDays;
 use super::{DayIndex, PeerGroup, Peers, YEAR_DAYS};
+use crate::balance::BalanceBuilder;
 use crate::levels::{intervals_of_a_day, whole_days};
 use crate::model::{DAYS_AHEAD, MICRO};
 use crate::quantiles::median;
@@ -211,6 +212,7 @@ pub struct PeerBuilder {
     transformer_silent: SilentDays,
     /// Channels of received energy, and the first day on which each received some.
     received: Vec<(u32, Option<i32>)>,
+    balance: BalanceBuilder,
     /// Memory that is used again for every stay.
     days: Vec<(i32, f64)>,
     kwh: Vec<f64>,
@@ -220,17 +222,18 @@ impl PeerBuilder {
     /// Nothing counted yet. Goes once through the registry.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        Self::of(Arc::new(Layout::new(registry)))
+        Self::of(Arc::new(Layout::new(registry)), BalanceBuilder::new(registry))
     }
 
     /// Nothing counted yet, for the same registry, to be merged in the end. Cheap: the registry is not looked at again.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self::of(Arc::clone(&self.layout))
+        Self::of(Arc::clone(&self.layout), self.balance.another())
     }
 
-    fn of(layout: Arc<Layout>) -> Self {
+    fn of(layout: Arc<Layout>, balance: BalanceBuilder) -> Self {
         Self {
+            balance,
             counts: vec![Counts::default(); layout.keys.len()],
             transformer_members: vec![0; layout.transformers],
             transformer_silent: SilentDays::default(),
@@ -258,6 +261,7 @@ impl PeerBuilder {
             self.received
                 .push((series.component, first.map(|row| series.day[row])));
         }
+        self.balance.observe(series, registry);
         let group = self.layout.group_of[series.component as usize];
         if group == NONE {
             return;
@@ -335,6 +339,7 @@ impl PeerBuilder {
         add_counts(&mut self.transformer_members, &other.transformer_members);
         self.transformer_silent.merge(other.transformer_silent);
         self.received.extend(other.received);
+        self.balance.merge(other.balance);
     }
 
     /// The index of every group; groups of fewer than `min_peers` stays lean on the wider ones.
@@ -391,6 +396,7 @@ impl PeerBuilder {
             transformer_members: self.transformer_members,
             transformer_silent: self.transformer_silent.finish(),
             received,
+            balances: self.balance.finish(),
         }
     }
 }
@@ -410,7 +416,11 @@ fn drop_strays(days: &mut Vec<(i32, f64)>) {
 
 /// The group by what is known today: the service point where the component hangs, or hung last.
 fn group_key<'r>(component: &'r Component, registry: &'r Registry) -> Option<(u32, &'r str)> {
-    if !component.is_delivered() {
+    let own = component
+        .last_service_point()
+        .and_then(|place| registry.transformers.metered_at(place));
+    // A transformer's own meter is no peer of homes.
+    if !component.is_delivered() || own.is_some() {
         return None;
     }
     let class = component

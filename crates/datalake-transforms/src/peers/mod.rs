@@ -15,6 +15,7 @@ mod builder;
 mod histogram;
 mod silent;
 
+use crate::balance::Balances;
 use silent::SilentDays;
 
 pub use builder::PeerBuilder;
@@ -102,9 +103,17 @@ pub struct Peers {
     transformer_silent: SilentDays,
     /// Channels of received energy with data, by component, and the first day on which each received some.
     received: Vec<(u32, Option<i32>)>,
+    /// What transformers with a meter of their own supply.
+    balances: Balances,
 }
 
 impl Peers {
+    /// What transformers with a meter of their own supply, against what the meters behind them count.
+    #[must_use]
+    pub fn balances(&self) -> &Balances {
+        &self.balances
+    }
+
     /// The group that a component is compared with; `None` for components that are not delivered kWh.
     #[must_use]
     pub fn group(&self, component: u32) -> Option<&PeerGroup> {

@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::cases::shortest;
 use super::score::{contribution, subject_id};
 use super::{Contribution, ModelVerdict, Subject};
+use crate::clock::date;
 use crate::judge::StayEvidence;
 use crate::model::MICRO;
 use crate::peers::Peers;
@@ -124,14 +125,6 @@ pub(super) fn explain(
         }),
         stays,
     }
-}
-
-/// A day as `YYYY-MM-DD`.
-fn date(day: i32) -> String {
-    let epoch = jiff::civil::date(1970, 1, 1);
-    epoch
-        .checked_add(jiff::Span::new().days(day))
-        .map_or_else(|_| format!("day {day}"), |date| date.to_string())
 }
 
 impl Display for Explanation {

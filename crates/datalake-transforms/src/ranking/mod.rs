@@ -7,6 +7,7 @@
 //! a case if its hits alone reach `case_threshold`, and not only those of rules whose weight lies below it; the others stay
 //! below it, however many near misses they have. An isolation forest and a model move scores, and open no case either (`combine`).
 
+mod balance;
 mod cases;
 mod combine;
 mod explain;

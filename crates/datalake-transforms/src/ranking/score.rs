@@ -1,7 +1,7 @@
 //! Scores: what every rule contributes, and what they come to.
 
 use super::combine::{BELOW_THRESHOLD, rank};
-use super::{Reason, Subject, siblings};
+use super::{Reason, Subject, balance, siblings};
 use crate::judge::StayEvidence;
 use crate::loss::Loss;
 use crate::registry::Registry;
@@ -55,6 +55,7 @@ pub(super) fn score(
     config: &RuleConfig,
 ) -> (Vec<StayEvidence>, Vec<Subject>) {
     let groups = groups(&mut evidence);
+    balance::share_out(&mut evidence, registry, config);
     let mut subjects = Vec::with_capacity(groups.len());
     for stays in groups {
         compare_meters(&mut evidence[stays.clone()], registry, config);
@@ -198,7 +199,7 @@ fn continue_as_before(stays: &mut [StayEvidence], old: usize, new: usize, config
         .filter(|rule| {
             matches!(
                 rule.rule,
-                Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::Flatline
+                Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::Flatline | Rule::TamperThenDrop
             ) && rule.is_hit()
                 && after.days.0 - rule.end_day <= EXCHANGE_DAYS
         })

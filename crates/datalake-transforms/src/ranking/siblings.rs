@@ -111,7 +111,12 @@ pub(super) fn suppress(stays: &mut [StayEvidence], config: &RuleConfig) {
             .rules
             .iter()
             .filter(|rule| {
-                let of_level = [Rule::ZeroWhileOn, Rule::SustainedDrop, Rule::DropAfterExchange];
+                let of_level = [
+                    Rule::ZeroWhileOn,
+                    Rule::SustainedDrop,
+                    Rule::DropAfterExchange,
+                    Rule::TamperThenDrop,
+                ];
                 rule.is_hit() && of_level.contains(&rule.rule)
             })
             .filter_map(|rule| {

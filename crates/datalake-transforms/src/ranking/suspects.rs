@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::cases;
+use super::{balance, cases};
 use super::score::{compare_meters, groups, key, subject};
 use crate::judge::StayEvidence;
 use crate::registry::Registry;
@@ -52,9 +52,11 @@ impl<'a> Suspects<'a> {
     #[must_use]
     pub fn new(mut evidence: Vec<StayEvidence>, registry: &'a Registry, config: &RuleConfig) -> Self {
         let groups = groups(&mut evidence);
+        let shared = shared_out(&evidence, registry, config);
+        let evidence_used = shared.as_ref().unwrap_or(&evidence);
         let base = groups
             .par_iter()
-            .map(|stays| suspect(evidence[stays.clone()].to_vec(), registry, config))
+            .map(|stays| suspect(evidence_used[stays.clone()].to_vec(), registry, config))
             .collect();
         Self {
             registry,
@@ -79,6 +81,20 @@ impl<'a> Suspects<'a> {
             .filter_map(|stay| Some((position(stay)?, *stay)))
             .collect();
         changed.sort_by_key(|(position, _)| *position);
+        let balanced = self.evidence.iter().chain(changed.iter().map(|(_, stay)| *stay));
+        if balanced.into_iter().any(balance::claims) {
+            // What is missing at a transformer is shared out among all homes behind it.
+            let mut evidence = self.evidence.clone();
+            for (position, stay) in changed {
+                evidence[position] = stay.clone();
+            }
+            balance::share_out(&mut evidence, self.registry, &variant.config);
+            let found = self
+                .groups
+                .par_iter()
+                .map(|stays| suspect(evidence[stays.clone()].to_vec(), self.registry, &variant.config));
+            return found.collect::<Vec<_>>().into_iter().flatten().collect();
+        }
         let all = matches!(variant.anew, Anew::Scores | Anew::Everything);
         let found = self.groups.par_iter().zip(&self.base).map(|(stays, base)| {
             let from = changed.partition_point(|(position, _)| *position < stays.start);
@@ -94,6 +110,19 @@ impl<'a> Suspects<'a> {
         });
         found.collect::<Vec<_>>().into_iter().flatten().collect()
     }
+}
+
+/// The evidence with what is missing at transformers shared out; `None` where nobody claims any.
+fn shared_out(
+    evidence: &[StayEvidence],
+    registry: &Registry,
+    config: &RuleConfig,
+) -> Option<Vec<StayEvidence>> {
+    evidence.iter().any(balance::claims).then(|| {
+        let mut evidence = evidence.to_vec();
+        balance::share_out(&mut evidence, registry, config);
+        evidence
+    })
 }
 
 fn suspect(mut stays: Vec<StayEvidence>, registry: &Registry, config: &RuleConfig) -> Option<Suspect> {

@@ -517,6 +517,8 @@ fn an_explanation_shows_hits_misses_and_what_speaks_against() {
       DROP_AFTER_EXCHANGE   not judged: no meter hung there before
       SIBLING_MISMATCH      not judged: no fall beside other meters or channels
       REGISTER_MISMATCH     not judged: no register beside the intervals
+      TAMPER_THEN_DROP      not judged: no tamper or power event of the meter alone before a fall
+      TRANSFORMER_BALANCE   not judged: the transformer cannot be balanced
       PROLONGED_ESTIMATION  miss 0 days without an actual value (needs more than 30); strength 0.00 x weight 0.45 -> 0.000
       PEER_LOW              miss -2.62 robust z among the peers (needs at most -3.5); strength 0.45 x weight 0.10 -> 0.022
     ");

@@ -4,13 +4,15 @@ use arrow::array::RecordBatch;
 use rayon::prelude::*;
 
 use super::config::{DeviceStatus, RegistryConfig, RegistryRules};
+use super::device_events;
 use super::faults;
 use super::join::{Hub, Hubs, StayComponents, check_joinable, join};
 use super::notes::{Notes, Rejections};
 use super::overlaps::overlaps;
 use super::places::{Places, service_points};
 use super::stays::{Stay, positive, stays};
-use super::tables::{self, ComponentRow, DeviceRow, UnusableEvent};
+use super::tables::{self, ComponentRow, DeviceRow, ServicePointRow, UnusableEvent};
+use super::temperature;
 use super::types::component_type;
 use super::{Component, Doubt, InstallPeriod, Registry};
 use crate::error::TransformError;
@@ -44,6 +46,10 @@ pub struct RegistryInput<'a> {
     pub on_off_history: Option<&'a [RecordBatch]>,
     /// What is known of service points, where the lake has it.
     pub service_point: Option<&'a [RecordBatch]>,
+    /// Tamper and power events of devices in legal time, where the lake has them.
+    pub device_event: Option<&'a [RecordBatch]>,
+    /// Temperatures on the measurement clock, where the lake has them.
+    pub temperature: Option<&'a [RecordBatch]>,
 }
 
 /// Joins the dimension tables.
@@ -160,8 +166,25 @@ pub fn build(
         component.doubt_seconds = rules.clock.doubt_seconds();
     }
     registry.install_events_incomplete = install_events_incomplete;
+    let points = points.as_deref().unwrap_or_default();
+    hang_optional(&mut registry, input, points, &rules, &mut notes)?;
     let (findings, rejected) = notes.finish();
     Ok((registry, findings, rejected))
+}
+
+/// What no stay depends on: the weather of service points, and what devices say of themselves.
+fn hang_optional<'a>(
+    registry: &mut Registry,
+    input: &RegistryInput<'a>,
+    points: &[ServicePointRow<'a>],
+    rules: &RegistryRules,
+    notes: &mut Notes<'a>,
+) -> Result<(), TransformError> {
+    let temperatures = temperature::rows(input.temperature.unwrap_or_default(), notes)?;
+    registry.weather = temperature::weather(&temperatures, &registry.service_points, points, notes);
+    let events = device_events::rows(input.device_event.unwrap_or_default(), rules, notes)?;
+    device_events::hang(&events, registry, rules, notes);
+    Ok(())
 }
 
 /// A component before its stays are hung onto it.
@@ -365,6 +388,7 @@ fn component(
         periods: periods.collect(),
         block_ends: Vec::new(),
         doubt_seconds: 0,
+        events: Vec::new(),
         // When a component was installed at all is what the faulty event does not tell.
         doubt: doubt.map(|doubt| Doubt {
             from: if stays_of.is_empty() { i64::MIN } else { doubt.from },

@@ -1,7 +1,9 @@
 //! Reading the canonical columns of a dimension table.
 
-use arrow::array::{Array, AsArray as _, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{
+    Array, AsArray as _, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 
 use crate::error::TransformError;
 
@@ -25,6 +27,13 @@ impl<'a> Columns<'a> {
         let array = self.typed(column, &DataType::Int64)?;
         Ok(Integer(
             array.and_then(|array| array.as_primitive_opt::<Int64Type>()),
+        ))
+    }
+
+    pub(super) fn float(&self, column: &'static str) -> Result<Float<'a>, TransformError> {
+        let array = self.typed(column, &DataType::Float64)?;
+        Ok(Float(
+            array.and_then(|array| array.as_primitive_opt::<Float64Type>()),
         ))
     }
 
@@ -83,6 +92,17 @@ pub(super) struct Integer<'a>(Option<&'a Int64Array>);
 
 impl Integer<'_> {
     pub(super) fn get(&self, row: usize) -> Option<i64> {
+        self.0
+            .filter(|array| array.is_valid(row))
+            .map(|array| array.value(row))
+    }
+}
+
+/// A column of measured numbers.
+pub(super) struct Float<'a>(Option<&'a Float64Array>);
+
+impl Float<'_> {
+    pub(super) fn get(&self, row: usize) -> Option<f64> {
         self.0
             .filter(|array| array.is_valid(row))
             .map(|array| array.value(row))

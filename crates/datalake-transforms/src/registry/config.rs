@@ -11,6 +11,8 @@ use crate::conditions::{ConditionConfig, ConditionMap};
 use crate::error::TransformError;
 use crate::model::{ComponentType, InstallStatus};
 
+use super::device_events::{self, DeviceEventKind};
+
 /// How the dimension tables are read. The entries of each map are merged over the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -23,6 +25,8 @@ pub struct RegistryConfig {
     pub device_status: BTreeMap<String, DeviceStatus>,
     /// States of the on/off history, compared without regard to ASCII case.
     pub on_off_state: BTreeMap<String, OnOff>,
+    /// Codes of device events, compared without regard to ASCII case, blanks and dashes as underscores.
+    pub device_event_codes: BTreeMap<String, DeviceEventKind>,
     /// Whether `device_config_id` and `device_id` are the same ids, for lakes that have no `device_config` table.
     pub device_config_is_device: bool,
     /// The clocks of measurements and of install events.
@@ -62,6 +66,8 @@ pub struct RegistryRules {
     pub device_status: CodeMap<DeviceStatus>,
     /// States of the on/off history.
     pub on_off_state: CodeMap<OnOff>,
+    /// Codes of device events.
+    pub device_event_codes: EventCodes,
     /// Whether `device_config_id` and `device_id` are the same ids.
     pub device_config_is_device: bool,
     /// From legal time to the measurement clock.
@@ -78,6 +84,7 @@ impl RegistryConfig {
             install_status: CodeMap::new("install_status", &INSTALL_STATUS, &self.install_status)?,
             device_status: CodeMap::new("device_status", &DEVICE_STATUS, &self.device_status)?,
             on_off_state: CodeMap::new("on_off_state", &ON_OFF_STATE, &self.on_off_state)?,
+            device_event_codes: EventCodes::new(&self.device_event_codes)?,
             device_config_is_device: self.device_config_is_device,
             clock: LegalClock::new(&self.clocks)?,
             conditions: ConditionMap::new(&self.conditions.ranges)?,
@@ -112,6 +119,42 @@ const ON_OFF_STATE: [(&str, OnOff); 4] = [
     ("ON", OnOff::On),
 ];
 
+/// Codes of device events, which head-end systems write with blanks, dashes or underscores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventCodes(CodeMap<DeviceEventKind>);
+
+impl EventCodes {
+    fn new(site: &BTreeMap<String, DeviceEventKind>) -> Result<Self, TransformError> {
+        let mut written: BTreeMap<String, DeviceEventKind> = BTreeMap::new();
+        for (code, &kind) in site {
+            if written
+                .insert(device_events::code_of(code), kind)
+                .is_some_and(|other| other != kind)
+            {
+                return Err(mapped_twice("device_event_codes", code));
+            }
+        }
+        let codes = CodeMap::new("device_event_codes", &device_events::CODES, &written)?;
+        Ok(Self(codes))
+    }
+
+    /// What a code means; `None` for a code that is not mapped.
+    #[must_use]
+    pub fn get(&self, code: &str) -> Option<DeviceEventKind> {
+        self.0
+            .get(code)
+            .or_else(|| self.0.get(&device_events::code_of(code)))
+    }
+}
+
+fn mapped_twice(name: &str, code: &str) -> TransformError {
+    TransformError::Parameter {
+        name: format!("{name}.{code}"),
+        value: "mapped twice".to_owned(),
+        why: "codes are compared without regard to case, so one code must have one meaning".to_owned(),
+    }
+}
+
 /// Codes without regard to ASCII case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeMap<T> {
@@ -126,12 +169,7 @@ impl<T: Copy + PartialEq> CodeMap<T> {
                 .insert(code.trim().to_ascii_uppercase(), meaning)
                 .is_some_and(|other| other != meaning)
             {
-                return Err(TransformError::Parameter {
-                    name: format!("{name}.{code}"),
-                    value: "mapped twice".to_owned(),
-                    why: "codes are compared without regard to case, so one code must have one meaning"
-                        .to_owned(),
-                });
+                return Err(mapped_twice(name, code));
             }
         }
         let mut by_code: BTreeMap<String, T> = defaults

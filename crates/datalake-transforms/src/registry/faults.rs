@@ -122,6 +122,24 @@ faults! {
     CONTRADICTING_SWITCH: Warning "contradicting_switch",
         "on and off at the same moment: on counts";
 
+    EVENT_TIME_MISSING: Rejected "event_time_missing",
+        "the time of the event is empty or out of range: the row is kept aside";
+    UNMAPPED_EVENT: Warning "unmapped_event_code",
+        "event codes that `device_event_codes` does not map: their events are not used; map them in the config, \
+         those that mean nothing as harmless";
+    EVENT_WITHOUT_COMPONENT: Note "event_without_component",
+        "no measuring component belongs to the device of the event";
+    OUTAGE: Note "outage",
+        "power events that many devices of one transformer had at the same time: an outage, no sign of tampering";
+
+    TEMPERATURE_TIME_MISSING: Rejected "temperature_time_missing",
+        "at and date are empty, or out of range: the row is kept aside";
+    TEMPERATURE_OUT_OF_RANGE: Rejected "temperature_out_of_range",
+        "degrees_celsius is empty, or beyond -75 to 60: the row is kept aside";
+    AREA_WITHOUT_WEATHER: Note "area_without_weather",
+        "the temperature table has no rows of the service point's area, or it names no area while there are several: \
+         its weather is that of the rows without an area, if there are any";
+
     POINT_WITHOUT_INSTALL_EVENT: Note "service_point_without_install_event",
         "no component hangs at the service point, nor ever did";
 }

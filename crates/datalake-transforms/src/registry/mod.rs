@@ -23,6 +23,7 @@ mod build;
 mod columns;
 mod config;
 mod coverage;
+mod device_events;
 mod faults;
 mod join;
 mod notes;
@@ -32,12 +33,17 @@ mod siblings;
 mod stays;
 mod switches;
 mod tables;
+mod temperature;
+mod transformers;
 mod types;
 
 pub use build::{RegistryInput, build};
-pub use config::{CodeMap, DeviceStatus, OnOff, RegistryConfig, RegistryRules};
+pub use config::{CodeMap, DeviceStatus, EventCodes, OnOff, RegistryConfig, RegistryRules};
+pub use device_events::{DeviceEvent, DeviceEventKind};
 pub use notes::Rejections;
 pub use siblings::Siblings;
+pub use temperature::{DayTemperatures, Weather};
+pub use transformers::Transformers;
 
 /// Everything the measurements are joined with.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +56,10 @@ pub struct Registry {
     pub overlaps: Vec<Overlap>,
     /// Which components ever hung at which service point.
     pub siblings: Siblings,
+    /// Transformers with a meter of their own.
+    pub transformers: Transformers,
+    /// Temperatures by service point, where they are given.
+    pub weather: Weather,
     /// Whether rows of install events are lost, or so many components lack install events that having none says nothing of a component.
     pub install_events_incomplete: bool,
 }
@@ -79,6 +89,8 @@ pub struct Component {
     /// Seconds on either side of the edges of periods and of switches in which it is in doubt whether it was off or
     /// not installed: intervals there are cut. 0 where the legal clock is known.
     pub doubt_seconds: i64,
+    /// Tamper and power events of its device that it did not share with its neighbours, sorted by time.
+    pub events: Vec<DeviceEvent>,
 }
 
 /// One stay of a device at a service point. Times are seconds since 1970-01-01 00:00 on the measurement clock.
@@ -130,6 +142,8 @@ pub struct ServicePoint {
     pub rate_class: Option<String>,
     /// Transformer that feeds it, where given.
     pub transformer_id: Option<String>,
+    /// Area whose weather it has, where given.
+    pub area_id: Option<String>,
 }
 
 /// How two stays contradict each other.
@@ -182,11 +196,14 @@ impl Registry {
             component.index_periods();
         }
         let siblings = Siblings::gather(&components, service_points.len());
+        let transformers = Transformers::gather(&components, &service_points, &siblings);
         Self {
+            transformers,
             components,
             service_points,
             overlaps: Vec::new(),
             siblings,
+            weather: Weather::default(),
             install_events_incomplete: false,
         }
     }

@@ -85,6 +85,7 @@ pub(super) fn service_points<'a>(
             premise_id: text(|row| row.premise_id),
             rate_class: text(|row| row.rate_class),
             transformer_id: text(|row| row.transformer_id),
+            area_id: text(|row| row.area_id),
         });
     }
     for row in rows_left {

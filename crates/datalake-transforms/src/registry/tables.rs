@@ -16,11 +16,11 @@ use crate::error::TransformError;
 use crate::model::InstallStatus;
 
 /// 0001-01-01 and 2201-01-01 in microseconds: install times lie between.
-const FIRST_MICRO: i64 = -62_135_596_800_000_000;
-const LAST_MICRO: i64 = 7_289_654_400_000_000;
+pub(super) const FIRST_MICRO: i64 = -62_135_596_800_000_000;
+pub(super) const LAST_MICRO: i64 = 7_289_654_400_000_000;
 
 /// When a row was delivered, where the layout of the lake says so: not a column of the tables themselves.
-const DELIVERED_AT: &str = "delivered_at";
+pub(super) const DELIVERED_AT: &str = "delivered_at";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DeviceRow<'a> {
@@ -91,6 +91,7 @@ pub(super) struct ServicePointRow<'a> {
     pub(super) premise_id: Option<&'a str>,
     pub(super) rate_class: Option<&'a str>,
     pub(super) transformer_id: Option<&'a str>,
+    pub(super) area_id: Option<&'a str>,
 }
 
 pub(super) fn devices<'a>(
@@ -512,6 +513,7 @@ pub(super) fn service_points<'a>(
         let delivered_at = columns.time(DELIVERED_AT)?;
         let (id, premise_id) = (columns.text("service_point_id")?, columns.text("premise_id")?);
         let (rate_class, transformer_id) = (columns.text("rate_class")?, columns.text("transformer_id")?);
+        let area_id = columns.text("area_id")?;
         for row in 0..batch.num_rows() {
             let origin = Origin {
                 table: TABLE,
@@ -533,6 +535,7 @@ pub(super) fn service_points<'a>(
                 premise_id: premise_id.get(row),
                 rate_class: rate_class.get(row),
                 transformer_id: transformer_id.get(row),
+                area_id: area_id.get(row),
             };
             rows.push((delivered_at.get(row), row_read));
         }
@@ -567,7 +570,7 @@ fn keep_last<'a, T: Ord + Copy + Send>(
 }
 
 /// A naive time as text, for the table of rejected rows.
-fn show_time(micro: i64) -> String {
+pub(super) fn show_time(micro: i64) -> String {
     jiff::Timestamp::from_microsecond(micro).map_or_else(
         |_| format!("{micro} us"),
         |time| time.to_string().trim_end_matches('Z').replace('T', " "),

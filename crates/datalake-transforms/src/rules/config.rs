@@ -22,6 +22,8 @@ use super::repeated_day::RepeatedDayConfig;
 use super::reverse_flow::ReverseFlowConfig;
 use super::sibling_mismatch::SiblingMismatchConfig;
 use super::sustained_drop::SustainedDropConfig;
+use super::tamper_then_drop::TamperThenDropConfig;
+use super::transformer_balance::TransformerBalanceConfig;
 use super::usage_disconnected::UsageDisconnectedConfig;
 use super::usage_not_installed::UsageNotInstalledConfig;
 use super::zero_while_on::ZeroWhileOnConfig;
@@ -86,6 +88,10 @@ pub struct RuleConfig {
     pub sibling_mismatch: SiblingMismatchConfig,
     /// The intervals count less than the register.
     pub register_mismatch: RegisterMismatchConfig,
+    /// A tamper or power event, then a fall.
+    pub tamper_then_drop: TamperThenDropConfig,
+    /// The transformer goes on supplying what the home counts less.
+    pub transformer_balance: TransformerBalanceConfig,
     /// Nothing actual for long.
     pub prolonged_estimation: ProlongedEstimationConfig,
     /// Far below the peer group.
@@ -125,6 +131,8 @@ impl Default for RuleConfig {
             drop_after_exchange: DropAfterExchangeConfig::default(),
             sibling_mismatch: SiblingMismatchConfig::default(),
             register_mismatch: RegisterMismatchConfig::default(),
+            tamper_then_drop: TamperThenDropConfig::default(),
+            transformer_balance: TransformerBalanceConfig::default(),
             prolonged_estimation: ProlongedEstimationConfig::default(),
             peer_low: PeerLowConfig::default(),
             oddity: OddityConfig::default(),
@@ -157,6 +165,8 @@ impl RuleConfig {
             Rule::DropAfterExchange => self.drop_after_exchange.weight,
             Rule::SiblingMismatch => self.sibling_mismatch.weight,
             Rule::RegisterMismatch => self.register_mismatch.weight,
+            Rule::TamperThenDrop => self.tamper_then_drop.weight,
+            Rule::TransformerBalance => self.transformer_balance.weight,
             Rule::ProlongedEstimation => self.prolonged_estimation.weight,
             Rule::PeerLow => self.peer_low.weight,
         }
@@ -195,6 +205,8 @@ impl RuleConfig {
         self.drop_after_exchange.validate()?;
         self.sibling_mismatch.validate()?;
         self.register_mismatch.validate()?;
+        self.tamper_then_drop.validate()?;
+        self.transformer_balance.validate()?;
         self.prolonged_estimation.validate()?;
         self.peer_low.validate()?;
         self.oddity.validate()?;

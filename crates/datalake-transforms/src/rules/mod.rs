@@ -7,6 +7,7 @@ pub mod clipped_peaks;
 mod config;
 mod context;
 pub mod drop_after_exchange;
+pub(crate) mod fall;
 pub mod flatline;
 pub mod gradual_decline;
 pub mod load_shifted;
@@ -23,9 +24,11 @@ pub mod repeated_day;
 pub mod reverse_flow;
 pub mod sibling_mismatch;
 pub mod sustained_drop;
+pub mod tamper_then_drop;
 #[cfg(test)]
 pub(crate) mod testing;
 mod thresholds;
+pub mod transformer_balance;
 mod usage;
 pub mod usage_disconnected;
 pub mod usage_not_installed;
@@ -78,6 +81,10 @@ pub enum Rule {
     SiblingMismatch,
     /// See [`register_mismatch`].
     RegisterMismatch,
+    /// See [`tamper_then_drop`].
+    TamperThenDrop,
+    /// See [`transformer_balance`].
+    TransformerBalance,
     /// See [`prolonged_estimation`].
     ProlongedEstimation,
     /// See [`peer_low`].
@@ -86,7 +93,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::UsageNotInstalled,
         Self::UsageDisconnected,
         Self::ZeroWhileOn,
@@ -106,6 +113,8 @@ impl Rule {
         Self::DropAfterExchange,
         Self::SiblingMismatch,
         Self::RegisterMismatch,
+        Self::TamperThenDrop,
+        Self::TransformerBalance,
         Self::ProlongedEstimation,
         Self::PeerLow,
     ];
@@ -133,6 +142,8 @@ impl Rule {
             Self::DropAfterExchange => "DROP_AFTER_EXCHANGE",
             Self::SiblingMismatch => "SIBLING_MISMATCH",
             Self::RegisterMismatch => "REGISTER_MISMATCH",
+            Self::TamperThenDrop => "TAMPER_THEN_DROP",
+            Self::TransformerBalance => "TRANSFORMER_BALANCE",
             Self::ProlongedEstimation => "PROLONGED_ESTIMATION",
             Self::PeerLow => "PEER_LOW",
         }
@@ -169,6 +180,8 @@ impl Rule {
             | Self::RepeatedDay => Family::Shape,
             Self::ReverseFlow => Family::Reverse,
             Self::RegisterMismatch => Family::Register,
+            Self::TamperThenDrop => Family::Device,
+            Self::TransformerBalance => Family::Network,
             Self::UsageNotInstalled | Self::UsageDisconnected | Self::OverlappingInstall => Family::Contract,
             Self::ProlongedEstimation => Family::Data,
         }
@@ -198,6 +211,8 @@ impl Rule {
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
             Self::SiblingMismatch => Measure::at_most("of the fall made up by the other meters"),
             Self::RegisterMismatch => Measure::at_least("of the register's energy missing in the intervals"),
+            Self::TamperThenDrop => Measure::at_most("days from a tamper or power event to the fall"),
+            Self::TransformerBalance => Measure::at_least("of the fall is still supplied by the transformer"),
             Self::ProlongedEstimation => Measure::more_than("days without an actual value"),
             Self::PeerLow => Measure::at_most("robust z among the peers"),
         }
@@ -216,6 +231,10 @@ pub enum Family {
     Reverse,
     /// What the device's own register counts.
     Register,
+    /// What the device says of itself.
+    Device,
+    /// What the network supplies.
+    Network,
     /// What install events say.
     Contract,
     /// Whether there is data.
@@ -224,7 +243,7 @@ pub enum Family {
 
 impl Family {
     /// Number of families.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 8;
 }
 
 /// What a rule's value measures.
@@ -329,6 +348,10 @@ pub enum Gap {
     NoRegister,
     /// The level did not fall.
     NoFall,
+    /// No meter of the transformer, or too few days on which all its meters have actual values.
+    NoBalance,
+    /// No tamper or power event of the device before a fall.
+    NoEvents,
     /// The load is the same at all times.
     NeverVaried,
     /// Half of the days or more are at zero, which another rule judges.
@@ -347,6 +370,8 @@ impl Gap {
             Self::NoSiblings => "no fall beside other meters or channels",
             Self::NoRegister => "no register beside the intervals",
             Self::NoFall => "the level did not fall",
+            Self::NoBalance => "the transformer cannot be balanced",
+            Self::NoEvents => "no tamper or power event of the meter alone before a fall",
             Self::NoPredecessor => "no meter hung there before",
             Self::CoarseSteps => "the meter counts in coarse steps",
             Self::InstallInDoubt => "an install event of the meter cannot be used",

@@ -67,6 +67,8 @@ impl Rule {
             Self::GradualDecline | Self::DropAfterExchange => const { &[threshold("max_ratio", RATIOS)] },
             Self::SiblingMismatch => const { &[threshold("max_share", &[0.05, 0.1, 0.2, 0.3, 0.4])] },
             Self::RegisterMismatch => const { &[threshold("min_shortfall", &[0.02, 0.05, 0.1, 0.2, 0.3])] },
+            Self::TamperThenDrop => const { &[threshold("max_days", &[1.0, 2.0, 3.0, 5.0, 7.0])] },
+            Self::TransformerBalance => const { &[threshold("min_share", &[0.3, 0.4, 0.5, 0.6, 0.8])] },
             Self::ProlongedEstimation => const { &[threshold("min_days", &[14.0, 30.0, 60.0, 90.0, 180.0])] },
             Self::PeerLow => const { &[threshold("max_robust_z", &[-5.0, -4.0, -3.5, -3.0, -2.5])] },
         }

@@ -77,7 +77,7 @@ impl<'a> Suppressing<'a, '_> {
     }
 
     /// Lowers by part of what the factor says, 0..1.
-    fn add_in_part(&mut self, suppressor: Suppressor, rule: Rule, measured: f64, part: f64) {
+    pub(super) fn add_in_part(&mut self, suppressor: Suppressor, rule: Rule, measured: f64, part: f64) {
         let factor = 1.0 - part * (1.0 - self.context.config.suppressors.factor(suppressor));
         self.found.push(Suppression {
             suppressor,
@@ -299,7 +299,9 @@ impl<'a> Suppressing<'a, '_> {
         }
         let follows = ramp(step.elasticity, FOLLOWS.0, FOLLOWS.1);
         let deep = ramp(step.agreed_drop().exp(), ALL_SEASON.0, ALL_SEASON.1);
-        if step.year_drop.is_none() && step.raw_drop < step.drop - PEERS_FELL && follows * deep > 0.0 {
+        let may_heat = step.year_drop.is_none() && step.raw_drop < step.drop - PEERS_FELL;
+        // Where the weather is known it says itself what it explains.
+        if may_heat && follows * deep > 0.0 && !self.knows_the_weather(evidence) {
             self.add_in_part(Suppressor::Season, rule, step.drop.exp(), follows * deep);
         }
         if let Some(year) = step.year_drop.filter(|year| fell && year.exp() > max_ratio) {
@@ -361,6 +363,7 @@ pub(crate) fn suppress(
                 suppressing.around_the_onset(rule);
                 if let Some(run) = run {
                     suppressing.zero(run);
+                    suppressing.weather_of_zeros(run);
                 }
             }
             Rule::SustainedDrop => {
@@ -368,6 +371,13 @@ pub(crate) fn suppress(
                     suppressing.around_the_onset(rule);
                     suppressing.drop(rule, step);
                 }
+                if rule.is_hit() {
+                    suppressing.weather(rule);
+                }
+            }
+            Rule::GradualDecline | Rule::MultiplierChanged if rule.is_hit() => {
+                suppressing.around_the_onset(rule);
+                suppressing.weather(rule);
             }
             Rule::PartialBypass if rule.is_hit() => {
                 suppressing.around_the_onset(rule);
@@ -380,13 +390,7 @@ pub(crate) fn suppress(
                     suppressing.vacancy(rule.rule, step);
                 }
             }
-            Rule::MeanShape
-            | Rule::LoadShifted
-            | Rule::ClippedPeaks
-            | Rule::GradualDecline
-            | Rule::MultiplierChanged
-                if rule.is_hit() =>
-            {
+            Rule::MeanShape | Rule::LoadShifted | Rule::ClippedPeaks if rule.is_hit() => {
                 suppressing.around_the_onset(rule);
             }
             Rule::UsageNotInstalled if rule.is_hit() => {

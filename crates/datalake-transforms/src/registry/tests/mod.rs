@@ -4,16 +4,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use jiff::Timestamp;
 
 use super::{Registry, RegistryConfig, RegistryInput, Rejections, build};
 use crate::error::TransformError;
 use crate::findings::Findings;
 
+mod device_events;
 mod devices;
 mod installs;
 mod orders;
+mod temperature;
 
 /// A lake whose tables are written as lines of cells between bars, the first line naming the columns.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +28,8 @@ struct Lake {
     device_config: Option<Vec<RecordBatch>>,
     on_off_history: Option<Vec<RecordBatch>>,
     service_point: Option<Vec<RecordBatch>>,
+    device_event: Option<Vec<RecordBatch>>,
+    temperature: Option<Vec<RecordBatch>>,
 }
 
 impl Lake {
@@ -64,6 +68,16 @@ impl Lake {
         self
     }
 
+    fn device_event(mut self, text: &str) -> Self {
+        self.device_event.get_or_insert_default().push(table(text));
+        self
+    }
+
+    fn temperature(mut self, text: &str) -> Self {
+        self.temperature.get_or_insert_default().push(table(text));
+        self
+    }
+
     fn build(&self, config: &RegistryConfig) -> Result<(Registry, Findings, Rejections), TransformError> {
         let input = RegistryInput {
             device: &self.device,
@@ -74,6 +88,8 @@ impl Lake {
             device_config: self.device_config.as_deref(),
             on_off_history: self.on_off_history.as_deref(),
             service_point: self.service_point.as_deref(),
+            device_event: self.device_event.as_deref(),
+            temperature: self.temperature.as_deref(),
         };
         build(&input, config)
     }
@@ -115,7 +131,7 @@ fn table(text: &str) -> RecordBatch {
             .iter()
             .map(|row| Some(row[index]).filter(|cell| !cell.is_empty()));
         let array: ArrayRef = match name {
-            "installed_at" | "removed_at" | "status_updated_at" | "at" | "delivered_at" => Arc::new(
+            "installed_at" | "removed_at" | "status_updated_at" | "at" | "date" | "delivered_at" => Arc::new(
                 cells
                     .map(|cell| cell.map(micro))
                     .collect::<TimestampMicrosecondArray>(),
@@ -127,6 +143,11 @@ fn table(text: &str) -> RecordBatch {
                         .collect::<Int64Array>(),
                 )
             }
+            "degrees_celsius" => Arc::new(
+                cells
+                    .map(|cell| cell.map(|cell| cell.parse().unwrap()))
+                    .collect::<Float64Array>(),
+            ),
             _ => Arc::new(cells.collect::<StringArray>()),
         };
         (name, array, true)
@@ -190,6 +211,9 @@ fn show_registry(registry: &Registry) -> String {
                 if period.removal_recorded { " recorded" } else { "" },
                 switches.join(", "),
             ));
+        }
+        for event in &component.events {
+            lines.push(format!("  {:?} {}", event.kind, show_time(event.at)));
         }
         if let Some(doubt) = component.doubt {
             let at = doubt.service_point.map_or("nowhere", place);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Few ids, so that rows collide, contradict and overlap.
-fn lake() -> impl Strategy<Value = [String; 6]> {
+fn lake() -> impl Strategy<Value = [String; 8]> {
     let rows = |header: &str, row: BoxedStrategy<String>| {
         let header = header.to_owned();
         prop::collection::vec(row, 0..14).prop_map(move |rows| format!("{header}\n{}", rows.join("\n")))
@@ -78,15 +78,44 @@ fn lake() -> impl Strategy<Value = [String; 6]> {
                 .boxed(),
         ),
         rows(
-            "service_point_id | rate_class",
-            (id("S"), of(&["R1", "R2"]))
-                .prop_map(|(a, b)| format!("{a} | {b}"))
+            "service_point_id | rate_class | area_id",
+            (id("S"), of(&["R1", "R2"]), id("A"))
+                .prop_map(|(a, b, c)| format!("{a} | {b} | {c}"))
+                .boxed(),
+        ),
+        rows(
+            "device_id | at | event_code",
+            (id("D"), day(), of(&["TAMPER", "POWER_LOST", "POWER_UP", "X"]))
+                .prop_map(|(a, b, c)| format!("{a} | {b} | {c}"))
+                .boxed(),
+        ),
+        rows(
+            "at | date | degrees_celsius | area_id | delivered_at",
+            (
+                day(),
+                day(),
+                of(&["-3.5", "7", "15.25", "99", ""]),
+                id("A"),
+                of(&["", "2020-05-01", "2020-06-01"]),
+            )
+                .prop_map(|(a, b, c, d, e)| format!("{a} | {b} | {c} | {d} | {e}"))
                 .boxed(),
         ),
     ]
 }
 
-fn whole([device, config, component, event, switch, point]: &[String; 6]) -> Lake {
+fn whole(
+    [
+        device,
+        config,
+        component,
+        event,
+        switch,
+        point,
+        device_event,
+        temperature,
+    ]: &[String; 8],
+) -> Lake {
     Lake::default()
         .device(device)
         .device_config(config)
@@ -94,6 +123,8 @@ fn whole([device, config, component, event, switch, point]: &[String; 6]) -> Lak
         .install(event)
         .on_off(switch)
         .service_point(point)
+        .device_event(device_event)
+        .temperature(temperature)
 }
 
 /// The rows in another order, cut into batches of two.
@@ -140,7 +171,13 @@ proptest! {
         scatter(&mut second.device, seed);
         scatter(&mut second.measuring_component, seed);
         scatter(&mut second.install_event, seed);
-        for optional in [&mut second.device_config, &mut second.on_off_history, &mut second.service_point] {
+        for optional in [
+            &mut second.device_config,
+            &mut second.on_off_history,
+            &mut second.service_point,
+            &mut second.device_event,
+            &mut second.temperature,
+        ] {
             scatter(optional.as_mut().unwrap(), seed);
         }
         prop_assert_eq!(outcome(&first), outcome(&second));
