@@ -130,6 +130,12 @@ pub struct ServicePoint {
     pub rate_class: Option<String>,
     /// Transformer that feeds it, where given.
     pub transformer_id: Option<String>,
+    /// District that it lies in, where given.
+    pub district: Option<String>,
+    /// Region that it lies in, where given.
+    pub region: Option<String>,
+    /// When it was connected, seconds since 1970-01-01 of legal time, where given.
+    pub connected_at: Option<i64>,
 }
 
 /// How two stays contradict each other.

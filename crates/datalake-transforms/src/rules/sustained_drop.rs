@@ -152,7 +152,9 @@ fn by_level(context: &StayContext<'_>, step: &Step) -> RuleEvidence {
     let config = &context.config.sustained_drop;
     let days = step.last_day - step.onset_day + 1;
     let ratio = step.agreed_drop().exp();
-    let noise = step.noise.filter(|_| context.hours.is_empty() && !context.is_register());
+    let noise = step
+        .noise
+        .filter(|_| context.hours.is_empty() && !context.is_register());
     let (even, restless) = strengths(step, noise.as_ref());
     let plain_hit = ratio <= config.max_ratio && step.explained >= config.min_explained;
     let restless_hit = ratio <= config.max_hours_ratio && 2.0 * restless >= RESTLESS_STEP;
