@@ -7,14 +7,19 @@
 //! and how long bills are. Slopes are the median of the slopes of all pairs (Theil-Sen).
 
 mod figures;
+pub(crate) mod further;
+mod lake;
+mod order;
 
 use rayon::prelude::*;
 
 use crate::model::{DAY_SECONDS, MICRO};
 use crate::register_periods::BilledPeriod;
+use crate::registry::Registry;
 use crate::subject_features::Named;
 
 use figures::Series;
+use lake::{Kinds, Lake};
 
 /// Numbers of a service point's bills.
 pub(crate) const NAMES: [Named; 54] = [
@@ -179,6 +184,7 @@ pub const MIN_PEERS: usize = 30;
 pub struct Bills {
     /// By place, sorted.
     of: Vec<(Place, Bill)>,
+    swapped: usize,
 }
 
 /// A service point, or a component that was never installed.
@@ -193,20 +199,26 @@ fn place(service_point: Option<u32>, component: u32) -> Place {
 pub(crate) struct Bill {
     numbers: [Option<f64>; NAMES.len()],
     dated: [Option<f64>; DATED.len()],
+    further: [Option<f64>; further::NAMES.len()],
+    further_dated: [Option<f64>; further::DATED.len()],
 }
 
 const NO_BILL: Bill = Bill {
     numbers: [None; NAMES.len()],
     dated: [None; DATED.len()],
+    further: [None; further::NAMES.len()],
+    further_dated: [None; further::DATED.len()],
 };
 
 impl Bill {
-    pub(crate) fn numbers(&self) -> [Option<f64>; NAMES.len()] {
-        self.numbers
+    /// What [`NAMES`] and [`further::NAMES`] name.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = Option<f64>> {
+        self.numbers.into_iter().chain(self.further)
     }
 
-    pub(crate) fn dated(&self) -> [Option<f64>; DATED.len()] {
-        self.dated
+    /// What [`DATED`] and [`further::DATED`] name.
+    pub(crate) fn dated(&self) -> impl Iterator<Item = Option<f64>> {
+        self.dated.into_iter().chain(self.further_dated)
     }
 }
 
@@ -220,7 +232,14 @@ struct Period {
     ln: f64,
     /// `r`; unknown without peers.
     peer: Option<f64>,
+    /// The same among bills of the same kind of device.
+    kind_peer: Option<f64>,
+    /// The same among bills of the same area.
+    area_peer: Option<f64>,
 }
+
+/// Lengths above which a bill is long, and below which it is short.
+const LONG_SHORT_DAYS: (f64, f64) = (130.0, 100.0);
 
 /// Added to kWh a day before logarithms, so that a bill of nothing has one.
 const LN_OFFSET: f64 = 0.1;
@@ -235,6 +254,8 @@ impl Period {
             days,
             ln: ((kwh / days).max(0.0) + LN_OFFSET).ln(),
             peer: None,
+            kind_peer: None,
+            area_peer: None,
         })
     }
 
@@ -247,27 +268,63 @@ impl Period {
         (self.end_day() * 12.0 / 365.2425).floor() as i64
     }
 
+    fn start_day(&self) -> f64 {
+        self.billed.start as f64 / DAY_SECONDS as f64
+    }
+
+    fn is_long(&self) -> bool {
+        self.days > LONG_SHORT_DAYS.0
+    }
+
+    fn is_short(&self) -> bool {
+        self.days < LONG_SHORT_DAYS.1
+    }
+
     fn end_day(&self) -> f64 {
         self.billed.end as f64 / DAY_SECONDS as f64
+    }
+}
+
+/// Holds the bills of one month and group against their median `l`, if they are enough.
+fn hold_against<G: Ord>(
+    periods: &mut [Period],
+    group: impl Fn(&Period) -> G,
+    set: impl Fn(&mut Period, f64),
+) {
+    let key = |period: &Period| (period.month(), group(period));
+    // Of one month and group one value after the other.
+    periods.sort_unstable_by(|a, b| key(a).cmp(&key(b)).then(a.ln.total_cmp(&b.ln)));
+    for peers in periods.chunk_by_mut(|a, b| key(a) == key(b)) {
+        if peers.len() >= MIN_PEERS {
+            let n = peers.len();
+            let median = f64::midpoint(peers[(n - 1) / 2].ln, peers[n / 2].ln);
+            for period in peers {
+                let against = period.ln - median;
+                set(period, against);
+            }
+        }
     }
 }
 
 impl Bills {
     /// From the periods of delivered-kWh registers, in any order.
     #[must_use]
-    pub fn of_periods(periods: &[BilledPeriod]) -> Self {
-        let mut periods: Vec<Period> = periods.iter().filter_map(Period::of).collect();
-        // Months of one value after the other: the median of each is that of the peers.
-        periods.sort_unstable_by(|a, b| a.month().cmp(&b.month()).then(a.ln.total_cmp(&b.ln)));
-        for month in periods.chunk_by_mut(|a, b| a.month() == b.month()) {
-            if month.len() >= MIN_PEERS {
-                let n = month.len();
-                let median = f64::midpoint(month[(n - 1) / 2].ln, month[n / 2].ln);
-                for period in month {
-                    period.peer = Some(period.ln - median);
-                }
-            }
-        }
+    pub fn of_periods(periods: &[BilledPeriod], registry: &Registry) -> Self {
+        let mut billed = periods.to_vec();
+        let swapped = order::repair(&mut billed);
+        let mut periods: Vec<Period> = billed.iter().filter_map(Period::of).collect();
+        let kinds = Kinds::of(registry);
+        hold_against(&mut periods, |_| (), |period, r| period.peer = Some(r));
+        hold_against(
+            &mut periods,
+            |period| kinds.device(period),
+            |period, r| period.kind_peer = Some(r),
+        );
+        hold_against(
+            &mut periods,
+            |period| kinds.area(period),
+            |period, r| period.area_peer = Some(r),
+        );
         let key = |period: &Period| place(period.billed.service_point, period.billed.component);
         periods.sort_unstable_by_key(|period| {
             let billed = &period.billed;
@@ -280,12 +337,29 @@ impl Bills {
             )
         });
         let of: Vec<&[Period]> = periods.chunk_by(|a, b| key(a) == key(b)).collect();
+        let lake = Lake::of(&of, &kinds);
+        let connected = |period: &Period| {
+            let place = registry
+                .service_points
+                .get(period.billed.service_point? as usize)?;
+            Some(place.connected_at? as f64 / DAY_SECONDS as f64)
+        };
         Self {
             of: of
                 .into_par_iter()
-                .map(|periods| (key(&periods[0]), Series::of(periods).bill()))
+                .map(|periods| {
+                    let bill = Series::of(periods).bill(&lake, &kinds, connected(&periods[0]));
+                    (key(&periods[0]), bill)
+                })
                 .collect(),
+            swapped,
         }
+    }
+
+    /// Bills whose day and month had changed places and were put right.
+    #[must_use]
+    pub fn swapped(&self) -> usize {
+        self.swapped
     }
 
     /// The numbers of a service point, or of a component that was never installed; all unknown where nothing was billed.

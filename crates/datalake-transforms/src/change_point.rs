@@ -260,7 +260,11 @@ pub fn step_down(levels: &Levels, blocks: &[Block], before: usize, after: usize)
         },
         scatter_before: scatter(levels, &blocks[..t]),
         scatter_after: scatter(levels, &blocks[t..]),
-        noise: if -drop >= NOTABLE { DayNoise::at(levels, split, b) } else { None },
+        noise: if -drop >= NOTABLE {
+            DayNoise::at(levels, split, b)
+        } else {
+            None
+        },
     })
 }
 

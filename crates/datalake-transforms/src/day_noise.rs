@@ -70,7 +70,8 @@ impl Side {
         if floor <= 0.0 {
             return None;
         }
-        let level = |position: usize| levels.kwh[position].max(floor).ln() - elasticity * levels.index[position];
+        let level =
+            |position: usize| levels.kwh[position].max(floor).ln() - elasticity * levels.index[position];
         let level: Vec<f64> = range.map(level).collect();
         let mut finite: Vec<f64> = level.iter().copied().filter(|level| level.is_finite()).collect();
         if finite.len() < DAYS {
@@ -124,7 +125,8 @@ impl DayNoise {
         // Coarse values make a low level noisy by themselves.
         let mut kwh = levels.kwh[split..].to_vec();
         let coarse = resolution(&kwh) / median(&mut kwh)?;
-        let change = |before: f64, after: f64| ((after + NOISE_FLOOR) / (before.hypot(coarse) + NOISE_FLOOR)).ln();
+        let change =
+            |before: f64, after: f64| ((after + NOISE_FLOOR) / (before.hypot(coarse) + NOISE_FLOOR)).ln();
         let alike = after.by_day / (MEDIAN_DISTANCE * after.spread + 1e-3);
         Some(Self {
             by_day: change(before.by_day, after.by_day),

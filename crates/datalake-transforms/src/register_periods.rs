@@ -32,7 +32,7 @@ use crate::error::TransformError;
 use crate::findings::Findings;
 use crate::model::{Condition, DAY_SECONDS};
 use crate::registry::{Component, Coverage, Registry};
-use crate::resolve::{RegisterRow, ResolveConfig, reason};
+use crate::resolve::{Codes, RegisterRow, ResolveConfig, reason};
 
 use chain::Chain;
 use energy::Energy;
@@ -112,6 +112,20 @@ pub fn register_periods(
     })
 }
 
+/// What becomes of register rows, and what is noticed about them: as [`register_periods`] says, without the profiles.
+pub fn account_for(
+    registry: &Registry,
+    config: &ResolveConfig,
+    rows: &[RegisterRow],
+) -> Result<(RowCounts, Findings), TransformError> {
+    let mut counts = RowCounts::default();
+    let mut notes = Notes::default();
+    for of_component in rows.chunk_by(|a, b| a.component == b.component) {
+        periods(registry, config, of_component, (&mut counts, &mut notes))?;
+    }
+    Ok((counts, notes.into_findings(registry)))
+}
+
 /// The periods of register rows as bills know them, component by component in the order of their ends: what
 /// [`register_periods`] spreads over days. `rows` as there.
 pub fn billed_periods(
@@ -142,6 +156,7 @@ pub fn billed_periods(
                 reading_micro: row.reading_micro,
                 is_actual: counted.period.actual && !counted.doubted,
                 condition: counted.period.condition,
+                codes: row.codes,
             }
         }));
     }
@@ -169,6 +184,8 @@ pub struct BilledPeriod {
     pub is_actual: bool,
     /// What the row that closes it says of itself.
     pub condition: Condition,
+    /// What else it says.
+    pub codes: Codes,
 }
 
 fn component_of<'r>(registry: &'r Registry, rows: &[RegisterRow]) -> Result<&'r Component, TransformError> {

@@ -33,7 +33,8 @@ use crate::registry::{Coverage, Registry};
 pub use config::ResolveConfig;
 pub(crate) use index::expected_multiplier_facts;
 pub use register_rows::{
-    RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch, sort_register_rows,
+    Codes, RegisterRow, component_chunks, register_rows_from_batch, register_rows_to_batch,
+    sort_register_rows,
 };
 pub(crate) use rows::spilled;
 pub use rows::{BLOCK_ROWS, ResolvedRow, ResolvedRows, RowBlock, RowSink};

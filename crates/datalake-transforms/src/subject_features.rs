@@ -70,8 +70,10 @@ pub fn features(counts_and_dates: bool) -> Vec<Feature> {
             meaning,
         }));
     }
-    let named = meter::NAMES.iter().chain(&place::NAMES).chain(&billing::NAMES);
+    let of_bills = billing::NAMES.iter().chain(&billing::further::NAMES);
+    let named = meter::NAMES.iter().chain(&place::NAMES).chain(of_bills);
     let dated = meter::DATED.iter().chain(&billing::DATED);
+    let dated = dated.chain(&billing::further::DATED);
     features.extend(
         named
             .chain(dated.filter(|_| counts_and_dates))

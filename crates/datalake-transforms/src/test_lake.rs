@@ -89,6 +89,8 @@ pub(crate) struct Row {
     pub(crate) reading: Option<i64>,
     pub(crate) previous_reading: Option<i64>,
     pub(crate) multiplier: Option<i64>,
+    pub(crate) tariff: Option<String>,
+    pub(crate) meter_status: Option<String>,
 }
 
 /// An actual row.
@@ -135,6 +137,8 @@ pub(crate) fn batch(rows: &[Row]) -> RecordBatch {
         ("reading_micro", number(|row| row.reading), true),
         ("previous_reading_micro", number(|row| row.previous_reading), true),
         ("combined_multiplier_micro", number(|row| row.multiplier), true),
+        ("tariff", text(|row| row.tariff.as_deref()), true),
+        ("meter_status", text(|row| row.meter_status.as_deref()), true),
     ])
     .unwrap()
 }

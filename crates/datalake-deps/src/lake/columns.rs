@@ -354,7 +354,7 @@ mod tests {
         .unwrap_err();
         insta::assert_snapshot!(render(&error), @r"
         error: the config's `tables.measurements.columns` is wrong: `kwh` is no canonical column
-        hint: the table has the columns measuring_component_id, measured_at, value, condition_code, use_flag, reading, previous_reading, period_start, combined_multiplier, updated_at, version
+        hint: the table has the columns measuring_component_id, measured_at, value, condition_code, use_flag, reading, previous_reading, period_start, combined_multiplier, updated_at, version, tariff, meter_status
         ");
     }
 }

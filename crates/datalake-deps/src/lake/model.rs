@@ -183,6 +183,8 @@ pub static MEASUREMENTS: TableSpec = TableSpec {
         column("combined_multiplier", Decimal6, Optional),
         column("updated_at", Timestamp, Optional),
         column("version", Integer, Optional),
+        column("tariff", Text, Optional),
+        column("meter_status", Text, Optional),
     ],
     one_of: &[],
 };
@@ -244,6 +246,9 @@ pub static SERVICE_POINT: TableSpec = TableSpec {
         column("area_id", Text, Optional),
         column("latitude", Float, Optional),
         column("longitude", Float, Optional),
+        column("district", Text, Optional),
+        column("region", Text, Optional),
+        column("connected_at", Timestamp, Optional),
     ],
     one_of: &[],
 };

@@ -230,7 +230,13 @@ pub(super) fn plan_measurements(
         "combined_multiplier",
     ];
     if registers {
-        columns.extend(["reading", "previous_reading", "period_start"]);
+        columns.extend([
+            "reading",
+            "previous_reading",
+            "period_start",
+            "tariff",
+            "meter_status",
+        ]);
     }
     Ok(lake.plan_measurements(&ScanOptions {
         columns: &columns,

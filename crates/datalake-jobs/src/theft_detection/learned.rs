@@ -139,10 +139,17 @@ pub(super) fn matrix_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Mat
         component.is_some_and(datalake_transforms::registry::Component::is_delivered)
     };
     let periods: Vec<BilledPeriod> = periods.into_iter().flatten().filter(delivered).collect();
+    let bills = Bills::of_periods(&periods, registry);
+    if bills.swapped() > 0 {
+        tracing::warn!(
+            bills = bills.swapped(),
+            "readings say that day and month of dates have changed places: features of bills are made of dates put right"
+        );
+    }
     let data = SubjectData {
         registry,
         meter_features: &outcome.features,
-        bills: &Bills::of_periods(&periods),
+        bills: &bills,
     };
     subject_matrix(&outcome.assessment, &data)
 }

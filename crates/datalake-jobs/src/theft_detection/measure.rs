@@ -19,7 +19,7 @@ use datalake_transforms::day_rows::{DayCells, DayRows};
 use datalake_transforms::error::TransformError;
 use datalake_transforms::findings::Findings;
 use datalake_transforms::model::DAY_SECONDS;
-use datalake_transforms::register_periods::register_periods;
+use datalake_transforms::register_periods::account_for;
 use datalake_transforms::registry::{Component, Registry};
 use datalake_transforms::resolve::{
     RegisterRow, ResolveConfig, Resolver, component_chunks, sort_register_rows,
@@ -571,8 +571,7 @@ fn account_registers(measure: Measure<'_>, measured: &mut Measured) -> Result<()
         .into_par_iter()
         .map(|chunk| {
             measure.session.check_stop()?;
-            let output = register_periods(measure.registry, measure.conditions, chunk)?;
-            Ok((output.counts, output.findings))
+            Ok(account_for(measure.registry, measure.conditions, chunk)?)
         })
         .collect::<Result<Vec<_>, JobError>>()?;
     for (counts, findings) in outputs {

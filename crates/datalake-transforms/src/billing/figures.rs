@@ -1,5 +1,6 @@
 //! The numbers of one service point's bills.
 
+use super::lake::{Kinds, Lake};
 use super::{Bill, DATED, NAMES, Period};
 use crate::model::{Condition, DAY_SECONDS, MICRO};
 use crate::quantiles::{median, quantile};
@@ -11,8 +12,6 @@ const YEAR: std::ops::RangeInclusive<f64> = 335.0..=395.0;
 const DAYS_OF_A_YEAR: f64 = 365.0;
 /// Days between bills from which on there is a gap.
 const GAP_DAYS: f64 = 3.0;
-/// Lengths that are long, and that are short, days.
-const LONG_SHORT: (f64, f64) = (130.0, 100.0);
 /// Bills that slopes are taken over at most, evenly picked: pairs are the square of them.
 const SLOPE_BILLS: usize = 100;
 /// Bills that a register's last, or first, level is taken from.
@@ -21,9 +20,9 @@ const FEW: usize = 3;
 /// Bills of a service point.
 pub(super) struct Series<'a> {
     /// By register, then end.
-    by_register: &'a [Period],
+    pub(super) by_register: &'a [Period],
     /// By end; those that end together by energy, so that no id decides.
-    by_end: Vec<Period>,
+    pub(super) by_end: Vec<Period>,
 }
 
 /// Numbers of [`Series::levels`], of [`Series::changes`] and of [`Series::readings`]; those of an exchange follow.
@@ -33,7 +32,7 @@ const READINGS: usize = 17;
 const EXCHANGE: usize = 5;
 const _: () = assert!(LEVELS + CHANGES + READINGS + EXCHANGE == NAMES.len());
 
-fn share_of(count: usize, all: usize) -> Option<f64> {
+pub(super) fn share_of(count: usize, all: usize) -> Option<f64> {
     (all > 0).then(|| count as f64 / all as f64)
 }
 
@@ -42,7 +41,7 @@ fn is_override(period: &Period) -> bool {
 }
 
 /// Mean and sample standard deviation, in the order given.
-fn mean_spread(values: &[f64]) -> (Option<f64>, Option<f64>) {
+pub(super) fn mean_spread(values: &[f64]) -> (Option<f64>, Option<f64>) {
     let n = values.len() as f64;
     if values.is_empty() {
         return (None, None);
@@ -55,11 +54,11 @@ fn mean_spread(values: &[f64]) -> (Option<f64>, Option<f64>) {
     )
 }
 
-fn least(values: &[f64]) -> Option<f64> {
+pub(super) fn least(values: &[f64]) -> Option<f64> {
     values.iter().copied().min_by(f64::total_cmp)
 }
 
-fn greatest(values: &[f64]) -> Option<f64> {
+pub(super) fn greatest(values: &[f64]) -> Option<f64> {
     values.iter().copied().max_by(f64::total_cmp)
 }
 
@@ -90,7 +89,7 @@ impl<'a> Series<'a> {
     }
 
     /// The bills of the register that began last, and those of the others by end; `None` with one register only.
-    fn exchange(&self) -> Option<(&[Period], Vec<&Period>)> {
+    pub(super) fn exchange(&self) -> Option<(&[Period], Vec<&Period>)> {
         let registers = || {
             self.by_register
                 .chunk_by(|a, b| a.billed.component == b.billed.component)
@@ -146,7 +145,7 @@ impl<'a> Series<'a> {
     }
 
     /// Bills of one register one after the other.
-    fn pairs(&self) -> impl Iterator<Item = (&Period, &Period)> {
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&Period, &Period)> {
         let same = |pair: &&[Period]| pair[0].billed.component == pair[1].billed.component;
         self.by_register
             .windows(2)
@@ -182,15 +181,18 @@ impl<'a> Series<'a> {
     }
 
     /// Share of the bills for which something holds.
-    fn share(&self, holds: impl Fn(&Period) -> bool) -> Option<f64> {
+    pub(super) fn share(&self, holds: impl Fn(&Period) -> bool) -> Option<f64> {
         let count = self.by_end.iter().filter(|period| holds(period)).count();
         (!self.by_end.is_empty()).then(|| count as f64 / self.by_end.len() as f64)
     }
 
-    pub(super) fn bill(&self) -> Bill {
+    pub(super) fn bill(&self, lake: &Lake, kinds: &Kinds, connected_day: Option<f64>) -> Bill {
+        let (further, further_dated) = self.further(lake, kinds, connected_day);
         Bill {
             numbers: self.numbers(),
             dated: self.dated(),
+            further,
+            further_dated,
         }
     }
 
@@ -339,8 +341,8 @@ impl<'a> Series<'a> {
             mean_days,
             spread_days,
             greatest(&lengths),
-            self.share(|period| period.days > LONG_SHORT.0),
-            self.share(|period| period.days < LONG_SHORT.1),
+            self.share(Period::is_long),
+            self.share(Period::is_short),
             median(&mut between.clone()),
             mean_spread(&between).1,
             share_of(gaps.iter().filter(|gap| **gap > GAP_DAYS).count(), gaps.len()),
@@ -382,7 +384,7 @@ impl<'a> Series<'a> {
             greatest(&gaps),
             Some(bills.iter().filter(is_zero).count() as f64),
             bills.iter().rfind(is_zero).map(Period::end_day),
-            Some(bills.iter().filter(|period| period.days > LONG_SHORT.0).count() as f64),
+            Some(bills.iter().filter(|period| period.is_long()).count() as f64),
             last.and_then(|period| period.billed.reading_micro).map(read),
             bills
                 .iter()

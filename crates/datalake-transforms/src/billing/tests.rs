@@ -2,6 +2,7 @@
 use super::*;
 use crate::model::Condition;
 use crate::quantiles::median;
+use crate::resolve::Codes;
 use crate::rules::testing::noise;
 use proptest::prelude::*;
 
@@ -18,6 +19,7 @@ fn bill(component: u32, days: (i64, i64), kwh: f64, readings: (f64, f64)) -> Bil
         reading_micro: Some(micro(readings.1)),
         is_actual: true,
         condition: Condition::Actual,
+        codes: Codes::default(),
     }
 }
 
@@ -56,7 +58,7 @@ fn check(bill: &Bill, expected: &[(&str, f64)]) {
 
 #[test]
 fn five_bills_worked_by_hand() {
-    let found = Bills::of_periods(&five()).of(Some(7), 0);
+    let found = Bills::of_periods(&five(), &Registry::default()).of(Some(7), 0);
     let l = |rate: f64| (rate + 0.1_f64).ln();
     // Rates 3, 2, 0, 0, 4: median 2, mean 1.8.
     let squares = 1.2_f64.powi(2) + 0.2_f64.powi(2) + 2.0 * 1.8_f64.powi(2) + 2.2_f64.powi(2);
@@ -128,7 +130,7 @@ fn bills_are_held_against_those_of_the_same_month() {
         })
         .collect();
     periods.push(bill(1, (10, 102), 184.0, (0.0, 184.0)));
-    let found = Bills::of_periods(&periods);
+    let found = Bills::of_periods(&periods, &Registry::default());
     let above = 2.1_f64.ln() - 1.1_f64.ln();
     check(
         &found.of(Some(7), 0),
@@ -137,7 +139,7 @@ fn bills_are_held_against_those_of_the_same_month() {
     check(&found.of(Some(100), 0), &[("bill_peer_mean", 0.0)]);
     assert_eq!(found.of(Some(8), 0), NO_BILL);
     // One peer too few.
-    let found = Bills::of_periods(&periods[12..]);
+    let found = Bills::of_periods(&periods[12..], &Registry::default());
     assert_eq!(number(&found.of(Some(7), 0), "bill_peer_mean"), None);
 }
 
@@ -146,7 +148,7 @@ fn a_register_that_follows_another_starts_a_chain_of_its_own() {
     let mut periods = five();
     periods[3].component = 2;
     periods[4].component = 2;
-    let found = Bills::of_periods(&periods).of(Some(7), 0);
+    let found = Bills::of_periods(&periods, &Registry::default()).of(Some(7), 0);
     check(
         &found,
         &[
@@ -165,14 +167,17 @@ fn what_was_never_installed_goes_by_its_component() {
         service_point: None,
         ..bill(component, (0, 100), f64::from(component), (0.0, 0.0))
     };
-    let found = Bills::of_periods(&[of(3), of(4)]);
+    let found = Bills::of_periods(&[of(3), of(4)], &Registry::default());
     check(&found.of(None, 4), &[("bill_total_kwh", 4.0)]);
     assert_eq!(found.of(Some(0), 4), NO_BILL);
     let unknown = BilledPeriod {
         value_micro: None,
         ..of(3)
     };
-    assert_eq!(Bills::of_periods(&[unknown]).of(None, 3), NO_BILL);
+    assert_eq!(
+        Bills::of_periods(&[unknown], &Registry::default()).of(None, 3),
+        NO_BILL
+    );
 }
 
 /// Bills of a home with some noise.
@@ -192,7 +197,7 @@ proptest! {
     #[test]
     fn neither_the_order_of_rows_nor_ids_matter(seed in 0_u64..10_000, bills in 1_usize..25, turn in 0_usize..25) {
         let periods = noisy(seed, bills);
-        let expected = Bills::of_periods(&periods).of(Some(7), 0);
+        let expected = Bills::of_periods(&periods, &Registry::default()).of(Some(7), 0);
         let mut turned = periods.clone();
         turned.rotate_left(turn % bills);
         for period in &mut turned {
@@ -200,7 +205,7 @@ proptest! {
             period.component = 9 - period.component;
             period.service_point = Some(3);
         }
-        let found = Bills::of_periods(&turned).of(Some(3), 0);
+        let found = Bills::of_periods(&turned, &Registry::default()).of(Some(3), 0);
         for (name, _) in NAMES.iter().chain(&DATED) {
             let (found, expected) = (number(&found, name), number(&expected, name));
             // Sums over chains may be rounded otherwise.
@@ -212,7 +217,7 @@ proptest! {
     #[test]
     fn slopes_are_those_of_all_pairs(seed in 0_u64..10_000, bills in 2_usize..30) {
         let periods = noisy(seed, bills);
-        let found = number(&Bills::of_periods(&periods).of(Some(7), 0), "bill_trend");
+        let found = number(&Bills::of_periods(&periods, &Registry::default()).of(Some(7), 0), "bill_trend");
         let point = |period: &BilledPeriod| {
             let days = (period.end - period.start) as f64 / 86_400.0;
             let rate = period.value_micro.unwrap() as f64 / 1e6 / days;

@@ -60,6 +60,10 @@ pub fn canonical_batch(rows: &[Row], texts: &ReadTexts<'_>) -> Result<RecordBatc
             columns.push(text(|row| row.use_flag));
         }
     }
+    fields.push(Field::new("tariff", DataType::Utf8, true));
+    columns.push(text(|row| row.tariff));
+    fields.push(Field::new("meter_status", DataType::Utf8, true));
+    columns.push(text(|row| row.meter_status));
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
@@ -69,6 +73,8 @@ static SPILL_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("component", DataType::UInt32, false),
         Field::new("condition", DataType::UInt32, false),
         Field::new("use_flag", DataType::UInt32, false),
+        Field::new("tariff", DataType::UInt32, false),
+        Field::new("meter_status", DataType::UInt32, false),
         Field::new("given", DataType::UInt8, false),
         Field::new("measured_at", DataType::Int64, false),
     ];
@@ -90,6 +96,8 @@ pub fn rows_to_batch(rows: &[Row]) -> Result<RecordBatch, TransformError> {
         code(|row| row.component),
         code(|row| row.condition),
         code(|row| row.use_flag),
+        code(|row| row.tariff),
+        code(|row| row.meter_status),
         Arc::new(UInt8Array::from_iter_values(rows.iter().map(|row| row.given))),
         Arc::new(Int64Array::from_iter_values(
             rows.iter().map(|row| row.measured_at),
@@ -107,6 +115,8 @@ pub fn rows_from_batch(batch: &RecordBatch) -> Result<Vec<Row>, TransformError> 
     let component = spilled::<UInt32Type>(batch, "component")?;
     let condition = spilled::<UInt32Type>(batch, "condition")?;
     let use_flag = spilled::<UInt32Type>(batch, "use_flag")?;
+    let tariff = spilled::<UInt32Type>(batch, "tariff")?;
+    let meter_status = spilled::<UInt32Type>(batch, "meter_status")?;
     let given = spilled::<UInt8Type>(batch, "given")?;
     let measured_at = spilled::<Int64Type>(batch, "measured_at")?;
     let mut rows: Vec<Row> = (0..batch.num_rows())
@@ -116,6 +126,8 @@ pub fn rows_from_batch(batch: &RecordBatch) -> Result<Vec<Row>, TransformError> 
             component: component.value(row),
             condition: condition.value(row),
             use_flag: use_flag.value(row),
+            tariff: tariff.value(row),
+            meter_status: meter_status.value(row),
             given: given.value(row),
         })
         .collect();

@@ -19,6 +19,8 @@ pub struct RowReader<'t> {
     component: Cached,
     condition: Cached,
     use_flag: Cached,
+    tariff: Cached,
+    meter_status: Cached,
 }
 
 /// The codes of a dictionary, kept while batches share it.
@@ -44,6 +46,8 @@ impl<'t> RowReader<'t> {
             component: Cached::default(),
             condition: Cached::default(),
             use_flag: Cached::default(),
+            tariff: Cached::default(),
+            meter_status: Cached::default(),
         }
     }
 
@@ -64,6 +68,8 @@ impl<'t> RowReader<'t> {
             .ok_or_else(|| missing("measuring_component_id"))?;
         let condition = self.condition.column(batch, "condition_code", self.texts)?;
         let use_flag = self.use_flag.column(batch, "use_flag", self.texts)?;
+        let tariff = self.tariff.column(batch, "tariff", self.texts)?;
+        let meter_status = self.meter_status.column(batch, "meter_status", self.texts)?;
         let measured_at = primitive::<TimestampMicrosecondType>(batch, "measured_at")?
             .ok_or_else(|| missing("measured_at"))?;
         let mut numbers = Vec::with_capacity(NUMBERS);
@@ -85,6 +91,8 @@ impl<'t> RowReader<'t> {
                 component: component.get(row),
                 condition: text(&condition, row),
                 use_flag: text(&use_flag, row),
+                tariff: text(&tariff, row),
+                meter_status: text(&meter_status, row),
                 given: 0,
             };
             for (at, values, nulls) in &numbers {

@@ -21,7 +21,7 @@ pub(super) mod number {
 /// Numbers of a row.
 pub(super) const NUMBERS: usize = 7;
 
-/// A row with its texts as codes of [`super::Texts`]; 80 bytes.
+/// A row with its texts as codes of [`super::Texts`]; 96 bytes.
 ///
 /// Equal rows are exact duplicates: absent numbers are stored as 0, and every text has one code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Row {
     pub(super) component: u32,
     pub(super) condition: u32,
     pub(super) use_flag: u32,
+    pub(super) tariff: u32,
+    pub(super) meter_status: u32,
     /// Which of the numbers are there, a bit each.
     pub(super) given: u8,
 }
@@ -95,5 +97,7 @@ impl Row {
             })
             .then_with(|| texts.get(self.condition).cmp(&texts.get(other.condition)))
             .then_with(|| texts.get(self.use_flag).cmp(&texts.get(other.use_flag)))
+            .then_with(|| texts.get(self.tariff).cmp(&texts.get(other.tariff)))
+            .then_with(|| texts.get(self.meter_status).cmp(&texts.get(other.meter_status)))
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, AsArray as _, DictionaryArray, Int64Array, RecordBatch, TimestampMicrosecondArray,
+};
 use arrow::datatypes::Int32Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use proptest::prelude::*;
@@ -164,6 +166,34 @@ fn rows_without_a_key_and_numbers_without_a_place_are_rejected() {
             (1, "number_out_of_range", "-1000000000000.000000")
         ]
     );
+}
+
+#[test]
+fn tariffs_and_states_of_the_meter_come_out_as_they_went_in() {
+    let text = |values: [Option<&str>; 2]| -> ArrayRef {
+        Arc::new(values.into_iter().collect::<DictionaryArray<Int32Type>>())
+    };
+    let times = TimestampMicrosecondArray::from(vec![HOUR, 2 * HOUR]);
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("measuring_component_id", text([Some("A"), Some("A")]), true),
+        ("measured_at", Arc::new(times) as ArrayRef, true),
+        ("tariff", text([Some("11"), None]), true),
+        ("meter_status", text([None, Some("5")]), true),
+    ])
+    .unwrap();
+    let (texts, mut rows, mut rejections) = (Texts::default(), Vec::new(), Vec::new());
+    RowReader::new(&texts)
+        .read(&batch, &mut rows, &mut rejections)
+        .unwrap();
+    let spilled = rows_from_batch(&rows_to_batch(&rows).unwrap()).unwrap();
+    assert_eq!(spilled, rows);
+    let written = canonical_batch(&spilled, &texts.read()).unwrap();
+    let column = |name: &str| -> Vec<Option<String>> {
+        let texts = written[name].as_string::<i32>();
+        texts.iter().map(|text| text.map(str::to_owned)).collect()
+    };
+    assert_eq!(column("tariff"), [Some("11".to_owned()), None]);
+    assert_eq!(column("meter_status"), [None, Some("5".to_owned())]);
 }
 
 #[test]

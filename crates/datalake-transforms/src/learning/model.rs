@@ -294,6 +294,7 @@ pub(crate) mod tests {
         let hyperparameters = BoostingConfig {
             max_trees: 5,
             inner_folds: 0,
+            fits: 1,
             ..BoostingConfig::default()
         };
         Model {

@@ -83,6 +83,16 @@ impl Tree {
         Self { nodes }
     }
 
+    /// The same tree with a share of what its leaves say.
+    pub(super) fn scaled(mut self, share: f64) -> Self {
+        for node in &mut self.nodes {
+            if let Node::Leaf { value, .. } = node {
+                *value = (f64::from(*value) * share) as f32;
+            }
+        }
+        self
+    }
+
     /// Its nodes, the root first.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {

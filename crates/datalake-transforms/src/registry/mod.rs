@@ -144,6 +144,12 @@ pub struct ServicePoint {
     pub transformer_id: Option<String>,
     /// Area whose weather it has, where given.
     pub area_id: Option<String>,
+    /// District that it lies in, where given.
+    pub district: Option<String>,
+    /// Region that it lies in, where given.
+    pub region: Option<String>,
+    /// When it was connected, seconds since 1970-01-01 of legal time, where given.
+    pub connected_at: Option<i64>,
 }
 
 /// How two stays contradict each other.

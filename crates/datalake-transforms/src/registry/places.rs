@@ -8,6 +8,7 @@ use super::join::StayComponents;
 use super::notes::Notes;
 use super::stays::Stay;
 use super::tables::{ServicePointRow, UnusableEvent};
+use crate::model::MICRO;
 
 /// The service points where components hang or hung, or may.
 pub(super) struct Places<'a> {
@@ -86,6 +87,11 @@ pub(super) fn service_points<'a>(
             rate_class: text(|row| row.rate_class),
             transformer_id: text(|row| row.transformer_id),
             area_id: text(|row| row.area_id),
+            district: text(|row| row.district),
+            region: text(|row| row.region),
+            connected_at: row
+                .and_then(|row| row.connected_at)
+                .map(|at| at.div_euclid(MICRO)),
         });
     }
     for row in rows_left {

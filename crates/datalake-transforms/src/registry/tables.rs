@@ -92,6 +92,10 @@ pub(super) struct ServicePointRow<'a> {
     pub(super) rate_class: Option<&'a str>,
     pub(super) transformer_id: Option<&'a str>,
     pub(super) area_id: Option<&'a str>,
+    pub(super) district: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
+    /// Legal time, in microseconds.
+    pub(super) connected_at: Option<i64>,
 }
 
 pub(super) fn devices<'a>(
@@ -514,6 +518,8 @@ pub(super) fn service_points<'a>(
         let (id, premise_id) = (columns.text("service_point_id")?, columns.text("premise_id")?);
         let (rate_class, transformer_id) = (columns.text("rate_class")?, columns.text("transformer_id")?);
         let area_id = columns.text("area_id")?;
+        let (district, region) = (columns.text("district")?, columns.text("region")?);
+        let connected_at = columns.time("connected_at")?;
         for row in 0..batch.num_rows() {
             let origin = Origin {
                 table: TABLE,
@@ -536,6 +542,9 @@ pub(super) fn service_points<'a>(
                 rate_class: rate_class.get(row),
                 transformer_id: transformer_id.get(row),
                 area_id: area_id.get(row),
+                district: district.get(row),
+                region: region.get(row),
+                connected_at: connected_at.get(row),
             };
             rows.push((delivered_at.get(row), row_read));
         }

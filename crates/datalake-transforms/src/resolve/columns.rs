@@ -24,6 +24,8 @@ pub(super) struct Columns<'a> {
     pub(super) value: &'a Int64Array,
     pub(super) condition: Option<Text<'a>>,
     pub(super) use_flag: Option<Text<'a>>,
+    pub(super) tariff: Option<Text<'a>>,
+    pub(super) meter_status: Option<Text<'a>>,
     pub(super) updated_at: Option<&'a PrimitiveArray<TimestampMicrosecondType>>,
     pub(super) version: Option<&'a Int64Array>,
     pub(super) period_start: Option<&'a PrimitiveArray<TimestampMicrosecondType>>,
@@ -45,6 +47,8 @@ impl<'a> Columns<'a> {
             value: primitive::<Int64Type>(batch, "value_micro")?.ok_or_else(|| missing("value_micro"))?,
             condition: text(batch, "condition_code")?,
             use_flag: text(batch, "use_flag")?,
+            tariff: text(batch, "tariff")?,
+            meter_status: text(batch, "meter_status")?,
             updated_at: given(primitive(batch, "updated_at")?),
             version: given(primitive(batch, "version")?),
             period_start: given(primitive(batch, "period_start")?),
@@ -58,6 +62,15 @@ impl<'a> Columns<'a> {
 /// A column without any value is as good as none.
 fn given<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>) -> Option<&PrimitiveArray<T>> {
     column.filter(|column| column.null_count() < column.len())
+}
+
+impl Text<'_> {
+    /// The text of a row, blanks around it left out; blank text is none.
+    pub(super) fn get(&self, row: usize) -> Option<&str> {
+        let key = self.keys.is_valid(row).then(|| self.keys.value(row) as usize)?;
+        let text = self.values.is_valid(key).then(|| self.values.value(key).trim())?;
+        (!text.is_empty()).then_some(text)
+    }
 }
 
 impl Columns<'_> {

@@ -7,7 +7,7 @@ use arrow::buffer::NullBuffer;
 
 use super::columns::{Columns, item};
 use super::index::{Entry, Index, class};
-use super::register_rows::RegisterRow;
+use super::register_rows::{Codes, RegisterRow};
 use super::rows::{BLOCK_ROWS, ResolvedRow, ResolvedRows, RowBlock, RowSink};
 use super::{MAX_PERIOD_DAYS, MICROS, reason, slot, time_text};
 use crate::age;
@@ -288,6 +288,11 @@ fn push_register_row(
         reading_micro,
         previous_reading_micro: item(columns.previous_reading, row),
         combined_multiplier_micro: item(columns.combined_multiplier, row),
+        codes: Codes {
+            condition: Codes::of(columns.condition.as_ref().and_then(|text| text.get(row))),
+            tariff: Codes::of(columns.tariff.as_ref().and_then(|text| text.get(row))),
+            meter_status: Codes::of(columns.meter_status.as_ref().and_then(|text| text.get(row))),
+        },
     });
 }
 

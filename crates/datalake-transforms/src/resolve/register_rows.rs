@@ -32,6 +32,33 @@ pub struct RegisterRow {
     pub previous_reading_micro: Option<i64>,
     /// The multiplier from reading to consumption, where the row says so.
     pub combined_multiplier_micro: Option<i64>,
+    /// What else the row says.
+    pub codes: Codes,
+}
+
+/// Texts of a row as numbers that tell them apart; 0 is no text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Codes {
+    /// Of the condition, whatever the config makes of it.
+    pub condition: u32,
+    /// Of the tariff that was billed.
+    pub tariff: u32,
+    /// Of the state of the meter.
+    pub meter_status: u32,
+}
+
+impl Codes {
+    /// The number of a text: FNV-1a in 32 bits, so that no order of rows decides on it.
+    #[must_use]
+    pub fn of(text: Option<&str>) -> u32 {
+        const BASIS: u32 = 0x811c_9dc5;
+        const PRIME: u32 = 0x0100_0193;
+        let Some(text) = text else { return 0 };
+        let hash = text
+            .bytes()
+            .fold(BASIS, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(PRIME));
+        hash.max(1)
+    }
 }
 
 /// Sorts rows the way that [`crate::register_periods::register_periods`] wants them, whatever their order was.
@@ -64,6 +91,9 @@ static SPILL_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("reading_micro", DataType::Int64, true),
         Field::new("previous_reading_micro", DataType::Int64, true),
         Field::new("combined_multiplier_micro", DataType::Int64, true),
+        Field::new("condition", DataType::UInt32, false),
+        Field::new("tariff", DataType::UInt32, false),
+        Field::new("meter_status", DataType::UInt32, false),
     ]))
 });
 
@@ -71,6 +101,11 @@ static SPILL_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 pub fn register_rows_to_batch(rows: &[RegisterRow]) -> Result<RecordBatch, TransformError> {
     let optional = |get: fn(&RegisterRow) -> Option<i64>| -> ArrayRef {
         Arc::new(rows.iter().map(get).collect::<Int64Array>())
+    };
+    let code = |get: fn(&Codes) -> u32| -> ArrayRef {
+        Arc::new(UInt32Array::from_iter_values(
+            rows.iter().map(|row| get(&row.codes)),
+        ))
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt32Array::from_iter_values(
@@ -88,6 +123,9 @@ pub fn register_rows_to_batch(rows: &[RegisterRow]) -> Result<RecordBatch, Trans
         optional(|row| row.reading_micro),
         optional(|row| row.previous_reading_micro),
         optional(|row| row.combined_multiplier_micro),
+        code(|codes| codes.condition),
+        code(|codes| codes.tariff),
+        code(|codes| codes.meter_status),
     ];
     Ok(RecordBatch::try_new(SPILL_SCHEMA.clone(), columns)?)
 }
@@ -115,6 +153,9 @@ pub fn register_rows_from_batch(
     let reading = optional("reading_micro")?;
     let previous = optional("previous_reading_micro")?;
     let multiplier = optional("combined_multiplier_micro")?;
+    let condition = spilled::<UInt32Type>(batch, "condition")?;
+    let tariff = spilled::<UInt32Type>(batch, "tariff")?;
+    let meter_status = spilled::<UInt32Type>(batch, "meter_status")?;
     let item = |column: &Int64Array, i: usize| column.is_valid(i).then(|| column.value(i));
     rows.reserve(batch.num_rows());
     for i in 0..batch.num_rows() {
@@ -130,6 +171,11 @@ pub fn register_rows_from_batch(
             reading_micro: item(reading, i),
             previous_reading_micro: item(previous, i),
             combined_multiplier_micro: item(multiplier, i),
+            codes: Codes {
+                condition: condition[i],
+                tariff: tariff[i],
+                meter_status: meter_status[i],
+            },
         });
     }
     Ok(())
@@ -153,7 +199,18 @@ mod tests {
             reading_micro: None,
             previous_reading_micro: Some(-1),
             combined_multiplier_micro: None,
+            codes: Codes {
+                condition: Codes::of(Some("6")),
+                tariff: Codes::of(Some("11")),
+                meter_status: 0,
+            },
         }
+    }
+
+    #[test]
+    fn a_text_is_its_fnv_hash_and_none_is_zero() {
+        // The published vector of FNV-1a for "a".
+        assert_eq!((Codes::of(Some("a")), Codes::of(None)), (0xe40c_292c, 0));
     }
 
     #[test]

@@ -308,6 +308,8 @@ fn register_rows_go_aside() {
             period_start: Some(DAY),
             previous_reading: Some(2),
             multiplier: Some(MICRO),
+            tariff: Some(" 11 ".to_owned()),
+            meter_status: Some(" ".to_owned()),
             ..no_value.clone()
         },
         Row {
@@ -354,6 +356,12 @@ fn register_rows_go_aside() {
         (kept.reading_micro, kept.previous_reading_micro),
         (Some(3), Some(2))
     );
+    let codes = Codes {
+        condition: Codes::of(Some(test_lake::ACTUAL)),
+        tariff: Codes::of(Some("11")),
+        meter_status: 0,
+    };
+    assert_eq!(kept.codes, codes);
     assert_eq!((out.register_rows.len(), out.rows.len()), (3, 0));
 }
 

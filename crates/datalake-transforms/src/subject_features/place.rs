@@ -7,7 +7,7 @@ use crate::judge::StayEvidence;
 use crate::registry::Registry;
 
 /// Of the service point.
-pub(super) const NAMES: [Named; 7] = [
+pub(super) const NAMES: [Named; 9] = [
     ("meters", "measuring components with data"),
     ("devices", "devices with data"),
     ("stays", "stays of meters with data"),
@@ -27,6 +27,11 @@ pub(super) const NAMES: [Named; 7] = [
         "transformer_share",
         "share of all service points fed by the same transformer",
     ),
+    (
+        "district_share",
+        "share of all service points in the same district",
+    ),
+    ("region_share", "share of all service points in the same region"),
 ];
 
 /// How often each code is met: trees tell codes apart by it, and no code needs a number of its own.
@@ -61,6 +66,8 @@ pub(super) struct Places<'a> {
     device_types: Shares<'a>,
     rate_classes: Shares<'a>,
     transformers: Shares<'a>,
+    districts: Shares<'a>,
+    regions: Shares<'a>,
 }
 
 impl<'a> Places<'a> {
@@ -72,6 +79,8 @@ impl<'a> Places<'a> {
             device_types: Shares::of(components.map(|component| component.device_type.as_deref())),
             rate_classes: Shares::of(places().map(|place| place.rate_class.as_deref())),
             transformers: Shares::of(places().map(|place| place.transformer_id.as_deref())),
+            districts: Shares::of(places().map(|place| place.district.as_deref())),
+            regions: Shares::of(places().map(|place| place.region.as_deref())),
         }
     }
 
@@ -111,6 +120,9 @@ impl<'a> Places<'a> {
                 .get(place.and_then(|place| place.rate_class.as_deref())),
             self.transformers
                 .get(place.and_then(|place| place.transformer_id.as_deref())),
+            self.districts
+                .get(place.and_then(|place| place.district.as_deref())),
+            self.regions.get(place.and_then(|place| place.region.as_deref())),
         ]
     }
 }

@@ -25,7 +25,7 @@ fn matrix(world: &World, profiles: &[Profiles], bills: &[BilledPeriod]) -> (Matr
     let data = SubjectData {
         registry: &world.registry,
         meter_features: &features,
-        bills: &Bills::of_periods(bills),
+        bills: &Bills::of_periods(bills, &world.registry),
     };
     (subject_matrix(&assessment, &data).unwrap(), assessment)
 }
@@ -48,6 +48,7 @@ fn a_home_that_fell_has_the_numbers_of_its_rules_and_its_meter() {
         reading_micro: None,
         is_actual: true,
         condition: crate::model::Condition::Actual,
+        codes: crate::resolve::Codes::default(),
     };
     let (matrix, assessment) = matrix(&world, &profiles, &[bill]);
     let id = &world.registry.service_points[0].id;
@@ -103,7 +104,7 @@ fn when_it_all_happened_matters_only_to_counts_and_dates() {
     let all = features(true);
     assert_eq!(
         all.len(),
-        without.len() + meter::DATED.len() + billing::DATED.len()
+        without.len() + meter::DATED.len() + billing::DATED.len() + billing::further::DATED.len()
     );
     let kept = expected.with_columns(|name| without.iter().any(|known| known == name));
     // In the order of the list, which is what a model relies on.

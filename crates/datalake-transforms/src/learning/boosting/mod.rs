@@ -45,6 +45,8 @@ pub struct BoostingConfig {
     pub inner_folds: u32,
     /// Trees without a better loss on a held-out part after which growing ends there.
     pub patience: u32,
+    /// Fits with samples of their own whose mean is taken, 1 or more: what one sample makes of chance, the others do not.
+    pub fits: u32,
     /// Seed of samples and of the held-out parts.
     pub seed: u64,
 }
@@ -63,6 +65,7 @@ impl Default for BoostingConfig {
             positive_weight: 1.0,
             inner_folds: 3,
             patience: 40,
+            fits: 3,
             seed: 1,
         }
     }
@@ -96,7 +99,8 @@ impl Trees {
         (mean, contributions)
     }
 
-    /// Adds trees, as many as did best on held-out parts of the rows (see [`BoostingConfig::inner_folds`]), grown from all rows.
+    /// Adds trees, as many as did best on held-out parts of the rows (see [`BoostingConfig::inner_folds`]), grown from all rows;
+    /// the mean of [`BoostingConfig::fits`].
     #[must_use]
     pub fn fit(matrix: &Matrix, labels: &[bool], config: &BoostingConfig) -> Self {
         let rounds = if config.inner_folds < 2 {
@@ -104,7 +108,27 @@ impl Trees {
         } else {
             best_rounds(matrix, labels, config)
         };
-        Self::fit_rounds(matrix, labels, config, rounds, |_| true)
+        let share = 1.0 / f64::from(config.fits.max(1));
+        let mut found = Self {
+            base: base(labels, config.positive_weight),
+            trees: Vec::new(),
+        };
+        for fit in 0..config.fits.max(1) {
+            let own = BoostingConfig {
+                // The first is the one that a single fit would be.
+                seed: if fit == 0 {
+                    config.seed
+                } else {
+                    mix(config.seed ^ mix(u64::from(fit)))
+                },
+                ..*config
+            };
+            let trees = Self::fit_rounds(matrix, labels, &own, rounds, |_| true).trees;
+            found
+                .trees
+                .extend(trees.into_iter().map(|tree| tree.scaled(share)));
+        }
+        found
     }
 
     /// Exactly so many trees; ends early where `go_on`, given each new tree, says no.

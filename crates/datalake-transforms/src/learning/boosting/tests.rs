@@ -13,6 +13,7 @@ fn small() -> BoostingConfig {
         row_share: 1.0,
         column_share: 1.0,
         inner_folds: 0,
+        fits: 1,
         ..BoostingConfig::default()
     }
 }
@@ -68,6 +69,28 @@ fn one_step_worked_by_hand() {
     );
     assert!((found.raw(&[0.0]) - base - low).abs() < 1e-6);
     assert!((found.raw(&[9.0]) - base - high).abs() < 1e-6);
+}
+
+#[test]
+fn several_fits_say_what_they_say_on_average() {
+    let matrix = uniform(300, 4, 0.1, 3);
+    let labels = corner(&matrix);
+    let one = BoostingConfig {
+        row_share: 0.7,
+        column_share: 0.5,
+        max_trees: 20,
+        ..small()
+    };
+    let fit = |fits: u32, seed: u64| Trees::fit(&matrix, &labels, &BoostingConfig { fits, seed, ..one });
+    let all = fit(3, one.seed);
+    assert_eq!(all.trees.len(), 60);
+    let parts = [one.seed, mix(one.seed ^ mix(1)), mix(one.seed ^ mix(2))].map(|seed| fit(1, seed));
+    assert_ne!(parts[0], parts[1]);
+    for position in 0..matrix.rows() {
+        let row = row(&matrix, position);
+        let mean = parts.iter().map(|trees| trees.raw(&row)).sum::<f64>() / 3.0;
+        assert!((all.raw(&row) - mean).abs() < 1e-5);
+    }
 }
 
 #[test]

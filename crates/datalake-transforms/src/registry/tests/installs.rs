@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::ClockConfig;
+use crate::model::DAY_SECONDS;
 
 const COLUMNS: &str = "install_event_id | device_id | service_point_id | installed_at | removed_at | status | status_updated_at";
 
@@ -527,11 +528,11 @@ fn service_points_are_joined() {
          E2 | D1 | SP2 | 2020-03-01 |            | ON      |",
     )
     .service_point(
-        "service_point_id | premise_id | rate_class | transformer_id
-         SP0 | P0 | R0 | T0
-         SP2 | P2 | R2 |
-         SP2 | P2 | R3 |
-             | P3 | R3 | T3",
+        "service_point_id | premise_id | rate_class | transformer_id | district | region | connected_at
+         SP0 | P0 | R0 | T0 | | |
+         SP2 | P2 | R2 |    | | |
+         SP2 | P2 | R3 |    | D1 | N | 1970-01-03
+             | P3 | R3 | T3 | | |",
     );
     insta::assert_snapshot!(lake.show(), @r"
     M1 of D1, kWh Delivered 1800
@@ -551,6 +552,12 @@ fn service_points_are_joined() {
         point.transformer_id.as_deref(),
     );
     assert_eq!(known, (Some("P2"), Some("R3"), None));
+    let lies = (
+        point.district.as_deref(),
+        point.region.as_deref(),
+        point.connected_at,
+    );
+    assert_eq!(lies, (Some("D1"), Some("N"), Some(2 * DAY_SECONDS)));
     assert_eq!(registry.service_points[0].premise_id, None);
     assert_eq!(registry.components[0].last_service_point(), Some(1));
 }
