@@ -22,7 +22,7 @@ struct Expected {
 }
 
 /// Every case, in the order of the README.
-const CASES: [Expected; 10] = [
+const CASES: [Expected; 13] = [
     // Never installed: known by its component, as there is no service point.
     Expected {
         place: "MC-NEVER",
@@ -74,6 +74,39 @@ const CASES: [Expected; 10] = [
         kwh: (617.220, 61.722),
         suppressors: &[],
     },
+    // 42 % of what it would have used, 1,234.440 kWh by the generator.
+    Expected {
+        place: "SP-TAMPER-HIT",
+        code: "TAMPER_THEN_DROP",
+        onset: "2024-02-12",
+        end: "2024-05-31",
+        value: (2.0, 0.0),
+        threshold: 3.0,
+        kwh: (518.465, 51.846),
+        suppressors: &[],
+    },
+    // 60 % of what it would have used: 5,000 Wh by the formula without the month, and 1,600 for each degree below 16.
+    Expected {
+        place: "SP-HEAT-THEFT",
+        code: "SUSTAINED_DROP",
+        onset: "2024-03-18",
+        end: "2024-05-31",
+        value: (0.30, 0.02),
+        threshold: 0.6,
+        kwh: (406.230, 60.0),
+        suppressors: &[],
+    },
+    // 38 % of 1,028.700 kWh by the generator, all of which the transformer went on supplying.
+    Expected {
+        place: "SP-BALANCE-HIT",
+        code: "TRANSFORMER_BALANCE",
+        onset: "2024-02-12",
+        end: "2024-05-31",
+        value: (1.0, 0.1),
+        threshold: 0.5,
+        kwh: (390.906, 39.091),
+        suppressors: &[],
+    },
     Expected {
         place: "SP-ZERO-GAP",
         code: "ZERO_WHILE_ON",
@@ -121,13 +154,23 @@ const CASES: [Expected; 10] = [
         end: "2024-05-31",
         value: (0.40, 0.02),
         threshold: 0.6,
-        kwh: (766.0, 10.0),
+        kwh: (747.429, 22.422),
         suppressors: &[],
     },
 ];
 
 /// Near misses: the rule that they nearly hit, and the setting that moves its threshold to their side.
-const NEAR_MISSES: [(&str, &str, &str); 14] = [
+const NEAR_MISSES: [(&str, &str, &str); 16] = [
+    (
+        "SP-BALANCE-NEAR",
+        "TRANSFORMER_BALANCE",
+        "rules.transformer_balance.min_share=0.15",
+    ),
+    (
+        "SP-TAMPER-NEAR",
+        "TAMPER_THEN_DROP",
+        "rules.tamper_then_drop.max_days=4",
+    ),
     (
         "SP-REMOVED-NEAR",
         "USAGE_NOT_INSTALLED",
@@ -191,7 +234,8 @@ const CODES_WITHOUT_A_CASE: [(&str, &str); 6] = [
 ];
 
 /// Hits that have an explanation: the suppressors that keep them from being cases.
-const SUPPRESSED: [(&str, &[&str]); 8] = [
+const SUPPRESSED: [(&str, &[&str]); 9] = [
+    ("SP-HEAT-ONLY", &["weather", "mains_off_before"]),
     ("SP-INSTALL-LATE", &["late_paperwork"]),
     ("SP-ZERO-RESUMED", &["resumed"]),
     ("SP-ZERO-REMOVAL", &["planned_removal"]),
@@ -324,6 +368,8 @@ fn lost_energy_is_near_the_truth() {
         ("SP-DROP-HIT", 617.220),
         ("SP-ZERO-GAP", 645.660),
         ("SP-EXCHANGE-HIT", 747.429),
+        ("SP-HEAT-THEFT", 406.230),
+        ("SP-BALANCE-HIT", 390.906),
     ] {
         let row = cases.find("service_point_id", place).unwrap();
         let lost = cases.number(row, "lost_kwh");
@@ -432,6 +478,46 @@ fn suppressors_keep_the_innocent_out() {
             explain(&accused, place)
         );
     }
+}
+
+/// Without temperatures, a home that heats and stops in spring looks as if it declined.
+#[test]
+fn the_weather_explains_a_heated_home() {
+    let files = lake::files();
+    let seen = judged(&[]);
+    assert!(explain(&seen, "SP-HEAT-HONEST").contains("weather"));
+    let mut blind = files;
+    blind.remove("temperature/temperature.csv");
+    let blind = Folder::with_lake(&blind);
+    blind.run(&[]).ok();
+    assert!(!explain(&blind, "SP-HEAT-HONEST").contains("weather"));
+    let score = |folder: &Folder| {
+        let scores = table(&folder.output(), "theft_scores");
+        let row = scores.find("service_point_id", "SP-HEAT-HONEST").unwrap();
+        scores.number(row, "score")
+    };
+    assert!(score(&blind) > score(&seen) + 0.05);
+}
+
+/// A home that moves out of a street where another one steals is supplied less, and named by nobody.
+#[test]
+fn the_balance_names_only_whose_fall_it_shows() {
+    let folder = judged(&[]);
+    let scores = table(&folder.output(), "theft_scores");
+    let named = |place: &str| {
+        codes(&scores, place)
+            .iter()
+            .any(|code| code == "TRANSFORMER_BALANCE")
+    };
+    assert!(named("SP-BALANCE-HIT"));
+    for place in ["SP-BALANCE-MOVED", "SP-BALANCE-NEAR", "SP-BALANCE-OTHER"] {
+        assert!(!named(place), "{place}");
+    }
+    assert_eq!(scores.find("service_point_id", "T-STOLEN"), None, "no customer");
+    let findings = table(&folder.output(), "findings");
+    let row = findings.find("code", "transformer_balance").unwrap();
+    let message = findings.text(row, "message");
+    assert!(message.contains("T-STOLEN"), "{message}");
 }
 
 /// Install times are legal time: read as UTC, a prepayment customer would be accused of using energy while off.

@@ -46,7 +46,7 @@ fn the_committed_files_are_what_the_generator_writes() {
 #[test]
 fn the_lake_is_small() {
     let bytes: usize = lake::files().values().map(String::len).sum();
-    assert!(bytes < 1_500_000, "{bytes}");
+    assert!(bytes < 1_600_000, "{bytes}");
 }
 
 /// The account that the README works out by hand.
@@ -58,8 +58,8 @@ fn every_row_is_accounted_for() {
     assert_eq!(
         record["rows"],
         json!({
-            "read": 26_689,
-            "used": 26_540,
+            "read": 30_349,
+            "used": 30_200,
             "superseded": 29,
             "out_of_scope": {"do_not_use": 3, "not_energy": 101},
             "rejected": {

@@ -131,6 +131,38 @@ fn a_new_day_and_a_late_correction_cost_their_days_only() {
 }
 
 #[test]
+fn tables_that_only_rules_read_are_part_of_the_question_and_cost_no_day() {
+    let lake = Daily::new(90);
+    assert_eq!(lake.same_as_from_scratch(), 0);
+    for (path, rows, from, to) in [
+        (
+            "temperature/rows.csv",
+            "date,degrees_celsius\n2024-01-05,4\n",
+            ",4",
+            ",9",
+        ),
+        (
+            "device_event/rows.csv",
+            "device_id,at,event_code\nD-1,2024-02-01 10:00:00,TAMPER\n",
+            "TAMPER",
+            "POWER_LOST",
+        ),
+        (
+            "service_point/rows.csv",
+            "service_point_id,transformer_id\nSP-1,SP-3\nSP-2,SP-2\n",
+            "SP-2,SP-2",
+            "SP-2,SP-3",
+        ),
+    ] {
+        lake.folder.write(&format!("lake/{path}"), rows.as_bytes());
+        assert_eq!(lake.same_as_from_scratch(), 90, "{path} arrives");
+        assert!(lake.run(&[]).stdout.starts_with("unchanged"), "{path}");
+        lake.edit(path, |text| text.replace(from, to));
+        assert_eq!(lake.same_as_from_scratch(), 90, "{path} changes");
+    }
+}
+
+#[test]
 fn what_the_registry_says_of_a_day_is_part_of_it() {
     let lake = Daily::new(90);
     lake.run(&[]);

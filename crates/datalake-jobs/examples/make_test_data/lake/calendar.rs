@@ -25,6 +25,9 @@ const HOUR: [i64; 24] = [
 /// Percent by slot, three in turn, so that no two neighbouring intervals of a live home are equal.
 const FLICKER: [i64; 3] = [97, 100, 103];
 
+/// Degrees Celsius by month, January first.
+const CELSIUS: [i64; 12] = [3, 5, 8, 14, 17, 20, 22, 22, 17, 12, 7, 4];
+
 /// How a household spreads its week, in percent from Monday to Sunday.
 #[derive(Clone, Copy)]
 pub(crate) enum Week {
@@ -69,6 +72,12 @@ pub(crate) fn honest_wh(level_wh: i64, week: Week, weather: u32, phase: i64, day
     let month = (0..weather).fold(100, |percent, _| percent * MONTH[day.month() as usize - 1] / 100);
     let ripple = RIPPLE[(number(day) + phase).rem_euclid(RIPPLE.len() as i64) as usize];
     level_wh * weekday * month * ripple / 1_000_000
+}
+
+/// Mean temperature of a day, degrees Celsius: the month's, three down to three up in turn of seven days.
+#[must_use]
+pub(crate) fn celsius(day: Date) -> i64 {
+    CELSIUS[day.month() as usize - 1] + number(day).rem_euclid(7) - 3
 }
 
 /// The share of a day's Wh that falls into slot `slot` of `slots`, rounded down.

@@ -57,6 +57,9 @@ pub(crate) fn homes() -> Vec<Home> {
     all.extend(disconnected());
     all.extend(zeros());
     all.extend(drops());
+    all.extend(tampered());
+    all.extend(heated());
+    all.extend(behind_transformers());
     all.extend(flat_and_negative());
     all.extend(overlaps());
     all.extend(exchanges());
@@ -247,6 +250,73 @@ fn drops() -> Vec<Home> {
     ]
 }
 
+/// `TAMPER_THEN_DROP`.
+fn tampered() -> Vec<Home> {
+    let onset = date(2024, 2, 12);
+    let afternoon = |day: i8| date(2024, 2, day).at(14, 30, 0, 0);
+    let home = |name, level_wh, phase, percent, (at, code)| {
+        Home::new(name, level_wh, Week::Even, phase)
+            .change(Change::Percent(onset, LAST, percent))
+            .meter(|m| m.events.push((at, code)))
+    };
+    let opened = |day| (afternoon(day), "TERMINAL_COVER_REMOVED");
+    let failed = (afternoon(11), "POWER_DOWN");
+    vec![
+        home("TAMPER-HIT", 12_000, 1, 58, opened(10)).meter(|m| {
+            m.events
+                .push((date(2024, 2, 10).at(14, 50, 0, 0), "TERMINAL_COVER_CLOSED"));
+        }),
+        home("TAMPER-NEAR", 9_000, 3, 58, opened(8)),
+        home("TAMPER-STAYED", 7_000, 6, 100, opened(10)),
+        home("TAMPER-OUTAGE-1", 11_000, 9, 58, failed).transformer("T-OUTAGE"),
+        home("TAMPER-OUTAGE-2", 5_000, 5, 100, failed).transformer("T-OUTAGE"),
+        home("TAMPER-OUTAGE-3", 8_000, 2, 100, failed).transformer("T-OUTAGE"),
+    ]
+}
+
+/// Homes that heat by electricity among peers that do not, and a meter that does nothing but heat.
+fn heated() -> Vec<Home> {
+    let home = |name, level_wh, phase, below| {
+        Home::new(name, level_wh, Week::Even, phase)
+            .meter(|m| m.series.weather = 0)
+            .change(Change::Heat(super::calendar::FIRST, LAST, 1_600, below))
+    };
+    vec![
+        home("HEAT-HONEST", 4_000, 1, 16),
+        home("HEAT-THEFT", 5_000, 6, 16)
+            .change(Change::Percent(date(2024, 3, 18), LAST, 40))
+            .meter(|m| {
+                m.events
+                    .push((date(2024, 3, 17).at(16, 0, 0, 0), "MAGNETIC_TAMPER"))
+            }),
+        home("HEAT-ONLY", 0, 3, 13),
+    ]
+}
+
+/// `TRANSFORMER_BALANCE`: two homes behind each transformer, and its own meter, which counts what they use and five percent.
+fn behind_transformers() -> Vec<Home> {
+    const ONSET: Date = date(2024, 2, 12);
+    const LATER: Date = date(2024, 4, 1);
+    let fall = |from, percent| Change::Percent(from, LAST, percent);
+    let behind = |name, level_wh, phase, transformer| {
+        Home::new(name, level_wh, Week::Even, phase).transformer(transformer)
+    };
+    // What is used, whatever is counted: level and phase of each home, and the percentage that is left from a day on.
+    let supply = |name, used| {
+        let mut home = Home::new(name, 0, Week::Even, 0).transformer("");
+        home.meters[0].series.changes = vec![Change::Supply(used)];
+        home
+    };
+    vec![
+        behind("BALANCE-HIT", 10_000, 1, "T-STOLEN").change(fall(ONSET, 62)),
+        behind("BALANCE-MOVED", 14_000, 6, "T-STOLEN").change(fall(LATER, 62)),
+        supply("T-STOLEN", &[(10_000, 1, ONSET, 100), (14_000, 6, LATER, 62)]),
+        behind("BALANCE-NEAR", 10_000, 4, "T-PARTLY").change(fall(ONSET, 62)),
+        behind("BALANCE-OTHER", 14_000, 9, "T-PARTLY"),
+        supply("T-PARTLY", &[(10_000, 4, ONSET, 70), (14_000, 9, ONSET, 100)]),
+    ]
+}
+
 /// `FLATLINE` and `REVERSE_FLOW`.
 fn flat_and_negative() -> Vec<Home> {
     let (spring, may) = (date(2024, 4, 1), date(2024, 5, 1));
@@ -384,7 +454,7 @@ fn estimation_and_peers() -> Vec<Home> {
         estimated("ESTIMATION-HIT", 5_500, 1, date(2024, 4, 14)),
         estimated("ESTIMATION-NEAR", 17_000, 2, date(2024, 3, 30)),
         Home::new("PEER-LOW-HIT", 300, Week::Weekend, 3),
-        Home::new("PEER-LOW-NEAR", 1_200, Week::Weekend, 4),
+        Home::new("PEER-LOW-NEAR", 1_400, Week::Weekend, 4),
         {
             let mut home = Home::new("PEER-LOW-NEW", 300, Week::Weekend, 5);
             home.meters = vec![

@@ -43,6 +43,13 @@ IE-GAS-1,DC-GAS,SP-GAS,2021-05-04 09:30:00,,ON,
 IE-VOLTAGE-1,DC-VOLTAGE,SP-VOLTAGE,2021-05-04 09:30:00,,ON,
 ";
 
+/// A code that nobody mapped, twice, and an event of a device without a component.
+pub(crate) const DEVICE_EVENTS: &str = "\
+D-HONEST-05,2024-02-10 14:00:00,42
+D-HONEST-06,2024-02-10 14:00:00,42
+D-SPARE,2024-02-10 14:00:00,TAMPER_DETECTED
+";
+
 /// The places of the meters above.
 pub(crate) const SERVICE_POINTS: &str = "\
 SP-UNMAPPED,P-UNMAPPED,DOMESTIC,T-1

@@ -6,7 +6,7 @@ use super::calendar::{self, FIRST, LAST, Week};
 
 /// A service point.
 pub(crate) struct Home {
-    /// The service point is `SP-` and this.
+    /// The service point is `SP-` and this; of a transformer's own meter the transformer's id alone.
     pub(crate) name: &'static str,
     pub(crate) rate_class: &'static str,
     pub(crate) transformer: &'static str,
@@ -21,6 +21,8 @@ pub(crate) struct Meter {
     pub(crate) component_type: &'static str,
     pub(crate) installs: Vec<Install>,
     pub(crate) series: Series,
+    /// What the device reports of itself: legal time and code.
+    pub(crate) events: Vec<(DateTime, &'static str)>,
 }
 
 /// An install event. Times are legal time.
@@ -65,6 +67,10 @@ pub(crate) enum Change {
     Gap(Date, Date),
     /// One Wh for intervals with an even number since 1970, the other for those between.
     Alternate(Date, Date, i64, i64),
+    /// So many Wh a day more for each degree below the second.
+    Heat(Date, Date, i64, i64),
+    /// What even homes of these levels and phases use, of which a percentage is left from a day on, and five percent for the cables.
+    Supply(&'static [(i64, i64, Date, i64)]),
     /// As many Wh more as the day's place in the year, so that no two days are alike.
     Count(Date, Date),
     /// When the rows were last updated.
@@ -145,6 +151,7 @@ impl Meter {
                 phase,
                 changes: Vec::new(),
             },
+            events: Vec::new(),
         }
     }
 
@@ -232,6 +239,20 @@ impl Series {
                     } else {
                         odd
                     };
+                }
+                Change::Heat(from, to, each, below) if from <= day && day <= to => {
+                    wh += each * (below - calendar::celsius(day)).max(0) / slots;
+                }
+                Change::Supply(homes) => {
+                    let used = homes.iter().map(|&(level_wh, phase, from, percent)| {
+                        let honest = calendar::honest_wh(level_wh, Week::Even, 1, phase, day);
+                        if day < from {
+                            honest
+                        } else {
+                            honest * percent / 100
+                        }
+                    });
+                    wh = used.sum::<i64>() * 100 / 95;
                 }
                 Change::Count(from, to) if from <= day && day <= to => {
                     wh += i64::from(day.day_of_year());

@@ -30,6 +30,8 @@ pub(crate) fn files(homes: &[Home]) -> BTreeMap<String, String> {
         install_events(homes),
     );
     files.insert("on_off_history/on_off_history.csv".to_owned(), switches(homes));
+    files.insert("device_event/device_event.csv".to_owned(), device_events(homes));
+    files.insert("temperature/temperature.csv".to_owned(), temperatures());
     files.insert(
         "service_point/service_point.csv".to_owned(),
         service_points(homes),
@@ -46,6 +48,15 @@ pub(crate) fn time(moment: DateTime) -> String {
 pub(crate) fn kwh(wh: i64) -> String {
     let sign = if wh < 0 { "-" } else { "" };
     format!("{sign}{}.{:03}", wh.abs() / 1_000, wh.abs() % 1_000)
+}
+
+/// The id of a service point; where a transformer's own meter hangs, it is the transformer's.
+fn place(name: &str) -> String {
+    if name.starts_with("T-") {
+        name.to_owned()
+    } else {
+        format!("SP-{name}")
+    }
 }
 
 fn meters(homes: &[Home]) -> impl Iterator<Item = &Meter> {
@@ -151,8 +162,8 @@ fn install_events(homes: &[Home]) -> String {
             let status_at = install.status_at.map(time).unwrap_or_default();
             let _ = writeln!(
                 text,
-                "IE-{name}-{i},DC-{name},SP-{},{},{removed},{},{status_at}",
-                install.place,
+                "IE-{name}-{i},DC-{name},{},{},{removed},{},{status_at}",
+                place(install.place),
                 time(install.at),
                 install.status,
                 name = meter.name,
@@ -175,13 +186,34 @@ fn switches(homes: &[Home]) -> String {
     text
 }
 
+fn device_events(homes: &[Home]) -> String {
+    let mut text = "device_id,at,event_code\n".to_owned();
+    for meter in meters(homes) {
+        for &(at, code) in &meter.events {
+            let _ = writeln!(text, "D-{},{},{code}", meter.name, time(at));
+        }
+    }
+    text + dirt::DEVICE_EVENTS
+}
+
+fn temperatures() -> String {
+    let mut text = "date,degrees_celsius\n".to_owned();
+    for day in calendar::days(calendar::FIRST, calendar::LAST) {
+        let _ = writeln!(text, "{day},{}", calendar::celsius(day));
+    }
+    text
+}
+
 fn service_points(homes: &[Home]) -> String {
     let mut text = "service_point_id,premise_id,rate_class,transformer_id\n".to_owned();
     for home in homes {
         let _ = writeln!(
             text,
-            "SP-{0},P-{0},{1},{2}",
-            home.name, home.rate_class, home.transformer
+            "{},P-{},{},{}",
+            place(home.name),
+            home.name,
+            home.rate_class,
+            home.transformer
         );
     }
     text + dirt::SERVICE_POINTS
