@@ -3,8 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::{balance, cases};
 use super::score::{compare_meters, groups, key, subject};
+use super::{balance, cases};
 use crate::judge::StayEvidence;
 use crate::registry::Registry;
 use crate::rules::{Rule, RuleConfig};

@@ -131,13 +131,12 @@ fn table(text: &str) -> RecordBatch {
             .iter()
             .map(|row| Some(row[index]).filter(|cell| !cell.is_empty()));
         let array: ArrayRef = match name {
-            "installed_at" | "removed_at" | "status_updated_at" | "at" | "date" | "delivered_at" | "connected_at" => {
-                Arc::new(
-                    cells
-                        .map(|cell| cell.map(micro))
-                        .collect::<TimestampMicrosecondArray>(),
-                )
-            }
+            "installed_at" | "removed_at" | "status_updated_at" | "at" | "date" | "delivered_at"
+            | "connected_at" => Arc::new(
+                cells
+                    .map(|cell| cell.map(micro))
+                    .collect::<TimestampMicrosecondArray>(),
+            ),
             "interval_seconds" | "register_digits" | "multiplier_micro" | "install_constant_micro" => {
                 Arc::new(
                     cells
