@@ -179,9 +179,9 @@ mod tests {
     #[test]
     fn a_share_of_all_days_keeps_their_noise() {
         let noise = at(&from_200(|_| 0.4));
-        assert!(noise.by_day.abs() < 0.2 && noise.by_week.abs() < 0.2, "{noise:?}");
+        assert!(noise.by_day.abs() < 0.1 && noise.by_week.abs() < 0.3, "{noise:?}");
         assert!(noise.lower.abs() < 0.15);
-        assert!(noise.kept() > 0.99);
+        assert!(noise.kept() > 0.9);
         assert!(noise.restless() < 1e-9);
     }
 

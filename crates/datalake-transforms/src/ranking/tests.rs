@@ -124,8 +124,8 @@ fn rules_that_open_no_case_alone_open_none_together() {
     // 1 - 0.52 x 0.7 x 0.9 = 0.67, and no case.
     let assessment = assembled(vec![stay(0, &weak)]);
     assert_eq!((assessment.cases.num_rows(), scores(&assessment)[0].1), (0, 0.49));
-    // Beside a hit that could open one they count: 0.8 x 0.25 is 40 % of the threshold, 0.8 x 0.24 is less.
-    for (strength, cases) in [(0.25, 1), (0.24, 0)] {
+    // Beside a hit that could open one they count: 0.8 x 0.26 is more than 40 % of the threshold, 0.8 x 0.24 is less.
+    for (strength, cases) in [(0.26, 1), (0.24, 0)] {
         let mut rules = weak.to_vec();
         rules.push(evidence(Rule::ZeroWhileOn, Verdict::Hit, strength));
         assert_eq!(assembled(vec![stay(0, &rules)]).cases.num_rows(), cases);

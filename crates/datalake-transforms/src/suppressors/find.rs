@@ -562,22 +562,24 @@ mod tests {
 
     #[test]
     fn the_first_spring_of_a_home_that_heats_when_its_peers_hardly_do() {
-        let spring = |day: usize| if day < 120 { 1.0 } else { 0.8 };
+        // 0 in winter, 1 in summer, with cold and warm weeks in between.
+        let warmth = |day: usize| {
+            let spring = ((day as f64 - 90.0) / 60.0).clamp(0.0, 1.0);
+            spring + 0.3 * (day as f64 / 6.0).sin()
+        };
         let world = World::new(
             installed(),
-            &|peer, day| spring(day) * (8.0 + noise(peer as u64, day)),
+            &|peer, day| (-0.3 * warmth(day)).exp() * (8.0 + noise(peer as u64, day)),
             240,
         );
-        let warm = |day: usize| if day < 120 { 1.0 } else { 0.4 };
-        let kwh: Vec<f64> = (0..240).map(|day| warm(day) * (20.0 + noise(3, day))).collect();
+        let kwh: Vec<f64> = (0..240)
+            .map(|day| (-1.1 * warmth(day)).exp() * (20.0 + noise(3, day)))
+            .collect();
         let profiles = Profiles::daily(0, FIRST_DAY, &kwh);
         let found = against(&world, &profiles, Rule::SustainedDrop);
         assert!(found.contains(&Suppressor::Season), "{found:?}");
-        // To a tenth is no spring.
-        let kwh: Vec<f64> = kwh
-            .iter()
-            .map(|kwh| if *kwh < 10.0 { kwh / 4.0 } else { *kwh })
-            .collect();
+        // To a tenth of that is no spring.
+        let kwh = scaled(kwh, 120..240, 0.1);
         let found = against(&world, &Profiles::daily(0, FIRST_DAY, &kwh), Rule::SustainedDrop);
         assert!(!found.contains(&Suppressor::Season), "{found:?}");
     }
@@ -585,8 +587,10 @@ mod tests {
     #[test]
     fn a_fridge_left_alone_has_no_rhythm_and_that_proves_nothing() {
         let left = from_day(hourly_home(1, 200), 100, |day, hours| {
+            // It runs one hour in three, at another one each day.
+            let phase = (3.0 * noise(5, day)) as usize;
             for (hour, kwh) in hours.iter_mut().enumerate() {
-                *kwh = 0.12 * (0.4 + 1.2 * noise(day as u64, hour));
+                *kwh = if (hour + phase) % 3 == 0 { 0.26 } else { 0.05 };
             }
         });
         let (found, against) = judge_hourly(&left, Rule::PatternLost);
