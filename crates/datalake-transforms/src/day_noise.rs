@@ -188,7 +188,10 @@ mod tests {
     #[test]
     fn another_share_each_day_is_restless() {
         let noise = at(&from_200(|day| 0.2 + 0.6 * noise(5, day)));
-        assert!(noise.by_day > 0.6 && noise.by_week > 0.6 && noise.memory < 0.4, "{noise:?}");
+        assert!(
+            noise.by_day > 0.6 && noise.by_week > 0.6 && noise.memory < 0.4,
+            "{noise:?}"
+        );
         assert!((noise.restless() - 1.0).abs() < 1e-9, "{noise:?}");
         assert!(noise.kept() < 0.2);
     }

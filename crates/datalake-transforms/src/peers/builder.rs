@@ -254,7 +254,10 @@ impl PeerBuilder {
             return;
         };
         if component.is_received() {
-            let first = series.usable_kwh.iter().position(|&micro| micro >= RECEIVED_MICRO);
+            let first = series
+                .usable_kwh
+                .iter()
+                .position(|&micro| micro >= RECEIVED_MICRO);
             self.received
                 .push((series.component, first.map(|row| series.day[row])));
         }

@@ -116,7 +116,9 @@ impl Peers {
     /// without where it has no data, or receives nothing by its type.
     #[must_use]
     pub fn first_received(&self, component: u32) -> Option<Option<i32>> {
-        let at = self.received.binary_search_by_key(&component, |&(component, _)| component);
+        let at = self
+            .received
+            .binary_search_by_key(&component, |&(component, _)| component);
         at.ok().map(|at| self.received[at].1)
     }
 

@@ -392,7 +392,9 @@ pub(crate) fn suppress(
             Rule::UsageNotInstalled if rule.is_hit() => {
                 suppressing.late_paperwork(rule);
             }
-            Rule::PeerLow if context.received.is_some() => suppressing.add(Suppressor::Solar, rule.rule, -1.0),
+            Rule::PeerLow if context.received.is_some() => {
+                suppressing.add(Suppressor::Solar, rule.rule, -1.0)
+            }
             _ => {}
         }
     }
@@ -568,7 +570,10 @@ mod tests {
         let found = against(&world, &profiles, Rule::SustainedDrop);
         assert!(found.contains(&Suppressor::Season), "{found:?}");
         // To a tenth is no spring.
-        let kwh: Vec<f64> = kwh.iter().map(|kwh| if *kwh < 10.0 { kwh / 4.0 } else { *kwh }).collect();
+        let kwh: Vec<f64> = kwh
+            .iter()
+            .map(|kwh| if *kwh < 10.0 { kwh / 4.0 } else { *kwh })
+            .collect();
         let found = against(&world, &Profiles::daily(0, FIRST_DAY, &kwh), Rule::SustainedDrop);
         assert!(!found.contains(&Suppressor::Season), "{found:?}");
     }
