@@ -397,7 +397,7 @@ pub(crate) fn suppress(
                 suppressing.late_paperwork(rule);
             }
             Rule::PeerLow if context.received.is_some() => {
-                suppressing.add(Suppressor::Solar, rule.rule, -1.0)
+                suppressing.add(Suppressor::Solar, rule.rule, -1.0);
             }
             _ => {}
         }
