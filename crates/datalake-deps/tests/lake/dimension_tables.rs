@@ -127,7 +127,7 @@ fn coordinates_are_floats_and_must_be_finite() {
         ]),
     );
     let read = lake.table(&SERVICE_POINT).unwrap();
-    assert_eq!(read.rows, ["a|||||47.5|8.25", "b||||||"]);
+    assert_eq!(read.rows, ["a|||||47.5|8.25|||", "b|||||||||"]);
     assert_eq!(
         read.rejected,
         ["service_point.parquet row 3: number_not_finite latitude NaN"]

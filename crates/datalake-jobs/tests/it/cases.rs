@@ -213,7 +213,7 @@ const NEAR_MISSES: [(&str, &str, &str); 16] = [
     (
         "SP-EXCHANGE-NEAR",
         "DROP_AFTER_EXCHANGE",
-        "rules.drop_after_exchange.max_ratio=0.65",
+        "rules.drop_after_exchange.max_ratio=0.66",
     ),
     (
         "SP-ESTIMATION-NEAR",
