@@ -139,8 +139,11 @@ impl DayNoise {
     /// 0..1: how well the noise fits a step that scales all days alike.
     #[must_use]
     pub fn kept(&self) -> f64 {
-        let other = |change: f64, (from, to): (f64, f64)| 1.0 - OTHER_SHARE * ramp(change.abs(), from, to);
-        other(self.by_day, OTHER_NOISE) * other(self.by_week, OTHER_NOISE) * other(self.lower, OTHER_LOWER)
+        let other = |change: f64, (from, to): (f64, f64)| 1.0 - OTHER_SHARE * ramp(change, from, to);
+        // Days that became calmer are what a suppressor looks at: it names itself.
+        other(self.by_day, OTHER_NOISE)
+            * other(self.by_week, OTHER_NOISE)
+            * other(self.lower.abs(), OTHER_LOWER)
     }
 
     /// 0..1: how much the days became noisier, without a memory.
