@@ -23,10 +23,10 @@ const FLOOR_SHARE: f64 = 0.05;
 /// Least noise, ln.
 const NOISE_FLOOR: f64 = 0.02;
 
-/// Change of the noise (ln) that chance makes, and that no even step makes.
+/// Growth of the noise (ln) that chance makes, and that no even step makes.
 const OTHER_NOISE: (f64, f64) = (0.2, 0.7);
 
-/// Change of the lower decile (ln, against the level) likewise.
+/// Fall of the lower decile (ln, against the level) likewise.
 const OTHER_LOWER: (f64, f64) = (0.15, 0.6);
 
 /// What each of the changes above takes from an even step at most.
@@ -141,9 +141,7 @@ impl DayNoise {
     pub fn kept(&self) -> f64 {
         let other = |change: f64, (from, to): (f64, f64)| 1.0 - OTHER_SHARE * ramp(change, from, to);
         // Days that became calmer are what a suppressor looks at: it names itself.
-        other(self.by_day, OTHER_NOISE)
-            * other(self.by_week, OTHER_NOISE)
-            * other(self.lower.abs(), OTHER_LOWER)
+        other(self.by_day, OTHER_NOISE) * other(self.by_week, OTHER_NOISE) * other(-self.lower, OTHER_LOWER)
     }
 
     /// 0..1: how much the days became noisier, without a memory.
