@@ -191,7 +191,7 @@ pub struct Calibration {
 /// Bins of equal width between 0 and 1.
 const BINS: usize = 10;
 
-/// Compares scores with how many steal, in [`BINS`] bins; 1 is in the last one. `None` where there is nobody, or a score is no
+/// Compares scores with how many steal, in ten bins; 1 is in the last one. `None` where there is nobody, or a score is no
 /// number from 0 to 1. Sums go by the order of the rows.
 #[must_use]
 pub fn calibration(rows: &[(f64, bool)]) -> Option<Calibration> {

@@ -11,7 +11,7 @@ use super::notes::{Notes, Rejections};
 use super::overlaps::overlaps;
 use super::places::{Places, service_points};
 use super::stays::{Stay, positive, stays};
-use super::tables::{self, ComponentRow, DeviceRow, ServicePointRow, UnusableEvent};
+use super::tables::{self, ComponentRow, DeviceRow, InstallEventRow, ServicePointRow, UnusableEvent};
 use super::temperature;
 use super::types::component_type;
 use super::{Component, Doubt, InstallPeriod, Registry};
@@ -98,27 +98,7 @@ pub fn build(
             )
         })
         .collect();
-    for event in &mut events {
-        let hub = hubs.resolve(
-            "install_event",
-            event.id,
-            event.device_config_id,
-            event.device_id,
-            &mut notes,
-        );
-        (event.device_config_id, event.device_id) = (hub.config, hub.device);
-    }
-    for event in &mut unusable {
-        // What contradicts in a row that is not used is no news.
-        let hub = hubs.resolve(
-            "install_event",
-            event.id.unwrap_or(""),
-            event.device_config_id,
-            event.device_id,
-            &mut Notes::default(),
-        );
-        (event.device_config_id, event.device_id) = (hub.config, hub.device);
-    }
+    hang_on_hubs(&mut events, &mut unusable, &hubs, &mut notes);
     let nowhere = |event: &UnusableEvent<'_>| event.device_config_id.is_none() && event.device_id.is_none();
     let lost = input.lost_install_events + unusable.iter().filter(|event| nowhere(event)).count() as u64;
     let stays = stays(&events, &history, &rules, &mut unusable, &mut notes);
@@ -170,6 +150,36 @@ pub fn build(
     hang_optional(&mut registry, input, points, &rules, &mut notes)?;
     let (findings, rejected) = notes.finish();
     Ok((registry, findings, rejected))
+}
+
+/// Completes what install events say of their hub: the device of a config, and the config of a device.
+fn hang_on_hubs<'a>(
+    events: &mut [InstallEventRow<'a>],
+    unusable: &mut [UnusableEvent<'a>],
+    hubs: &Hubs<'a>,
+    notes: &mut Notes<'a>,
+) {
+    for event in events {
+        let hub = hubs.resolve(
+            "install_event",
+            event.id,
+            event.device_config_id,
+            event.device_id,
+            notes,
+        );
+        (event.device_config_id, event.device_id) = (hub.config, hub.device);
+    }
+    for event in unusable {
+        // What contradicts in a row that is not used is no news.
+        let hub = hubs.resolve(
+            "install_event",
+            event.id.unwrap_or(""),
+            event.device_config_id,
+            event.device_id,
+            &mut Notes::default(),
+        );
+        (event.device_config_id, event.device_id) = (hub.config, hub.device);
+    }
 }
 
 /// What no stay depends on: the weather of service points, and what devices say of themselves.

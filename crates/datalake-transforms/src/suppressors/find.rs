@@ -590,7 +590,11 @@ mod tests {
             // It runs one hour in three, at another one each day.
             let phase = (3.0 * noise(5, day)) as usize;
             for (hour, kwh) in hours.iter_mut().enumerate() {
-                *kwh = if (hour + phase) % 3 == 0 { 0.26 } else { 0.05 };
+                *kwh = if (hour + phase).is_multiple_of(3) {
+                    0.26
+                } else {
+                    0.05
+                };
             }
         });
         let (found, against) = judge_hourly(&left, Rule::PatternLost);

@@ -286,14 +286,14 @@ fn heated() -> Vec<Home> {
         let year = if month >= 10 { 2023 } else { 2024 };
         Change::Percent(date(year, month, 15), date(year, month, 17), 110)
     });
-    let only = aired.fold(home("HEAT-ONLY", 0, 3, 13), |home, change| home.change(change));
+    let only = aired.fold(home("HEAT-ONLY", 0, 3, 13), Home::change);
     vec![
         home("HEAT-HONEST", 4_000, 1, 16),
         home("HEAT-THEFT", 5_000, 6, 16)
             .change(Change::Percent(date(2024, 3, 18), LAST, 40))
             .meter(|m| {
                 m.events
-                    .push((date(2024, 3, 17).at(16, 0, 0, 0), "MAGNETIC_TAMPER"))
+                    .push((date(2024, 3, 17).at(16, 0, 0, 0), "MAGNETIC_TAMPER"));
             }),
         only,
     ]
