@@ -38,6 +38,9 @@ const RESTLESS: (f64, f64) = (0.15, 0.6);
 /// Memory of the days after the step, from which on noise is a life's own.
 const MEMORY: (f64, f64) = (0.4, 0.8);
 
+/// Median distance (ln) of a day from the one before it of days that nobody makes, and from which on somebody may.
+const MACHINE: (f64, f64) = (0.02, 0.05);
+
 /// Median distance of two independent normal numbers, in standard deviations.
 const MEDIAN_DISTANCE: f64 = 0.954;
 
@@ -52,6 +55,8 @@ pub struct DayNoise {
     pub lower: f64,
     /// How much a day after the step says of the next one: about its autocorrelation, 0 of independent days, 1 at most.
     pub memory: f64,
+    /// Median distance of a day from the day before it, before the step.
+    pub by_day_before: f64,
 }
 
 /// Days of one side of a step.
@@ -133,15 +138,21 @@ impl DayNoise {
             by_week: change(before.by_week, after.by_week),
             lower: after.lower - before.lower,
             memory: 1.0 - alike * alike,
+            by_day_before: before.by_day,
         })
     }
 
-    /// 0..1: how well the noise fits a step that scales all days alike.
+    /// 0..1: how well the noise fits a step that scales all days alike. Where days hardly vary nobody lives, and a machine that was
+    /// switched off keeps what noise there is.
     #[must_use]
     pub fn kept(&self) -> f64 {
         let other = |change: f64, (from, to): (f64, f64)| 1.0 - OTHER_SHARE * ramp(change, from, to);
         // Days that became calmer are what a suppressor looks at: it names itself.
-        other(self.by_day, OTHER_NOISE) * other(self.by_week, OTHER_NOISE) * other(-self.lower, OTHER_LOWER)
+        let lived_in = ramp(self.by_day_before, MACHINE.0, MACHINE.1);
+        lived_in
+            * other(self.by_day, OTHER_NOISE)
+            * other(self.by_week, OTHER_NOISE)
+            * other(-self.lower, OTHER_LOWER)
     }
 
     /// 0..1: how much the days became noisier, without a memory.
@@ -184,6 +195,21 @@ mod tests {
         assert!(noise.lower.abs() < 0.15);
         assert!(noise.kept() > 0.9);
         assert!(noise.restless() < 1e-9);
+    }
+
+    #[test]
+    fn days_that_hardly_vary_have_no_noise_to_keep() {
+        // Uniform within `share` of the level: two days lie 0.59 x share apart in the median.
+        let machine = |share: f64| {
+            let days = (0..400).map(|day| {
+                let kwh = 8.0 * (1.0 - share + 2.0 * share * noise(1, day));
+                if day < 200 { kwh } else { 0.4 * kwh }
+            });
+            at(&days.collect::<Vec<_>>()).kept()
+        };
+        assert!(machine(0.03) < 1e-9);
+        assert!((0.2..0.8).contains(&machine(0.06)), "{}", machine(0.06));
+        assert!(machine(0.1) > 0.9);
     }
 
     #[test]

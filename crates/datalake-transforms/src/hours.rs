@@ -6,6 +6,8 @@
 //! part the days better than what happened within it. What follows a change is compared with what came before in
 //! several ways, and a rule picks those that it rests on. Levels are natural logarithms, less what the peers' level did meanwhile.
 
+mod compare;
+
 use std::ops::Range;
 
 use crate::day_profile::{HOURS, UNKNOWN_HOUR};
@@ -20,6 +22,9 @@ const HOURS_OF_A_PART: usize = HOURS / PARTS;
 
 /// Days that each side of the split needs.
 const SIDE_DAYS: usize = 14;
+
+/// Days after a change that say what followed it at once.
+const FIRST_DAYS: i32 = 28;
 
 /// Days below which no split is looked for.
 pub(crate) const LEAST_DAYS: usize = 2 * SIDE_DAYS + 7;
@@ -42,26 +47,14 @@ const CLIPPED_ABOVE: f64 = 0.98;
 /// Low quantile of an hour of the day, and of all hours.
 const LOW: f64 = 0.1;
 
-/// The greatest of the hours' falls that need not have fallen: one of seven.
-const SPARED: f64 = 0.85;
-
 /// Days whose greatest interval reaches this share of the usual one are lived in.
 const LIVED_IN: f64 = 0.3;
 
 /// Share of a day's intervals at zero that makes it a day with zeros.
 const ZERO_SHARE: f64 = 0.08;
 
-/// An hour of the day is missing if it falls below this share of its low, and of twice the low of all hours.
-const MISSING: f64 = 0.35;
-
-/// Steps (Wh) from which on values are coarse.
-const COARSE_WH: u32 = 100;
-
 /// Median kWh a day below which a home has no shape.
 const LEAST_KWH: f64 = 0.1;
-
-/// An hour that was below this, in Wh, says nothing by its logarithm.
-const LEAST_WH: f64 = 2.0;
 
 /// The days of one side of the split.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -98,6 +91,17 @@ pub(crate) struct Side {
     pub(crate) step: u32,
 }
 
+/// The four weeks that follow a change, on their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct FirstWeeks {
+    /// Median over the days of greatest hour / mean hour.
+    peak: f64,
+    /// Median over the days of the mean distance of an hour from the middle of its neighbours / mean hour.
+    roughness: f64,
+    /// Median kWh a day.
+    kwh: f64,
+}
+
 /// The change of shape that explains most, lasting to the end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct HourChange {
@@ -109,6 +113,8 @@ pub(crate) struct HourChange {
     pub(crate) before: Side,
     /// The later days.
     pub(crate) after: Side,
+    /// The first weeks of the later days.
+    pub(crate) first_weeks: FirstWeeks,
     /// ln of the peers' level over the later days less that over the earlier.
     pub(crate) peers: f64,
     /// Distance between the means of two halves of the earlier days, as a share of their energy: the home's own noise.
@@ -287,12 +293,22 @@ impl HourChange {
         let (before, usual_max) = side(hours, earlier.clone(), None, column, values);
         let (after, _) = side(hours, later.clone(), Some((&before, usual_max)), column, values);
         let day = |index: usize| hours.levels.day[hours.positions[index] as usize];
+        let until = day(later.start) + FIRST_DAYS;
+        let first = later.clone().take_while(|&index| day(index) < until).count();
+        let first = later.start..later.start + first;
+        let (peak, roughness) = lively(hours, first.clone(), values);
+        let first_weeks = FirstWeeks {
+            peak,
+            roughness,
+            kwh: median_kwh(hours, first, values),
+        };
         Self {
             onset_day: day(later.start),
             last_day: day(later.end - 1),
             noise: noise(hours, earlier, &before),
             before,
             after,
+            first_weeks,
             peers,
         }
     }
@@ -395,23 +411,11 @@ fn side(
         found.low[hour] = select(column, LOW);
         found.high[hour] = select(column, 1.0 - LOW);
     }
-    let of_days = |values: &mut Vec<f64>, of: &dyn Fn(&[i32]) -> f64| {
-        values.clear();
-        values.extend(range.clone().map(|day| of(hours.day(day))));
-        median(values).unwrap_or(0.0)
-    };
-    let mean = |day: &[i32]| day.iter().map(|&wh| f64::from(wh)).sum::<f64>() / HOURS as f64;
-    found.peak = of_days(values, &|day| {
-        f64::from(day.iter().copied().max().unwrap_or(0)) / (mean(day) + 1.0)
-    });
-    found.roughness = of_days(values, &|day| {
-        let distance = |hours: &[i32]| {
-            (f64::from(hours[1]) - f64::midpoint(f64::from(hours[0]), f64::from(hours[2]))).abs()
-        };
-        day.windows(3).map(distance).sum::<f64>() / (HOURS - 2) as f64 / (mean(day).abs() + 1.0)
-    });
+    let of_days =
+        |values: &mut Vec<f64>, of: &dyn Fn(&[i32]) -> f64| median_of_days(hours, range.clone(), values, of);
+    (found.peak, found.roughness) = lively(hours, range.clone(), values);
     found.within = of_days(values, &|day| {
-        let mean = mean(day);
+        let mean = mean_wh(day);
         let squares = day.iter().map(|&wh| (f64::from(wh) - mean).powi(2)).sum::<f64>();
         (squares / HOURS as f64).sqrt() / (mean.abs() + 1.0)
     });
@@ -441,10 +445,45 @@ fn side(
             usual_day.unwrap_or(&found.mean),
         )
     });
+    found.kwh = median_kwh(hours, range, values);
+    (found, max)
+}
+
+/// Mean Wh of the hours of a day.
+fn mean_wh(day: &[i32]) -> f64 {
+    day.iter().map(|&wh| f64::from(wh)).sum::<f64>() / HOURS as f64
+}
+
+fn median_of_days(
+    hours: &Hours<'_>,
+    range: Range<usize>,
+    values: &mut Vec<f64>,
+    of: impl Fn(&[i32]) -> f64,
+) -> f64 {
+    values.clear();
+    values.extend(range.map(|day| of(hours.day(day))));
+    median(values).unwrap_or(0.0)
+}
+
+fn median_kwh(hours: &Hours<'_>, range: Range<usize>, values: &mut Vec<f64>) -> f64 {
     values.clear();
     values.extend(range.map(|day| hours.levels.kwh[hours.positions[day] as usize]));
-    found.kwh = median(values).unwrap_or(0.0);
-    (found, max)
+    median(values).unwrap_or(0.0)
+}
+
+/// How lively some days are: medians of greatest hour / mean hour, and of the mean distance of an hour from the middle of
+/// its neighbours / mean hour.
+fn lively(hours: &Hours<'_>, range: Range<usize>, values: &mut Vec<f64>) -> (f64, f64) {
+    let peak = median_of_days(hours, range.clone(), values, |day| {
+        f64::from(day.iter().copied().max().unwrap_or(0)) / (mean_wh(day) + 1.0)
+    });
+    let roughness = median_of_days(hours, range, values, |day| {
+        let distance = |hours: &[i32]| {
+            (f64::from(hours[1]) - f64::midpoint(f64::from(hours[0]), f64::from(hours[2]))).abs()
+        };
+        day.windows(3).map(distance).sum::<f64>() / (HOURS - 2) as f64 / (mean_wh(day).abs() + 1.0)
+    });
+    (peak, roughness)
 }
 
 /// How far two halves of the earlier days lie apart, as a share of their energy.
@@ -474,11 +513,6 @@ fn common_step(mut a: u32, mut b: u32) -> u32 {
     a
 }
 
-/// ln of a ratio of watt-hours, with a tenth of a watt-hour on both sides.
-fn ln_ratio(after: f64, before: f64) -> f64 {
-    ((after.max(0.0) + 0.1) / (before.max(0.0) + 0.1)).ln()
-}
-
 /// Pearson's correlation; 0 where one side does not vary.
 fn correlation(a: impl Iterator<Item = f64> + Clone, b: &[f64; HOURS]) -> f64 {
     let n = HOURS as f64;
@@ -493,143 +527,6 @@ fn correlation(a: impl Iterator<Item = f64> + Clone, b: &[f64; HOURS]) -> f64 {
         ab / (aa * bb).sqrt()
     } else {
         0.0
-    }
-}
-
-/// Standard deviation / mean of a mean day.
-fn variation(mean: &[f64; HOURS]) -> f64 {
-    let centre = mean.iter().sum::<f64>() / HOURS as f64;
-    let squares = mean.iter().map(|wh| (wh - centre).powi(2)).sum::<f64>();
-    (squares / HOURS as f64).sqrt() / centre.max(1.0)
-}
-
-impl HourChange {
-    /// Whether the values became coarse: then zeros and equal values mean nothing.
-    pub(crate) fn coarser(&self) -> bool {
-        self.after.step >= COARSE_WH && self.after.step >= 10 * self.before.step
-    }
-
-    /// Days of the later side.
-    pub(crate) fn lasting_days(&self) -> i32 {
-        self.last_day - self.onset_day + 1
-    }
-
-    /// ln of the level after / before, by the medians of the days.
-    pub(crate) fn level(&self) -> f64 {
-        ((self.after.kwh.max(0.0) + 1e-3) / (self.before.kwh.max(0.0) + 1e-3)).ln() - self.peers
-    }
-
-    /// Share of the energy expected, as the peers go, that the days after lack; below 0 where they have more.
-    pub(crate) fn net_fall(&self) -> f64 {
-        let wh = |side: &Side| side.mean.iter().sum::<f64>();
-        1.0 - wh(&self.after) / (wh(&self.before) * self.peers.exp()).max(1.0)
-    }
-
-    /// Least and greatest fall (ln) among the quantiles of all hours, as the peers go; above 0 for a fall.
-    pub(crate) fn falls(&self) -> (f64, f64) {
-        let pairs = self.after.quantiles.iter().zip(&self.before.quantiles);
-        let falls = pairs
-            .filter(|(_, before)| **before >= LEAST_WH)
-            .map(|(&after, &before)| self.peers - ln_ratio(after, before));
-        falls.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), fall| {
-            (least.min(fall), most.max(fall))
-        })
-    }
-
-    /// By how much (ln) everything fell: the least fall among the quantiles of all hours and, but for one hour in
-    /// seven, among the hours of the day; above 0 for a fall. `elasticity`: how the home follows its peers. Only what
-    /// the peers fell is taken from the fall; what they rose is not added to it, because not every home heats when
-    /// its peers do.
-    ///
-    /// People who leave take their peaks with them and leave the base load; an appliance that goes leaves the other
-    /// hours as they were. What takes a share of everything is not people.
-    pub(crate) fn even_fall(&self, elasticity: f64) -> f64 {
-        let peers = (elasticity * self.peers).min(0.0);
-        let quantiles = self.falls().0 - self.peers + peers;
-        let mut falls: Vec<f64> = self
-            .after
-            .median
-            .iter()
-            .zip(&self.before.median)
-            .map(|(&after, &before)| peers - ln_ratio(after, before))
-            .collect();
-        falls.sort_by(f64::total_cmp);
-        let spared = ((1.0 - SPARED) * (HOURS - 1) as f64).round() as usize;
-        quantiles.min(falls[spared])
-    }
-
-    /// ln of how lively the days are after / before: how far the peaks stand out, and how much one hour differs from the
-    /// next, whichever fell more; below 0 where days became calmer.
-    pub(crate) fn liveliness(&self) -> f64 {
-        let ln = |after: f64, before: f64| (after.max(1e-3) / before.max(1e-3)).ln();
-        let peaks = ln(self.after.peak, self.before.peak);
-        peaks.min(ln(self.after.roughness, self.before.roughness))
-    }
-
-    /// Correlation of the mean day after with the mirrored one before.
-    pub(crate) fn mirror(&self) -> f64 {
-        correlation(self.before.mean.iter().rev().copied(), &self.after.mean)
-    }
-
-    /// Correlation of the mean day after with the mirrored one before, less that with the one before as it was: -2 to 2.
-    pub(crate) fn turned_round(&self) -> f64 {
-        self.mirror() - correlation(self.before.mean.iter().copied(), &self.after.mean)
-    }
-
-    /// Share of the day's energy that came out of some hours and turned up in others.
-    pub(crate) fn moved(&self) -> f64 {
-        let scale = (-self.peers).exp();
-        let total = self.before.mean.iter().sum::<f64>().max(1.0);
-        let (mut fell, mut rose) = (0.0, 0.0);
-        for (after, before) in self.after.mean.iter().zip(&self.before.mean) {
-            let change = (after * scale - before) / total;
-            if change < 0.0 {
-                fell -= change;
-            } else {
-                rose += change;
-            }
-        }
-        f64::min(fell, rose)
-    }
-
-    /// ln of how much flatter the mean day became, less what the single days became flatter: high where days vary as
-    /// before and no longer at the hours at which they did.
-    pub(crate) fn flattened(&self) -> f64 {
-        let flatter = ((variation(&self.before.mean) + 0.03) / (variation(&self.after.mean) + 0.03)).ln();
-        let calmer = ((self.before.within + 0.02) / (self.after.within + 0.02)).ln();
-        flatter - (calmer - 0.2).max(0.0)
-    }
-
-    /// Which hours of the day fell below all that was usual in them, `of` the days after (their median, their high).
-    fn missing_hours(&self, of: &[f64; HOURS]) -> [bool; HOURS] {
-        let base = self.before.quantiles[0];
-        std::array::from_fn(|hour| of[hour] < MISSING * self.before.low[hour].min(2.0 * base))
-    }
-
-    /// Whether some hours are missing on nearly all days, bright or dark.
-    pub(crate) fn misses_always(&self) -> bool {
-        self.missing_hours(&self.after.high)
-            .iter()
-            .filter(|is| **is)
-            .count()
-            >= 3
-    }
-
-    /// Length, in hours, of the longest stretch of the day (which may pass midnight) that fell below all that was
-    /// usual in it, and ln of the median change of the other hours.
-    pub(crate) fn missing_block(&self) -> (usize, f64) {
-        let missing = self.missing_hours(&self.after.median);
-        let (mut longest, mut run) = (0, 0);
-        for hour in 0..2 * HOURS {
-            run = if missing[hour % HOURS] { run + 1 } else { 0 };
-            longest = longest.max(run);
-        }
-        let mut others: Vec<f64> = (0..HOURS)
-            .filter(|&hour| !missing[hour])
-            .map(|hour| ln_ratio(self.after.median[hour], self.before.median[hour]) - self.peers)
-            .collect();
-        let kept = median(&mut others).unwrap_or(f64::NEG_INFINITY);
-        (longest.min(HOURS), kept)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::rules::Rule;
 
 mod find;
 mod hours;
+mod vacancy;
 mod weather;
 
 pub(crate) use find::{PAPERWORK_DAYS, suppress};

@@ -133,3 +133,42 @@ proptest! {
         prop_assert!((small.turned_round() - big.turned_round()).abs() < 0.02);
     }
 }
+
+#[test]
+fn weeks_that_follow_are_empty_if_they_are_low_and_calm() {
+    let after = |factor: f64, calm: f64| {
+        let days = from_day(hourly_home(1, 160), 80, |_, hours| {
+            let mean = hours.iter().sum::<f64>() / 24.0;
+            for kwh in hours.iter_mut() {
+                *kwh = factor * (calm * mean + (1.0 - calm) * *kwh);
+            }
+        });
+        changes(&days)[0].empty_at_first()
+    };
+    // The peak of 4.6 times the mean becomes 1 + (1 - calm) x 3.6: three quarters calm is ln (1.9 / 4.6) = -0.88.
+    assert!((after(0.3, 0.75) - 1.0).abs() < 1e-12);
+    // Two fifths calm is ln (3.2 / 4.6) = -0.36 by the peaks, the noise of which makes them a little more: in part.
+    let part = after(0.3, 0.4);
+    assert!((0.05..0.5).contains(&part), "{part}");
+    assert!(after(0.3, 0.2).abs() < 1e-12);
+    // At 40 % of the level somebody is at home.
+    assert!(after(0.4, 0.75).abs() < 1e-12);
+}
+
+#[test]
+fn what_the_peers_fell_is_not_missing() {
+    // Six hours at three tenths of the base load: missing, below 0.35 of it.
+    let days = from_day(hourly_home(1, 160), 80, |_, hours| {
+        for kwh in &mut hours[0..6] {
+            *kwh *= 0.3;
+        }
+    });
+    let mut change = changes(&days)[0];
+    assert_eq!(change.missing_block().0, 6);
+    // Where the peers fell to 0.8, they would have to be below 0.28.
+    change.peers = 0.8_f64.ln();
+    assert_eq!(change.missing_block().0, 0);
+    // What the peers rose does not make more of it.
+    change.peers = 0.5;
+    assert_eq!(change.missing_block().0, 6);
+}

@@ -172,14 +172,49 @@ mod tests {
     }
 
     #[test]
+    fn heating_by_night_hides_how_low_the_nights_are() {
+        // The evenings never fall below 0.2 kWh; the nights, without what heated in them, stand at `night`.
+        let heated = |night: f64| {
+            from_day(hourly_home(1, 160), 0, |day, hours| {
+                for kwh in &mut hours[1..7] {
+                    *kwh = if day < 80 { 3.0 * *kwh / 0.2 } else { night };
+                }
+            })
+        };
+        let (found, _) = judge_hourly(&heated(0.09), RULE);
+        assert_eq!((found.verdict, found.strength), (Verdict::Miss, 0.0), "{found:?}");
+        let (found, _) = judge_hourly(&heated(0.04), RULE);
+        assert!(found.is_hit(), "{found:?}");
+        // Where people are up, twice the base load of 0.18 kWh is the measure: below 0.35 x 0.36 kWh hours are missing.
+        let awake = |left: f64| {
+            from_day(hourly_home(1, 160), 0, |day, hours| {
+                for kwh in &mut hours[9..15] {
+                    *kwh = if day >= 80 { left } else { 0.5 };
+                }
+            })
+        };
+        assert!(judge_hourly(&awake(0.1), RULE).0.is_hit());
+        assert!(!judge_hourly(&awake(0.15), RULE).0.is_hit());
+    }
+
+    #[test]
     fn zeros_at_another_time_each_day_hit() {
         let spells = from_day(hourly_home(1, 160), 80, |day, hours| {
             let start = (noise(3, day) * 19.0) as usize;
             hours[start..start + 5].fill(0.0);
         });
-        let (found, _) = judge_hourly(&spells, RULE);
+        let (found, against) = judge_hourly(&spells, RULE);
         assert_eq!(found.verdict, Verdict::Hit);
         assert!((found.value - 5.0).abs() < 1e-6, "{found:?}");
+        assert_eq!(against, []);
+        // Long ones are most often at zero around midday, but panels do not reach into the night.
+        let long = from_day(hourly_home(1, 160), 80, |day, hours| {
+            let start = (noise(3, day) * 11.0) as usize;
+            hours[start..start + 13].fill(0.0);
+        });
+        let (found, against) = judge_hourly(&long, RULE);
+        assert!(found.is_hit(), "{found:?}");
+        assert_eq!(against, []);
     }
 
     #[test]
@@ -202,6 +237,18 @@ mod tests {
         });
         let (found, against) = judge_hourly(&panels, RULE);
         assert!(found.is_hit());
+        assert!(against.contains(&Suppressor::Solar), "{against:?}");
+        // Fifteen hours of a long day, beside nights that fell by half with the heating.
+        let summer = from_day(hourly_home(1, 160), 80, |day, hours| {
+            for kwh in hours.iter_mut() {
+                *kwh *= 0.5;
+            }
+            if noise(4, day) < 0.7 {
+                hours[5..20].fill(0.0);
+            }
+        });
+        let (found, against) = judge_hourly(&summer, RULE);
+        assert!(found.is_hit(), "{found:?}");
         assert!(against.contains(&Suppressor::Solar), "{against:?}");
         // On every day, however dark, it is not.
         let (found, against) = judge_hourly(&scaled(9..16, 0.05), RULE);

@@ -192,8 +192,9 @@ fn at_change(context: &StayContext<'_>, hours: &HourChange, step: Option<&Step>)
     let fall = even_fall_at(hours, step);
     let days = hours.lasting_days();
     let lasting = 0.7 + 0.3 * ramp(f64::from(days), LASTING_DAYS.0, LASTING_DAYS.1);
-    let strength = ramp(fall, EVEN_FALL.0, EVEN_FALL.1) * lasting;
-    let deep = (-fall).exp() <= config.max_hours_ratio;
+    // A home that was empty for weeks and is lived in again has other people in it.
+    let strength = ramp(fall, EVEN_FALL.0, EVEN_FALL.1) * lasting * (1.0 - hours.empty_at_first());
+    let deep = (-fall).exp() <= config.max_hours_ratio && strength > 0.0;
     let hit = deep && days >= config.min_days as i32;
     RuleEvidence {
         rule: Rule::SustainedDrop,
@@ -240,7 +241,10 @@ fn strengths(step: &Step, noise: Option<&DayNoise>) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise, period, scaled, typed};
+    use crate::rules::testing::{
+        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly, noise, period,
+        scaled, typed,
+    };
     use crate::suppressors::Suppressor;
 
     const RULE: Rule = Rule::SustainedDrop;
@@ -367,5 +371,32 @@ mod tests {
         let (evidence, against) = world.rule(&Profiles::intervals(0, FIRST_DAY, &days), RULE);
         assert!(evidence.is_hit(), "{evidence:?}");
         assert!(against.contains(&Suppressor::Solar), "{against:?}");
+    }
+
+    /// From day 100 of 220 on a home that uses a third of everything, but for `empty` days before with a quarter of the base load.
+    fn a_third_after(empty: usize) -> Vec<Vec<f64>> {
+        from_day(hourly_home(1, 220), 100, |day, hours| {
+            for (hour, kwh) in hours.iter_mut().enumerate() {
+                *kwh = if day < 100 + empty {
+                    0.05 * (0.9 + 0.2 * noise(2, day * 24 + hour))
+                } else {
+                    0.33 * *kwh
+                };
+            }
+        })
+    }
+
+    #[test]
+    fn who_lives_there_after_weeks_of_emptiness_is_somebody_else() {
+        let (evidence, against) = judge_hourly(&a_third_after(0), RULE);
+        assert!(evidence.is_hit() && evidence.strength > 0.99, "{evidence:?}");
+        assert_eq!(against, []);
+        // A journey of ten days is not enough.
+        let (evidence, against) = judge_hourly(&a_third_after(10), RULE);
+        assert!(evidence.strength > 0.99, "{evidence:?}");
+        assert_eq!(against, []);
+        let (evidence, against) = judge_hourly(&a_third_after(42), RULE);
+        assert!(evidence.strength <= STEP_ALONE as f32, "{evidence:?}");
+        assert!(against.contains(&Suppressor::Vacancy), "{against:?}");
     }
 }

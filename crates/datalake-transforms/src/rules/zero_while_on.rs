@@ -3,7 +3,8 @@
 //! Looks for runs of whole days at exactly zero. A hit needs `min_days` of them and, before the run, a home that used
 //! more than `min_baseline_kwh_per_day` (median of the year before). The longest run that qualifies counts, the
 //! latest of equals. Where there is none, `min_days` zero days scattered over 60 days hit too if the days between them keep
-//! half of the baseline: a home that is lived in is never at zero for a day.
+//! half of the baseline and part them into four spells or more: a home that is lived in is never at zero for a day, and two or three
+//! long spells are journeys with the mains switched off.
 
 use std::ops::Range;
 
@@ -23,6 +24,9 @@ const BRIDGED_DAYS: i32 = 7;
 
 /// Days of a stretch in which scattered zero days are counted.
 const SCATTERED_DAYS: i32 = 60;
+
+/// Spells of zero days that scattered ones need.
+const SCATTERED_SPELLS: usize = 4;
 
 /// Whole days before a run that its baseline needs.
 const BASELINE_MIN: usize = 14;
@@ -124,6 +128,12 @@ fn scattered(context: &StayContext<'_>) -> Option<ZeroRun> {
         && levels.day[zeros[last + 1]] - levels.day[zeros[last]] <= SCATTERED_DAYS / 2
     {
         last += 1;
+    }
+    let parted = zeros[first..=last]
+        .windows(2)
+        .filter(|pair| pair[1] - pair[0] > 1);
+    if parted.count() + 1 < SCATTERED_SPELLS {
+        return None;
     }
     let mut run = with_baseline(levels, zeros[first]..zeros[last] + 1);
     run.zero_days = last + 1 - first;
@@ -290,5 +300,29 @@ mod tests {
         let (evidence, against) = judged(&kwh);
         assert_eq!(evidence.verdict, Verdict::Hit);
         assert!(against.contains(&Suppressor::SeasonalPremise), "{against:?}");
+    }
+
+    /// `spells` of `days` at zero from day 120 on, with six days of use after each.
+    fn spells(spells: usize, days: usize) -> RuleEvidence {
+        let mut kwh = home(1, 200, 8.0);
+        for spell in 0..spells {
+            let first = 120 + spell * (days + 6);
+            kwh = scaled(kwh, first..first + days, 0.0);
+        }
+        judged(&kwh).0
+    }
+
+    #[test]
+    fn zero_days_scattered_among_days_of_use_hit_and_a_few_journeys_do_not() {
+        let found = spells(5, 3);
+        assert!(found.is_hit(), "{found:?}");
+        assert!((found.value - 15.0).abs() < 1e-6);
+        // Twelve in all are too few.
+        assert_eq!(spells(6, 2).verdict, Verdict::Miss);
+        // Four spells are a habit of nobody, three are three journeys.
+        assert!(spells(4, 4).is_hit());
+        assert_eq!(spells(3, 5).verdict, Verdict::Miss);
+        // Longer than the days between them: the home is empty rather than lived in.
+        assert_eq!(spells(4, 13).verdict, Verdict::Miss);
     }
 }

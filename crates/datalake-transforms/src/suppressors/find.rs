@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Suppression, Suppressor};
-use crate::change_point::{DEEP, Step};
+use crate::change_point::Step;
 use crate::judge::COMPONENTS_OF_A_PLACE;
 use crate::levels::{Levels, WEEK};
 use crate::model::DAY_SECONDS;
@@ -25,21 +25,8 @@ const GAP_DAYS: i32 = 14;
 /// Days from the onset to a recorded removal that make it planned.
 const REMOVAL_DAYS: i32 = 45;
 
-/// Scatter of the days after / before: calmer days than the first mean that fewer people live there, the second leaves no
-/// doubt. Theft takes from the level and leaves the days as uneven as they were.
-const CALM: (f64, f64) = (0.8, 0.55);
-
-/// A drop that deep (ln) leaves an empty home's standby.
-const STANDBY_DROP: f64 = 2.5;
-
 /// A drop (ln) from which on a home without a rhythm may be one that people left.
 const LEFT_DROP: f64 = 0.5;
-
-/// A deep drop with a spread that grew by so much: a home that is visited now and then.
-const VISITED: f64 = 2.5;
-
-/// Spread of the days in kWh after / before from which they only moved.
-const SPREAD_KEPT: f64 = 0.6;
 
 /// Elasticity to the peers from which on a home may heat when they hardly do, in part and wholly: without the season of a
 /// year before, its spring looks like a fall.
@@ -314,7 +301,7 @@ impl<'a> Suppressing<'a, '_> {
         }
         match even_fall(self.context, Some(step)) {
             // All hours fell alike: nobody moved out.
-            Some(fall) if fall >= EVEN_FALL.1 => {}
+            Some(fall) if fall >= EVEN_FALL.1 => self.left_at_first(rule, evidence.onset_day),
             Some(fall) => {
                 let part = ramp(fall, EVEN_FALL.1, EVEN_FALL.0);
                 self.add_in_part(Suppressor::HoursKept, rule, (-fall).exp(), part);
@@ -322,26 +309,6 @@ impl<'a> Suppressing<'a, '_> {
             }
             None if self.context.is_register() => {}
             None => self.vacancy(rule, step),
-        }
-    }
-
-    fn vacancy(&mut self, rule: Rule, step: &Step) {
-        let calm = step.scatter_after.max(0.02) / step.scatter_before.max(0.02);
-        let grown = step.spread_after / step.spread_before.max(0.02);
-        // Where a fixed part of every day is gone, the days lie as far from each other, in kWh, as they did.
-        let shifted = step.spread_kept >= SPREAD_KEPT;
-        // Who visits now and then stays for days in a row; restless days have no memory.
-        let restless = step.noise.is_some_and(|noise| noise.restless() >= 0.5);
-        let visited = -step.drop >= DEEP && grown >= VISITED && !shifted && !restless;
-        let standby = -step.drop >= STANDBY_DROP;
-        let part = if visited {
-            1.0
-        } else {
-            ramp(calm, CALM.0, CALM.1).max(if standby { 0.5 } else { 0.0 })
-        };
-        if part > 0.0 {
-            let measured = if visited { grown } else { calm };
-            self.add_in_part(Suppressor::Vacancy, rule, measured, part);
         }
     }
 }

@@ -8,25 +8,37 @@ use crate::day_profile::{HOURS, UNKNOWN_HOUR};
 use crate::quantiles::median;
 use crate::rules::RuleEvidence;
 
-/// Hours in which panels yield.
-const DAYLIGHT: std::ops::Range<usize> = 7..19;
+/// Hours in which panels may yield, of the longest day.
+const DAYLIGHT: Range<usize> = 4..21;
+
+/// Hours of the night, past midnight.
+const NIGHT: Range<usize> = 22..28;
+
+/// Level of an hour after / before, against that of the night, below which it fell.
+const FALLEN: f64 = 0.6;
 
 /// A part of the day that fell so much less than the whole day did is none that fell with it. Half of the baseline
 /// is enough for a drop of all parts alike.
 const EVEN: f64 = 1.5;
 
 impl Suppressing<'_, '_> {
-    /// A block around midday on bright days, and the nights as they were: panels without a channel of their own.
+    /// A block around midday on bright days, and nothing else: panels without a channel of their own, or older ones as
+    /// the days grow longer. Hours fell if they did against the night, which may have fallen with the season.
     pub(super) fn midday_block(&mut self, evidence: &RuleEvidence) {
         let rule = evidence.rule;
         let mut changes = self.context.hours.iter();
         let Some(hours) = changes.find(|hours| hours.onset_day == evidence.onset_day) else {
             return;
         };
-        if hours.misses_always() {
+        // Panels yield nothing by night: zeros there are something else.
+        let dark = (0..HOURS).filter(|hour| !DAYLIGHT.contains(hour));
+        if hours.misses_always() || hours.zeros_came_to(dark) {
             return;
         }
-        let fallen = |hour: &usize| hours.after.median[*hour] < 0.6 * hours.before.median[*hour];
+        let ratio = |hour: usize| hours.after.median[hour] / hours.before.median[hour].max(1.0);
+        let mut nights: Vec<f64> = NIGHT.map(|hour| ratio(hour % HOURS)).collect();
+        let night = median(&mut nights).unwrap_or(1.0).min(1.0);
+        let fallen = |hour: &usize| ratio(*hour) < FALLEN * night;
         let (mut midday, mut other) = (0, 0);
         for hour in (0..HOURS).filter(fallen) {
             if DAYLIGHT.contains(&hour) {
