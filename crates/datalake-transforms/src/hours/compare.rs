@@ -1,6 +1,6 @@
 //! How the two sides of a change compare, in the ways that rules rest on.
 
-use super::{FirstWeeks, HourChange, Side, correlation};
+use super::{HourChange, Side, correlation};
 use crate::day_profile::HOURS;
 use crate::quantiles::median;
 use crate::rules::ramp;
@@ -104,13 +104,16 @@ impl HourChange {
         ln(peak, self.before.peak).min(ln(roughness, self.before.roughness))
     }
 
+    /// The same of the weeks that followed the change.
+    pub(crate) fn liveliness_at_first(&self) -> f64 {
+        self.livelier(self.first_weeks.peak, self.first_weeks.roughness)
+    }
+
     /// 0..1: how empty the home looked in the weeks that followed: a low level, and days without the peaks that people make.
     /// What becomes lively again after that is another household.
     pub(crate) fn empty_at_first(&self) -> f64 {
-        let FirstWeeks { peak, roughness, kwh } = self.first_weeks;
-        let low = kwh <= EMPTY_LEVEL * self.before.kwh;
-        if low {
-            ramp(-self.livelier(peak, roughness), EMPTY_CALM.0, EMPTY_CALM.1)
+        if self.first_weeks.kwh <= EMPTY_LEVEL * self.before.kwh {
+            ramp(-self.liveliness_at_first(), EMPTY_CALM.0, EMPTY_CALM.1)
         } else {
             0.0
         }

@@ -3,7 +3,6 @@
 use super::Suppressor;
 use super::find::Suppressing;
 use crate::change_point::{DEEP, Step};
-use crate::hours::HourChange;
 use crate::rules::{Rule, ramp};
 
 /// Scatter of the days after / before: calmer days than the first mean that fewer people live there, the second leaves no
@@ -38,8 +37,8 @@ impl Suppressing<'_, '_> {
             ramp(calm, CALM.0, CALM.1).max(if standby { 0.5 } else { 0.0 })
         };
         let empty = self.empty_at_first(step.onset_day);
-        if empty > part {
-            self.add_in_part(Suppressor::Vacancy, rule, empty, empty);
+        if let Some((empty, lively)) = empty.filter(|(empty, _)| *empty > part) {
+            self.add_in_part(Suppressor::Vacancy, rule, lively, empty);
         } else if part > 0.0 {
             let measured = if visited { grown } else { calm };
             self.add_in_part(Suppressor::Vacancy, rule, measured, part);
@@ -48,15 +47,18 @@ impl Suppressing<'_, '_> {
 
     /// Weeks in which nobody seemed to live there followed the onset, by the hours alone.
     pub(super) fn left_at_first(&mut self, rule: Rule, onset: i32) {
-        let part = self.empty_at_first(onset);
-        if part > 0.0 {
-            self.add_in_part(Suppressor::Vacancy, rule, part, part);
+        if let Some((part, lively)) = self.empty_at_first(onset) {
+            self.add_in_part(Suppressor::Vacancy, rule, lively, part);
         }
     }
 
-    fn empty_at_first(&self, onset: i32) -> f64 {
+    /// How empty the home looked after a change of the hours about the onset, above 0, and how lively against before.
+    fn empty_at_first(&self, onset: i32) -> Option<(f64, f64)> {
         let near = |day: i32| (day - onset).abs() <= SAME_CHANGE_DAYS;
         let changes = self.context.hours.iter().filter(|hours| near(hours.onset_day));
-        changes.map(HourChange::empty_at_first).fold(0.0, f64::max)
+        changes
+            .map(|hours| (hours.empty_at_first(), hours.liveliness_at_first().exp()))
+            .filter(|(part, _)| *part > 0.0)
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
     }
 }
