@@ -266,5 +266,111 @@ mod tests {
         assert!(DayNoise::at(&levels(&kwh), 30, 1.0).is_some());
         assert_eq!(DayNoise::at(&levels(&kwh), 20, 1.0), None);
         assert_eq!(DayNoise::at(&levels(&kwh), 40, 1.0), None);
+        assert!(DayNoise::at(&levels(&kwh[..51]), 30, 1.0).is_some());
+        assert!(DayNoise::at(&levels(&kwh), 21, 1.0).is_some());
+    }
+
+    #[test]
+    fn half_of_three_weeks_of_pairs_are_a_distance() {
+        let days: Vec<i32> = (0..12).collect();
+        assert_eq!(distance(&days, &[0.0; 12], 1), Some(0.0), "eleven pairs");
+        assert_eq!(distance(&days[1..], &[0.0; 11], 1), None, "ten");
+    }
+
+    #[test]
+    fn what_is_longer_ago_than_a_year_says_nothing() {
+        let kwh = home(1, 460, 8.0);
+        let at = |from: usize| DayNoise::at(&levels(&kwh[from..]), 400 - from, 1.0);
+        assert_eq!(at(0), at(35));
+        assert_ne!(at(0), at(36), "a day of the year");
+    }
+
+    fn near(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-6, "{a} {b}");
+    }
+
+    #[test]
+    fn a_side_by_hand() {
+        // Days that grow by one percent each, from 0 to 1 in logarithms: a decile 0.4 below the middle, half of the days within
+        // 0.25 of it.
+        let kwh: Vec<f64> = (0..=100).map(|day| (f64::from(day) / 100.0).exp()).collect();
+        let side = Side::new(&levels(&kwh), 0..101, 1.0).unwrap();
+        near(side.by_day, 0.01);
+        near(side.by_week, 0.07);
+        near(side.lower, -0.4);
+        near(side.spread, 1.4826 * 0.25);
+        // A day without use counts as a twentieth of the usual one.
+        let kwh: Vec<f64> = (0..50).map(|day| if day % 5 == 0 { 0.0 } else { 3.0 }).collect();
+        near(Side::new(&levels(&kwh), 0..50, 1.0).unwrap().lower, 0.05_f64.ln());
+    }
+
+    #[test]
+    fn the_changes_by_hand() {
+        let day = |day: usize, odd: f64| if day.is_multiple_of(2) { 1.0 } else { odd };
+        let up = 0.1_f64.exp();
+        // Days of ten percent up and down, and all alike from day 40 on.
+        let calmer: Vec<f64> = (0..80).map(|at| if at < 40 { day(at, up) } else { 1.0 }).collect();
+        let noise = DayNoise::at(&levels(&calmer), 40, 1.0).unwrap();
+        near(noise.by_day, (0.02_f64 / 0.12).ln());
+        near(noise.by_week, (0.02_f64 / 0.12).ln());
+        near(noise.memory, 1.0);
+        // The same every week is no noise from week to week.
+        let weekly: Vec<f64> = (0..80)
+            .map(|at| if at < 40 && at % 7 < 3 { up } else { 1.0 })
+            .collect();
+        near(DayNoise::at(&levels(&weekly), 40, 1.0).unwrap().by_week, 0.0);
+        // Days that turn back each time have less memory than none: their distance is twice the half of 0.1 by which they lie off
+        // the middle, in units of 1.4826 of which independent days would be 0.954 apart.
+        let restless: Vec<f64> = (0..80).map(|at| if at < 40 { 1.0 } else { day(at, up) }).collect();
+        let alike: f64 = 0.1 / (0.954 * 1.4826 * 0.05 + 0.001);
+        near(
+            DayNoise::at(&levels(&restless), 40, 1.0).unwrap().memory,
+            1.0 - alike * alike,
+        );
+    }
+
+    #[test]
+    fn each_change_takes_seven_tenths_at_most() {
+        let even = DayNoise {
+            by_day: 0.0,
+            by_week: 0.0,
+            lower: 0.0,
+            memory: 0.0,
+        };
+        near(even.kept(), 1.0);
+        for (change, kept) in [(-1.0, 1.0), (0.2, 1.0), (0.3, 0.86), (0.45, 0.65), (0.6, 0.44), (0.7, 0.3)] {
+            near(DayNoise { by_day: change, ..even }.kept(), kept);
+            near(DayNoise { by_week: change, ..even }.kept(), kept);
+        }
+        for (change, kept) in [(1.0, 1.0), (-0.15, 1.0), (-0.24, 0.86), (-0.375, 0.65), (-0.6, 0.3)] {
+            near(DayNoise { lower: change, ..even }.kept(), kept);
+        }
+        let noisy = DayNoise {
+            by_day: 0.7,
+            by_week: 0.7,
+            lower: -0.6,
+            memory: 0.0,
+        };
+        near(noisy.kept(), 0.027);
+    }
+
+    #[test]
+    fn noise_is_restless_by_what_it_grew_and_by_what_it_forgot() {
+        let noise = |by_day, by_week, memory| {
+            let noise = DayNoise {
+                by_day,
+                by_week,
+                lower: 0.0,
+                memory,
+            };
+            noise.restless()
+        };
+        for (grown, restless) in [(0.15, 0.0), (0.24, 0.2), (0.375, 0.5), (0.51, 0.8), (0.6, 1.0)] {
+            near(noise(grown, 2.0, 0.0), restless);
+            near(noise(2.0, grown, 0.0), restless);
+        }
+        for (memory, restless) in [(0.4, 1.0), (0.48, 0.8), (0.6, 0.5), (0.72, 0.2), (0.8, 0.0)] {
+            near(noise(2.0, 2.0, memory), restless);
+        }
     }
 }

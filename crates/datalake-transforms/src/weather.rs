@@ -254,6 +254,66 @@ mod tests {
     }
 
     #[test]
+    fn every_balance_point_of_the_grid_is_found() {
+        for point in [10.0, 12.0, 14.0, 16.0, 18.0_f64] {
+            let heated = WeatherModel::fit(&days(&year(), |_, t| 5.0 + (point - t).max(0.0))).unwrap();
+            assert!((heated.below - point).abs() < 1e-9, "{heated:?}");
+        }
+        let warm: Vec<f64> = year().iter().map(|t| t + 10.0).collect();
+        for point in [18.0, 20.0, 22.0, 24.0_f64] {
+            let cooled = WeatherModel::fit(&days(&warm, |_, t| 5.0 + (t - point).max(0.0))).unwrap();
+            assert!((cooled.above - point).abs() < 1e-9, "{cooled:?}");
+        }
+    }
+
+    #[test]
+    fn nine_tenths_of_the_days_must_lie_eight_degrees_apart() {
+        let fitted = |degrees: f64| {
+            let ladder: Vec<f64> = (0..=100).map(|day| f64::from(day) / 100.0 * degrees).collect();
+            WeatherModel::fit(&days(&ladder, |_, t| 5.0 + (10.0 - t).max(0.0))).is_some()
+        };
+        assert!(fitted(8.9) && !fitted(8.88));
+    }
+
+    #[test]
+    fn ten_days_and_twenty_degree_days_make_a_side() {
+        // `cold` days at a temperature, the others far from any balance point.
+        let fitted = |cold: usize, celsius: f64| {
+            let all: Vec<f64> = (0..70).map(|day| if day < cold { celsius } else { 30.0 }).collect();
+            WeatherModel::fit(&days(&all, |_, t| 5.0 + (18.0 - t).max(0.0))).is_some()
+        };
+        assert!(fitted(10, 4.0) && !fitted(9, 4.0));
+        assert!(fitted(10, 16.0) && !fitted(10, 16.1));
+    }
+
+    #[test]
+    fn a_good_model_explains_half() {
+        // 9 and 11 kWh by two temperatures, and `off` up and down: 1 / (1 + off^2) of the squares, less one of 99 days for the slope.
+        let fitted = |off: f64| {
+            let all: Vec<f64> = (0..100).map(|day| if day < 50 { 0.0 } else { 20.0 }).collect();
+            let kwh = |day: usize, t: f64| {
+                let middle = if t < 10.0 { 11.0 } else { 9.0 };
+                middle + if day.is_multiple_of(2) { off } else { -off }
+            };
+            WeatherModel::fit(&days(&all, kwh)).is_some()
+        };
+        // 0.515 and 0.485 of them.
+        assert!(fitted(0.97) && !fitted(1.03));
+    }
+
+    #[test]
+    fn a_base_a_little_below_zero_is_noise_and_one_far_below_no_base() {
+        // 5 kWh a day; at 0 degrees `more`, at 8 as much less: at the balance point of 10 degrees 5 - 1.5 x more are left.
+        let fitted = |more: f64| {
+            let all: Vec<f64> = (0..80).map(|day| if day < 40 { 0.0 } else { 8.0 }).collect();
+            WeatherModel::fit(&days(&all, |_, t| if t < 4.0 { 5.0 + more } else { 5.0 - more }))
+        };
+        // 0.235 below zero, and 0.28; a twentieth of 5 is 0.25.
+        assert!(fitted(3.49).unwrap().base.abs() < 1e-9);
+        assert_eq!(fitted(3.52), None);
+    }
+
+    #[test]
     fn beyond_the_days_of_the_fit_little_is_known() {
         let model = WeatherModel::fit(&days(&year(), |_, t| 5.0 + 1.5 * (14.0 - t).max(0.0))).unwrap();
         assert!(model.knows(-0.9) && !model.knows(-1.1));

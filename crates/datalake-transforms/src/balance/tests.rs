@@ -148,6 +148,71 @@ fn a_transformer_without_a_meter_of_its_own_is_not_balanced() {
 }
 
 #[test]
+fn four_days_make_a_week() {
+    assert_eq!(week(1, 4, 100, 5).share(), Some(0.05));
+    assert_eq!(week(1, 3, 100, 5).share(), None);
+    assert_eq!(week(1, 7, 0, 5).share(), None);
+}
+
+#[test]
+fn three_quarters_of_a_day_are_filled_up_and_less_is_no_day() {
+    let whole = |usable: u16, off: u16| {
+        let mut profiles = Profiles::intervals(0, THURSDAY, &[vec![0.5; 24]]);
+        (profiles.usable[0], profiles.off[0]) = (usable, off);
+        profiles.usable_kwh[0] = i64::from(usable) * MICRO / 2;
+        whole_micro(&profiles.series(), 0, 24)
+    };
+    assert_eq!(whole(24, 0), Some(12 * MICRO));
+    assert_eq!(whole(18, 0), Some(12 * MICRO));
+    assert_eq!(whole(17, 0), None);
+    // Six hours off count nothing: 6 kWh in 18 of 24 hours.
+    assert_eq!(whole(12, 6), Some(8 * MICRO));
+}
+
+#[test]
+fn ten_million_kilowatt_hours_a_day_are_a_measurement_and_more_are_none() {
+    let days = |kwh: f64| {
+        let registry = street();
+        let profiles = [(0, 6.0), (1, 5.0), (2, kwh), (3, 2.0)]
+            .map(|(component, kwh)| Profiles::daily(component, THURSDAY, &[kwh; 7]));
+        gathered(&registry, &profiles).weeks(0).len()
+    };
+    assert_eq!((days(10_000_000.0), days(10_000_001.0)), (1, 0));
+}
+
+#[test]
+fn the_finding_lists_the_ten_that_miss_the_most() {
+    let ids: Vec<(String, String)> = (0..12).map(|at| (format!("S{at:02}"), format!("T{at:02}"))).collect();
+    let homes = ids.iter().map(|(home, transformer)| (home.as_str(), Some(transformer.as_str())));
+    let own = ids.iter().map(|(_, transformer)| (transformer.as_str(), None));
+    let places = places(&homes.chain(own).collect::<Vec<_>>());
+    let components = (0..24).map(|at| daily(&format!("M{at}"), &[period(at, 0, i64::MAX)]));
+    let registry = Registry::new(components.collect(), places);
+    // Twelve transformers supply 100 kWh a week for four weeks; of it 10, 11, 12 kWh and so on are missing.
+    let mut balances = Balances::default();
+    for at in 0..12 {
+        balances.start(at);
+        balances.weeks.extend((100..104).map(|number| week(number, 7, 100, 10 + i64::from(at))));
+    }
+    let config = TransformerBalanceConfig::default();
+    let findings = balance_findings(&balances, &registry, &config);
+    let found = findings.iter().find(|finding| finding.code == "transformer_balance").unwrap();
+    // Of 400 kWh 6 percent are technical: of T11 84 - 24 are left.
+    let listed: Vec<String> = (2..12)
+        .rev()
+        .map(|at| format!("T{at:02} {}.0 % since 1971-12-02 ({} kWh)", 10 + at, 16 + 4 * at))
+        .collect();
+    assert_eq!(
+        found.message,
+        format!(
+            "transformers that supply more than their meters count and technical losses of 6 % take: {}, ...",
+            listed.join(", ")
+        )
+    );
+    assert_eq!((found.rows, found.example_key.as_str()), (12, "T00"));
+}
+
+#[test]
 fn an_excess_lasts_to_the_end() {
     let config = TransformerBalanceConfig::default();
     let weeks = |residuals: &[i64]| -> Vec<BalanceWeek> {

@@ -103,6 +103,57 @@ fn hits_join_by_noisy_or_after_their_suppressors() {
 }
 
 #[test]
+fn a_sure_hit_of_one_rule_alone_scores() {
+    let expected = |rule| match rule {
+        Rule::UsageNotInstalled | Rule::UsageDisconnected => 0.9,
+        Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::RepeatedDay => 0.8,
+        Rule::ReverseFlow | Rule::DropAfterExchange => 0.8,
+        Rule::ClippedPeaks | Rule::MeanShape | Rule::RegisterMismatch => 0.75,
+        Rule::PartialBypass | Rule::Flatline => 0.7,
+        Rule::TransformerBalance => 0.6,
+        // What follows opens no case.
+        Rule::LoadShifted | Rule::PatternLost => 0.48,
+        Rule::ProlongedEstimation | Rule::TamperThenDrop => 0.45,
+        Rule::GradualDecline | Rule::MultiplierChanged => 0.35,
+        Rule::OverlappingInstall => 0.3,
+        Rule::MissingBeforeDrop => 0.25,
+        Rule::SiblingMismatch => 0.2,
+        Rule::PeerLow => 0.1,
+    };
+    for rule in Rule::ALL {
+        let assessment = assembled(vec![stay(0, &[evidence(rule, Verdict::Hit, 1.0)])]);
+        let score = scores(&assessment)[0].1;
+        assert!((score - expected(rule)).abs() < 1e-9, "{rule:?} {score}");
+        assert_eq!(assessment.cases.num_rows() == 1, expected(rule) > 0.5, "{rule:?}");
+    }
+}
+
+#[test]
+fn what_each_explanation_leaves_of_sure_zeros() {
+    let config = RuleConfig::default();
+    let expected = |suppressor| match suppressor {
+        Suppressor::DataGap => 0.56,
+        // Half of a register's fall: 0.8 x 0.55, no case.
+        Suppressor::BillingRegister => 0.44,
+        Suppressor::Vacancy | Suppressor::MainsOffBefore | Suppressor::Resumed | Suppressor::Season => 0.4,
+        Suppressor::NewInstall | Suppressor::HoursKept => 0.4,
+        Suppressor::AreaOutage | Suppressor::SiblingRose => 0.16,
+        _ => 0.24,
+    };
+    for suppressor in Suppressor::ALL {
+        let mut found = stay(0, &[evidence(Rule::ZeroWhileOn, Verdict::Hit, 1.0)]);
+        found.suppressions.push(Suppression {
+            suppressor,
+            rule: Rule::ZeroWhileOn,
+            factor: config.suppressors.factor(suppressor) as f32,
+            measured: 1.0,
+        });
+        let score = scores(&assembled(vec![found]))[0].1;
+        assert!((score - expected(suppressor)).abs() < 1e-6, "{suppressor:?} {score}");
+    }
+}
+
+#[test]
 fn near_misses_rank_and_never_open_a_case() {
     let misses: Vec<RuleEvidence> = Rule::ALL.map(|rule| evidence(rule, Verdict::Miss, 1.0)).to_vec();
     let hit = [evidence(Rule::ProlongedEstimation, Verdict::Hit, 1.0)];

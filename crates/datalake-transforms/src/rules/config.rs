@@ -287,6 +287,89 @@ mod tests {
         assert!((config.usage_disconnected.min_kwh_per_day - 0.2).abs() < 1e-12);
     }
 
+    /// What validation says of the defaults with another value at a path.
+    fn validated(path: &str, value: serde_json::Value) -> bool {
+        let mut config = serde_json::to_value(RuleConfig::default()).unwrap();
+        let mut at = &mut config;
+        for key in path.split('.') {
+            at = &mut at[key];
+        }
+        *at = value;
+        serde_json::from_value::<RuleConfig>(config).unwrap().validate().is_ok()
+    }
+
+    #[test]
+    fn numbers_are_allowed_up_to_their_bounds_and_refused_beyond() {
+        let bounds = [
+            ("clipped_peaks.min_share", 0.05, 1.0),
+            ("case_threshold", 0.05, 1.0),
+            ("near_miss_share", 0.0, 1.0),
+            ("corroboration_share", 0.0, 1.0),
+            ("tariff_per_kwh", 0.0, 1_000_000.0),
+            ("drop_after_exchange.max_ratio", 0.05, 0.95),
+            ("flatline.max_day_variation", 0.0, 0.5),
+            ("flatline.min_level_ratio", 0.0, 10.0),
+            ("gradual_decline.max_ratio", 0.05, 0.95),
+            ("load_shifted.min_share", 0.02, 1.0),
+            ("mean_shape.min_mirrored", 0.05, 2.0),
+            ("missing_before_drop.min_excess", 0.01, 1.0),
+            ("multiplier_changed.tolerance", 0.005, 0.2),
+            ("partial_bypass.min_hours", 1.0, 20.0),
+            ("partial_bypass.min_zero_days", 0.05, 1.0),
+            ("pattern_lost.min_fall", 0.05, 2.0),
+            ("peer_low.max_robust_z", -100.0, -0.5),
+            ("peer_low.spread_floor", 0.01, 10.0),
+            ("register_mismatch.min_shortfall", 0.001, 0.9),
+            ("reverse_flow.min_kwh_per_day", 0.000_001, 1000.0),
+            ("sibling_mismatch.max_share", 0.0, 0.5),
+            ("sustained_drop.max_ratio", 0.05, 0.95),
+            ("sustained_drop.min_explained", 0.0, 1.0),
+            ("sustained_drop.max_hours_ratio", 0.05, 0.99),
+            ("transformer_balance.technical_loss", 0.0, 0.5),
+            ("transformer_balance.min_share", 0.05, 1.0),
+            ("usage_disconnected.min_kwh_per_day", 0.0, 1000.0),
+            ("usage_not_installed.min_kwh_per_day", 0.0, 1000.0),
+            ("zero_while_on.min_baseline_kwh_per_day", 0.0, 10_000.0),
+            ("oddity.weight", 0.0, 0.5),
+        ];
+        for (path, low, high) in bounds {
+            let beyond = 1e-7;
+            assert!(validated(path, low.into()) && validated(path, high.into()), "{path}");
+            assert!(!validated(path, (low - beyond).into()), "{path} below {low}");
+            assert!(!validated(path, (high + beyond).into()), "{path} above {high}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_allowed_up_to_their_bounds_and_refused_beyond() {
+        let bounds = [
+            ("min_peers", 3, 1_000_000),
+            ("baseline_days", 14, 365),
+            ("back_billing_months", 1, 240),
+            ("drop_after_exchange.min_days", 7, 365),
+            ("flatline.min_equal_intervals", 4, 288),
+            ("flatline.min_days", 3, 3650),
+            ("missing_before_drop.days", 4, 120),
+            ("prolonged_estimation.min_days", 1, 3650),
+            ("register_mismatch.min_weeks", 4, 520),
+            ("repeated_day.min_days", 2, 3650),
+            ("reverse_flow.min_days", 1, 3650),
+            ("sustained_drop.min_days", 14, 3650),
+            ("tamper_then_drop.max_days", 0, 30),
+            ("transformer_balance.min_weeks", 2, 52),
+            ("usage_disconnected.min_days", 1, 3650),
+            ("usage_not_installed.min_days", 1, 3650),
+            ("zero_while_on.min_days", 1, 3650),
+            ("oddity.trees", 10, 10_000),
+            ("oddity.sample", 16, 65_536),
+        ];
+        for (path, low, high) in bounds {
+            assert!(validated(path, low.into()) && validated(path, high.into()), "{path}");
+            assert!(low == 0 || !validated(path, (low - 1_u32).into()), "{path} below {low}");
+            assert!(!validated(path, (high + 1).into()), "{path} above {high}");
+        }
+    }
+
     #[test]
     fn messages_say_what_is_allowed() {
         let mut config = RuleConfig::default();

@@ -236,6 +236,131 @@ mod tests {
         })
     }
 
+    /// One day played on some of the days of a home.
+    fn of(days: &[usize], hours: &[f64], size: f64) -> RuleEvidence {
+        let home = hourly_home(1, 120).into_iter();
+        let mut home: Vec<Vec<f64>> = home.map(|day| day.iter().map(|kwh| kwh * size).collect()).collect();
+        for &day in days {
+            home[day] = hours.to_vec();
+        }
+        judge_hourly(&home, RULE).0
+    }
+
+    /// So many different hours, none like the one before it, of 8 kWh in all.
+    fn different(hours: usize) -> Vec<f64> {
+        let all: Vec<f64> = (0..24).map(|hour| 2.0 + (hour % hours) as f64).collect();
+        let sum: f64 = all.iter().sum();
+        all.iter().map(|kwh| 8.0 * kwh / sum).collect()
+    }
+
+    #[test]
+    fn ten_different_hours_are_a_shape_and_nine_are_none() {
+        assert!(of(&[60, 70, 80], &different(10), 1.0).is_hit());
+        assert!(!of(&[60, 70, 80], &different(9), 1.0).is_hit());
+    }
+
+    #[test]
+    fn a_day_with_one_value_in_a_third_of_its_hours_is_flat() {
+        let run = |length: usize| {
+            let mut hours = different(12);
+            hours[..length].fill(0.25);
+            of(&[60, 70, 80], &hours, 1.0).is_hit()
+        };
+        assert!(run(7) && !run(8));
+    }
+
+    #[test]
+    fn a_day_of_two_fifths_of_the_usual_energy_is_lived_in() {
+        let mut usual: Vec<f64> = hourly_home(1, 120).iter().map(|day| day.iter().sum()).collect();
+        let usual = crate::quantiles::median(&mut usual).unwrap_or(0.0);
+        let share = |share: f64| {
+            let hours: Vec<f64> = different(12).iter().map(|kwh| kwh / 8.0 * share * usual).collect();
+            of(&[60, 70, 80], &hours, 1.0).is_hit()
+        };
+        assert!(share(0.42) && !share(0.38));
+    }
+
+    #[test]
+    fn a_lively_day_peaks_at_one_and_a_half_times_its_mean() {
+        let peak = |times: f64| {
+            // Eleven pairs around a third of a kilowatt hour, one hour above them and one below.
+            let mut hours: Vec<f64> = (0..24)
+                .map(|hour| {
+                    let off = f64::from(hour / 2) / 100.0;
+                    if hour % 2 == 0 { 0.33 + off } else { 0.33 - off }
+                })
+                .collect();
+            hours[22] = 0.33 * times;
+            hours[23] = 0.33 * (2.0 - times);
+            of(&[60, 70, 80], &hours, 1.0).is_hit()
+        };
+        assert!(peak(1.55) && !peak(1.45));
+    }
+
+    #[test]
+    fn a_day_of_a_tenth_of_a_kilowatt_hour_is_too_little() {
+        let little = |other: f64| {
+            let hours: Vec<f64> = (0..24)
+                .map(|hour| match hour {
+                    0..10 => f64::from(hour) / 1e3,
+                    _ if hour % 2 == 0 => other,
+                    _ => other + 0.001,
+                })
+                .collect();
+            of(&[60, 70, 80], &hours, 0.015).is_hit()
+        };
+        // 45 Wh, and 14 times 4.5 or 3.5: 108 and 94.
+        assert!(little(0.004) && !little(0.003));
+    }
+
+    #[test]
+    fn four_weeks_of_other_days_come_first() {
+        assert!(of(&[10, 28, 29], &different(12), 1.0).is_hit());
+        assert_eq!(
+            of(&[10, 27, 29], &different(12), 1.0).verdict,
+            Verdict::MissFor(Lack::NotNew)
+        );
+    }
+
+    #[test]
+    fn ten_repeated_days_are_sure_and_two_are_a_hint() {
+        let near = |days: &[usize], strength: f32| {
+            let found = of(days, &different(12), 1.0);
+            assert!((found.strength - strength).abs() < 1e-6, "{found:?}");
+        };
+        near(&[60, 61], 0.05);
+        near(&[60, 61, 62], 0.7);
+        // Three sevenths of the way from 3 days to 10.
+        near(&[60, 61, 62, 63, 64, 65], 0.7 + 0.3 * 3.0 / 7.0);
+        let days: Vec<usize> = (60..70).collect();
+        near(&days, 1.0);
+        near(&days[..9], 0.7 + 0.3 * 6.0 / 7.0);
+    }
+
+    /// A week of daily values from day 60 on, played three times; NaN days are missing.
+    fn replayed(values: [f64; 7], missing: std::ops::Range<usize>) -> RuleEvidence {
+        let mut kwh = home(1, 120, 8.0);
+        for day in 60..81 {
+            kwh[day] = values[day % 7];
+        }
+        kwh[missing].fill(f64::NAN);
+        World::steady(installed(), 120).rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE).0
+    }
+
+    #[test]
+    fn five_different_values_make_a_week_of_them_a_replay() {
+        assert!(replayed([7.1, 7.2, 7.3, 7.4, 7.5, 7.1, 7.2], 0..0).is_hit());
+        assert!(!replayed([7.1, 7.2, 7.3, 7.4, 7.1, 7.2, 7.3], 0..0).is_hit());
+    }
+
+    #[test]
+    fn two_days_without_a_value_are_bridged_and_three_are_not() {
+        let value = |missing| replayed([7.1, 7.2, 7.3, 7.4, 7.5, 7.6, 7.7], missing).value;
+        // Days 67 to 73, and 76 to 80.
+        assert_eq!(value(74..76) as i32, 12);
+        assert_eq!(value(74..77) as i32, 7);
+    }
+
     #[test]
     fn three_days_of_one_shape_hit() {
         let (found, _) = judge_hourly(&played(&[70, 90]), RULE);

@@ -141,10 +141,10 @@ fn at_event(
     by_chance: f64,
 ) -> RuleEvidence {
     let threshold = f64::from(config.max_days);
-    let days = days.min(999) as f64;
+    let days = days as f64;
     let kind = if event.kind.is_power() { POWER } else { 1.0 };
     let depth = fall.depth();
-    let hit = days <= threshold && depth >= 0.5;
+    let hit = days <= threshold && fall.bears_a_hit();
     let in_time = if days <= threshold {
         1.0
     } else {

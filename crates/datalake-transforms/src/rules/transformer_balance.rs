@@ -83,7 +83,7 @@ pub(crate) fn judge(context: &StayContext<'_>, falls: &[Fall], blocks: &[Block])
     let weeks = context.peers.balances().weeks(transformer);
     let mut best: Option<RuleEvidence> = None;
     let mut fell = false;
-    for fall in falls.iter().filter(|fall| fall.depth() >= 0.5) {
+    for fall in falls.iter().filter(|fall| fall.bears_a_hit()) {
         fell = true;
         let Some(rise) = rise(weeks, fall, config) else {
             continue;
@@ -95,7 +95,7 @@ pub(crate) fn judge(context: &StayContext<'_>, falls: &[Fall], blocks: &[Block])
             continue;
         };
         let fallen = lost.lost_micro as f64 / MICRO as f64 / counted as f64;
-        let share = (rise.missing / fallen).clamp(0.0, 9.99);
+        let share = (rise.missing / fallen).max(0.0);
         let found = at_fall(fall, share, &rise, lost.lost_micro, config);
         let rank = |found: &RuleEvidence| (found.is_hit(), found.strength);
         if best.is_none_or(|best| rank(&found) > rank(&best)) {
@@ -360,6 +360,160 @@ mod tests {
         // A fifth of 25 kWh is missing.
         world.config.transformer_balance.technical_loss = 0.3;
         assert_eq!(world.rule(&profiles[0], RULE).0.verdict, Verdict::Miss);
+    }
+
+    /// A week of seven days, energies in kWh.
+    fn week(number: i32, supplied: i64, residual: i64) -> BalanceWeek {
+        BalanceWeek {
+            number,
+            days: 7,
+            supplied_micro: supplied * MICRO,
+            residual_micro: residual * MICRO,
+        }
+    }
+
+    /// A fall from the Thursday of week 115 to the end of week 120.
+    fn fall() -> Fall {
+        Fall {
+            rule: Rule::SustainedDrop,
+            onset: 115 * WEEK,
+            end: 121 * WEEK - 1,
+            ratio: 0.4,
+        }
+    }
+
+    /// Weeks of 700 kWh, of which 28 are missing before week 115 and 98 from it on, unless `residual` says otherwise.
+    fn weeks(numbers: std::ops::Range<i32>, residual: impl Fn(i32) -> Option<i64>) -> Vec<BalanceWeek> {
+        let usual = |number| if number < 115 { 28 } else { 98 };
+        numbers
+            .map(|number| week(number, 700, residual(number).unwrap_or(usual(number))))
+            .collect()
+    }
+
+    #[test]
+    fn the_rise_is_that_from_the_twelve_weeks_before_to_the_weeks_after() {
+        let config = TransformerBalanceConfig::default();
+        let missing = |weeks: &[BalanceWeek]| rise(weeks, &fall(), &config).unwrap().missing;
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+        // 14 kWh a day less 4.
+        near(missing(&weeks(90..121, |_| None)), 10.0);
+        // Eight times twelve weeks' residual more in the first of them is eight more of each; in the week before it is nothing.
+        near(missing(&weeks(90..121, |number| (number == 103).then_some(28 + 12 * 7))), 9.0);
+        near(missing(&weeks(90..121, |number| (number == 102).then_some(28 + 12 * 7))), 10.0);
+        // The week of the onset is of neither side.
+        near(missing(&weeks(90..121, |number| (number == 115).then_some(700))), 10.0);
+    }
+
+    #[test]
+    fn three_weeks_on_either_side_are_needed() {
+        let config = TransformerBalanceConfig::default();
+        let known = |numbers| rise(&weeks(numbers, |_| None), &fall(), &config).is_some();
+        assert!(known(112..119));
+        assert!(!known(113..119), "two before");
+        assert!(!known(112..118), "two after the week of the onset");
+    }
+
+    #[test]
+    fn losses_rise_with_the_load() {
+        let config = TransformerBalanceConfig::default();
+        let missing = |percent: i64| {
+            // Twice the load from week 115 on, and as much of it missing as before.
+            let weeks: Vec<BalanceWeek> = (105..121)
+                .map(|number| {
+                    let supplied = if number < 115 { 700 } else { 1400 };
+                    week(number, supplied, supplied * percent / 100)
+                })
+                .collect();
+            rise(&weeks, &fall(), &config).unwrap().missing
+        };
+        assert!(missing(5).abs() < 1e-9);
+        // Technical losses are 6 % at most: of ten percent of 100 kWh more a day four are no loss of the lines.
+        assert!((missing(10) - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_spread_of_the_weeks_before_is_the_noise() {
+        let config = TransformerBalanceConfig::default();
+        // 3, 4, 4 and 5 percent in turn: half of the weeks are one percent off.
+        let shares = [21, 28, 28, 35];
+        let weeks = weeks(103..121, |number| {
+            (number < 115).then_some(shares[number as usize % 4])
+        });
+        let noise = rise(&weeks, &fall(), &config).unwrap().noise;
+        assert!((noise - 1.4826 * 0.005).abs() < 1e-9, "{noise}");
+    }
+
+    #[test]
+    fn a_rise_must_leave_the_noise_and_the_technical_loss() {
+        let config = TransformerBalanceConfig::default();
+        let plain = Rise {
+            missing: 1.0,
+            supplied: 10.0,
+            share: 0.1,
+            noise: 0.0,
+        };
+        let hit = |share, rise: Rise| at_fall(&fall(), share, &rise, 1, &config).is_hit();
+        assert!(hit(0.5, plain) && !hit(0.499, plain), "half of the fall");
+        // One percent of what is supplied, and three times the spread.
+        assert!(hit(1.0, Rise { missing: 0.101, ..plain }));
+        assert!(!hit(1.0, Rise { missing: 0.099, ..plain }));
+        assert!(hit(1.0, Rise { noise: 0.033, ..plain }));
+        assert!(!hit(1.0, Rise { noise: 0.034, ..plain }));
+        assert!(hit(1.0, Rise { share: 0.061, ..plain }));
+        assert!(!hit(1.0, Rise { share: 0.059, ..plain }));
+    }
+
+    #[test]
+    fn a_fall_that_shows_wholly_is_surer_than_one_that_shows_by_half() {
+        let config = TransformerBalanceConfig::default();
+        let near = |share, config: &TransformerBalanceConfig, expected: f32| {
+            assert!((strength(share, config) - expected).abs() < 1e-6, "{share}");
+        };
+        near(0.5, &config, 0.5);
+        near(0.6, &config, 0.625);
+        near(0.7, &config, 0.75);
+        near(0.9, &config, 1.0);
+        // Where nearly all of it must show, the way is short.
+        let strict = TransformerBalanceConfig {
+            min_share: 0.95,
+            ..config
+        };
+        near(0.975, &strict, 0.75);
+    }
+
+    #[test]
+    fn falls_two_weeks_apart_share_and_a_day_more_is_apart() {
+        let config = TransformerBalanceConfig::default();
+        let hit = |onset_day| RuleEvidence {
+            verdict: Verdict::Hit,
+            value: 1.0,
+            onset_day,
+            end_day: onset_day + 99,
+            kwh_micro: 100_000_000,
+            ..RuleEvidence::not_judged(RULE, Gap::NoFall, 0.5)
+        };
+        let values = |apart| {
+            let mut hits = [hit(200), hit(200 + apart)];
+            share_out(&mut hits, &config);
+            hits.map(|hit| hit.value)
+        };
+        assert_eq!(values(14), [0.5, 0.5]);
+        assert_eq!(values(15), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn thirty_homes_that_stole_alike_are_all_named() {
+        let config = TransformerBalanceConfig::default();
+        // What is missing is thirty times what each of them counts less.
+        let plain = Rise {
+            missing: 180.0,
+            supplied: 400.0,
+            share: 0.45,
+            noise: 0.0,
+        };
+        let mut hits = [at_fall(&fall(), 30.0, &plain, 252_000_000, &config); 30];
+        share_out(&mut hits, &config);
+        assert!(hits.iter().all(|hit| hit.is_hit() && (hit.value - 1.0).abs() < 1e-5));
     }
 
     #[test]
