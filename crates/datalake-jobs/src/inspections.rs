@@ -115,6 +115,15 @@ impl Inspections {
                     });
             }
         }
+        // Sums over visits must not follow the order of the rows.
+        let energy = |visit: &Inspection| visit.recovered_kwh.unwrap_or(f64::NEG_INFINITY);
+        for visits in found.of.values_mut() {
+            visits.sort_by(|a, b| {
+                (a.day, a.is_theft)
+                    .cmp(&(b.day, b.is_theft))
+                    .then(energy(a).total_cmp(&energy(b)))
+            });
+        }
         Ok((data.rows_read > 0).then_some(found))
     }
 

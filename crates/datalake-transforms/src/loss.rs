@@ -311,6 +311,48 @@ mod tests {
     }
 
     #[test]
+    fn two_weeks_before_the_onset_are_a_baseline() {
+        let known = |before: i32| {
+            let levels = levels(&[10.0; 60]);
+            let onset = FIRST_DAY + before;
+            loss(&levels, &levels.blocks(false), onset, onset..onset + 30, |_| true).is_some()
+        };
+        assert!(known(14) && !known(13));
+    }
+
+    #[test]
+    fn less_than_four_weeks_before_the_onset_have_a_wide_band() {
+        let near = |a: i64, b: i64| assert!((a - b).abs() < 10_000, "{a} {b}");
+        let mut kwh = vec![10.0; 60];
+        kwh[27..].fill(4.0);
+        // 330 kWh expected and 132 counted: 231 - 132, and 429 - 132.
+        let short = lost(&kwh, 27);
+        near(short.lost_p10_micro, 99_000_000);
+        near(short.lost_p90_micro, 297_000_000);
+        kwh[27] = 10.0;
+        // Four weeks that never strayed: 320 x exp(-0.12816) - 128, and 320 x exp(0.12816) - 128.
+        let own = lost(&kwh, 28);
+        near(own.lost_p10_micro, 153_508_000);
+        near(own.lost_p90_micro, 235_755_000);
+    }
+
+    #[test]
+    fn a_few_feasts_or_returns_move_the_expectation_by_half_at_most() {
+        let expected = |usual: f64, seldom: f64| {
+            let mut kwh: Vec<f64> = (0..90).map(|day| if day % 4 == 0 { seldom } else { usual }).collect();
+            kwh[80..].fill(0.0);
+            lost(&kwh, 80).expected_micro
+        };
+        let near = |a: i64, b: i64| assert!((a - b).abs() < 100, "{a} {b}");
+        // Twenty days of 100 kWh and sixty of 1 are 25.75 a day: 2 are expected. At 2 kWh, the mean itself.
+        near(expected(1.0, 100.0), 20_000_000);
+        near(expected(1.0, 2.0), 12_500_000);
+        // Days on which 20 kWh were given back leave 2.5 a day of 10: 5 are expected. At -2 they leave 7.
+        near(expected(10.0, -20.0), 50_000_000);
+        near(expected(10.0, -2.0), 70_000_000);
+    }
+
+    #[test]
     fn weekends_have_a_level_of_their_own() {
         // 2012-01-02 is a Monday: 10 kWh a day, 20 on the weekend.
         let mut kwh: Vec<f64> = (0..147)

@@ -136,7 +136,7 @@ fn means_the_same(a: &RuleEvidence, b: &RuleEvidence) -> bool {
     let meaning = |found: &RuleEvidence| {
         found
             .is_hit()
-            .then_some((found.onset_day, found.end_day, found.strength, found.kwh_micro))
+            .then_some((found.onset_day, found.end_day, found.strength, found.value, found.kwh_micro))
     };
     meaning(a) == meaning(b)
 }

@@ -252,10 +252,9 @@ impl WhatIf {
             .find(|rule| rest.len() > 1 && rest[0] == rule.section());
         let place = key.keys().iter().try_fold(resolved.json(), |at, key| at.get(key));
         values.extend(place.filter(|place| place.is_number()).map(ToString::to_string));
-        values.sort_by(|a, b| match (a.parse::<f64>(), b.parse::<f64>()) {
-            (Ok(a), Ok(b)) => a.total_cmp(&b),
-            _ => std::cmp::Ordering::Equal,
-        });
+        // What is no number goes to the end, where the config refuses it.
+        let number = |text: &String| text.parse().unwrap_or(f64::NAN);
+        values.sort_by(|a, b| number(a).total_cmp(&number(b)));
         let mut last: Option<RuleConfig> = None;
         for value in values {
             let config = with(Assignment {

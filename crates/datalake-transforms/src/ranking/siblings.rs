@@ -218,6 +218,16 @@ mod tests {
     }
 
     #[test]
+    fn twelve_weeks_before_and_after_are_compared() {
+        // 6 kWh a day less than in the twelve weeks before; what was earlier and what came later is much more.
+        let fallen = stay(&[(0..38, 100.0), (38..50, 10.0), (50..63, 4.0), (63..100, 100.0)]);
+        near(
+            share(&[fallen, stay(&[(0..50, 1.0), (50..100, 4.0)])], Rule::SustainedDrop),
+            0.5,
+        );
+    }
+
+    #[test]
     fn a_meter_replaced_by_two_is_compared_with_both() {
         let low = stay(&[(50..100, 6.0)]);
         let night = stay(&[(50..100, 4.0)]);

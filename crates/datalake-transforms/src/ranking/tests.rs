@@ -1,6 +1,8 @@
 //! Cases worked by hand: evidence in, tables and explanations out.
 #![allow(clippy::unwrap_used)]
 
+mod edges;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type};
 use proptest::prelude::*;

@@ -148,6 +148,9 @@ const SAME_MOMENT_SECONDS: i64 = 15 * 60;
 const OUTAGE_DEVICES: u32 = 3;
 const OUTAGE_SHARE: f64 = 0.3;
 
+/// Components of one device; what has more is a placeholder such as `UNKNOWN`, on whose components events say nothing.
+const COMPONENTS_OF_A_DEVICE: usize = 200;
+
 /// Legal time, in microseconds. The whole row is the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EventRow<'a> {
@@ -324,8 +327,12 @@ pub(super) fn hang<'a>(
     let (mut first, mut device) = (0, 0);
     for group in rows.chunk_by(|a, b| a.device_id == b.device_id) {
         let id = group[0].device_id;
-        if let Some(at) = devices.position(registry, device, id) {
-            device = at;
+        let position = devices.position(registry, device, id);
+        device = position.unwrap_or(device);
+        if position.is_some_and(|at| devices.components(at).len() > COMPONENTS_OF_A_DEVICE) {
+            // Each event with each component would be the square of a lake.
+            notes.add_rows(TABLE, faults::EVENT_OF_PLACEHOLDER, id, group.len() as u64);
+        } else if position.is_some() {
             found.extend(group.iter().zip(first..).filter_map(|(row, index)| {
                 let at = rules.clock.to_measurement(row.at)?.seconds;
                 Some((index, device, DeviceEvent { at, kind: row.kind }))

@@ -129,6 +129,8 @@ faults! {
          those that mean nothing as harmless";
     EVENT_WITHOUT_COMPONENT: Note "event_without_component",
         "no measuring component belongs to the device of the event";
+    EVENT_OF_PLACEHOLDER: Note "event_of_placeholder",
+        "more components than one device can have: its id is a placeholder, and its events are not used";
     OUTAGE: Note "outage",
         "power events that many devices of one transformer had at the same time: an outage, no sign of tampering";
 

@@ -34,26 +34,30 @@ pub struct Weather {
 /// Mean temperatures of one area, by day.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DayTemperatures {
-    first_day: i32,
-    /// Degrees Celsius; NaN where unknown.
-    celsius: Vec<f32>,
+    /// Day and degrees Celsius, ascending; the days that are known and no others, so that a stray date costs nothing.
+    days: Vec<(i32, f32)>,
 }
 
 impl DayTemperatures {
     /// Mean temperature of a day since 1970-01-01, degrees Celsius; `None` where it is not known.
     #[must_use]
     pub fn celsius(&self, day: i32) -> Option<f64> {
-        let position = usize::try_from(i64::from(day) - i64::from(self.first_day)).ok()?;
-        let celsius = self.celsius.get(position).copied();
-        celsius.filter(|celsius| !celsius.is_nan()).map(f64::from)
+        let &(first, _) = self.days.first()?;
+        // Mostly every day from the first one on is known.
+        let position = usize::try_from(i64::from(day) - i64::from(first)).ok()?;
+        let found = match self.days.get(position) {
+            Some(found) if found.0 == day => position,
+            _ => self.days.binary_search_by_key(&day, |&(day, _)| day).ok()?,
+        };
+        Some(f64::from(self.days[found].1))
     }
 
     /// Days from `first_day` on.
     #[cfg(test)]
     pub(crate) fn of(first_day: i32, celsius: &[f64]) -> Self {
+        let celsius = celsius.iter().map(|&celsius| celsius as f32);
         Self {
-            first_day,
-            celsius: celsius.iter().map(|&celsius| celsius as f32).collect(),
+            days: (first_day..).zip(celsius).collect(),
         }
     }
 }
@@ -190,15 +194,13 @@ fn daily_means(rows: &[TemperatureRow<'_>]) -> DayTemperatures {
     let mut counts: Vec<usize> = rows.chunk_by(|a, b| day(a) == day(b)).map(<[_]>::len).collect();
     let middle = counts.len() / 2;
     let usual = *counts.select_nth_unstable(middle).1;
-    let first_day = day(&rows[0]);
-    let days = (day(&rows[rows.len() - 1]) - first_day) as usize + 1;
-    let mut celsius = vec![f32::NAN; days];
-    for group in rows.chunk_by(|a, b| day(a) == day(b)) {
-        if 2 * group.len() >= usual {
-            let sum: i64 = group.iter().map(|row| row.milli).sum();
-            let mean = sum as f64 / (1000 * group.len()) as f64;
-            celsius[(day(&group[0]) - first_day) as usize] = mean as f32;
-        }
+    let groups = rows.chunk_by(|a, b| day(a) == day(b));
+    let mean = |group: &[TemperatureRow<'_>]| {
+        let sum: i64 = group.iter().map(|row| row.milli).sum();
+        (day(&group[0]), (sum as f64 / (1000 * group.len()) as f64) as f32)
+    };
+    let days = groups.filter(|group| 2 * group.len() >= usual).map(mean);
+    DayTemperatures {
+        days: days.collect(),
     }
-    DayTemperatures { first_day, celsius }
 }

@@ -307,7 +307,19 @@ mod tests {
                     _ => other + 0.001,
                 })
                 .collect();
-            of(&[60, 70, 80], &hours, 0.015).is_hit()
+            // Homes of a little more, none of their days like another.
+            let mut home: Vec<Vec<f64>> = (0..120)
+                .map(|day| {
+                    let watts = |hour: usize| ((hour + day) % 12) as f64 / 1e3;
+                    let mut hours: Vec<f64> = (0..24).map(watts).collect();
+                    hours[0] += day as f64 / 1e6;
+                    hours
+                })
+                .collect();
+            for day in [60, 70, 80] {
+                home[day].clone_from(&hours);
+            }
+            judge_hourly(&home, RULE).0.is_hit()
         };
         // 45 Wh, and 14 times 4.5 or 3.5: 108 and 94.
         assert!(little(0.004) && !little(0.003));

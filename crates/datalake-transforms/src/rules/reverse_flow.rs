@@ -129,6 +129,7 @@ fn longest(context: &StayContext<'_>, least: i64) -> Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::testing::{from_day, hourly_home, judge_hourly};
     use crate::model::Direction;
     use crate::peers::PeerBuilder;
     use crate::registry::Registry;
@@ -138,6 +139,24 @@ mod tests {
         let mut kwh = home(1, 120, 8.0);
         kwh[100..110].fill(-2.0);
         Profiles::daily(0, FIRST_DAY, &kwh)
+    }
+
+    #[test]
+    fn fourteen_days_are_sure_and_one_is_a_hint() {
+        let near = |days: usize, strength: f32| {
+            let home = from_day(hourly_home(1, 100), 50, |day, hours| {
+                if day < 50 + days {
+                    hours[3] = -2.0;
+                }
+            });
+            let (found, _) = judge_hourly(&home, Rule::ReverseFlow);
+            assert!((found.strength - strength).abs() < 1e-6, "{days} {found:?}");
+        };
+        near(1, 0.15);
+        near(2, 0.7);
+        near(8, 0.85);
+        near(12, 0.95);
+        near(14, 1.0);
     }
 
     #[test]

@@ -254,6 +254,68 @@ mod tests {
         world.rule(&Profiles::daily(0, FIRST_DAY, kwh), RULE)
     }
 
+    /// A step of so much (ln) that explains a share of the variance and has lasted so many days.
+    fn of(drop: f64, explained: f64, days: i32) -> Step {
+        Step {
+            onset_day: FIRST_DAY,
+            last_day: FIRST_DAY + days - 1,
+            days_before: 100,
+            elasticity: 0.0,
+            drop,
+            raw_drop: drop,
+            upper_drop: drop,
+            year_drop: None,
+            below_shown: -1.0,
+            explained,
+            earlier_step: 0.0,
+            spread_before: 0.0,
+            spread_after: 0.0,
+            spread_kept: 1.0,
+            scatter_before: 0.0,
+            scatter_after: 0.0,
+            noise: None,
+        }
+    }
+
+    fn near(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-9, "{a} {b}");
+    }
+
+    #[test]
+    fn a_step_that_nothing_else_is_known_of_is_sure_by_two_thirds() {
+        let alone = |drop, explained, days| strengths(&of(drop, explained, days), None).0;
+        near(alone(-0.8, 0.8, 45), 0.65);
+        near(alone(-2.0, 1.0, 400), 0.65);
+        near(alone(-0.4, 0.8, 45), 0.325);
+        near(alone(-0.8, 0.4, 45), 0.325);
+        // Seven tenths of three weeks, and half of the way to 45 days.
+        near(alone(-0.8, 0.8, 21), 0.65 * 0.7);
+        near(alone(-0.8, 0.8, 33), 0.65 * 0.85);
+    }
+
+    #[test]
+    fn the_noise_of_the_days_tells_an_even_step_from_a_restless_one() {
+        let noise = |by: f64| DayNoise {
+            by_day: by,
+            by_week: by,
+            lower: 0.0,
+            memory: 0.0,
+        };
+        let both = |step: &Step, by| strengths(step, Some(&noise(by)));
+        let even = both(&of(-0.8, 0.8, 60), 0.0);
+        near(even.0, 0.72);
+        near(even.1, 0.0);
+        // Two changes take seven tenths each.
+        let restless = both(&of(-0.8, 0.8, 60), 1.0);
+        near(restless.0, 0.72 * 0.09);
+        near(restless.1, 0.95);
+        // Half of the way from 21 days to 60, or half of the 0.6 that it takes to count wholly: half of 0.7.
+        let days = |days| both(&of(-0.8, 0.8, days), 1.0).1;
+        near(days(21), 0.0);
+        near(days(34), 0.95 * (13.0 / 39.0) / 0.7);
+        near(both(&of(-0.24, 0.8, 60), 1.0).1, 0.95 * 0.5 / 0.7);
+    }
+
     #[test]
     fn half_of_the_level_to_the_end_hits_on_the_day() {
         let (evidence, against) = judged(&scaled(home(1, 400, 8.0), 200..400, 0.5));

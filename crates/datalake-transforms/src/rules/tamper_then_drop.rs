@@ -80,7 +80,7 @@ pub(crate) fn judge(
     for fall in falls {
         for event in &context.component.events {
             let days = i64::from(fall.onset) - event.at.div_euclid(DAY_SECONDS);
-            if days < 0 || own_work(context, event) {
+            if days < 0 {
                 continue;
             }
             let found = at_event(
@@ -91,7 +91,7 @@ pub(crate) fn judge(
                 usual[usize::from(event.kind.is_power())],
             );
             let rank = |found: &RuleEvidence| (found.is_hit(), found.strength, -found.value);
-            if best.is_none_or(|(best, _)| rank(&found) > rank(&best)) {
+            if best.is_none_or(|(best, _)| rank(&found) > rank(&best)) && !own_work(context, event) {
                 best = Some((found, *fall));
             }
         }

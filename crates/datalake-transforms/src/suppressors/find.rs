@@ -373,6 +373,8 @@ pub(crate) fn suppress(
 }
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::quantiles::median;

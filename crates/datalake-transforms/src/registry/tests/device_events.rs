@@ -112,3 +112,23 @@ fn events_are_on_the_legal_clock() {
     let (registry, ..) = lake.build(&config).unwrap();
     assert_eq!(show_time(registry.components[0].events[0].at), "2020-07-05 09:00");
 }
+
+#[test]
+fn events_of_a_placeholder_hang_nowhere() {
+    let shown = |components: usize| {
+        let mut rows = "measuring_component_id | device_id | component_type".to_owned();
+        for n in 0..components {
+            rows.push_str(&format!("\nM{n:03} | UNKNOWN | E-KWH-30-DEL"));
+        }
+        let lake = Lake::default()
+            .device("device_id\nUNKNOWN")
+            .component(&rows)
+            .install("install_event_id | device_id | service_point_id | installed_at\nE1 | UNKNOWN | S1 | 2020-01-01")
+            .device_event("device_id | at | event_code\nUNKNOWN | 2020-02-01 10:00 | TAMPER");
+        let shown = lake.show();
+        let noted = shown.contains("note device_event.event_of_placeholder 1 UNKNOWN");
+        (shown.matches("Tamper 2020-02-01 10:00").count(), noted)
+    };
+    assert_eq!(shown(200), (200, false));
+    assert_eq!(shown(201), (0, true));
+}

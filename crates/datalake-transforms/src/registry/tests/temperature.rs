@@ -109,3 +109,40 @@ fn the_newest_delivery_of_a_moment_counts_and_nonsense_is_kept_aside() {
     aside temperature 0:5 temperature_time_missing at=``
     ");
 }
+
+#[test]
+fn air_is_no_colder_than_75_below_zero_and_no_warmer_than_60() {
+    let lake = places().temperature(
+        "date | degrees_celsius | area_id
+         2020-02-01 | -75 | A
+         2020-02-02 | -75.1 | A
+         2020-02-03 | 0 | A
+         2020-02-01 | 60 | B
+         2020-02-02 | 60.1 | B
+         2020-02-03 | 0 | B",
+    );
+    insta::assert_snapshot!(shown(&lake), @r"
+    S1: -75 - 0
+    S2: 60 - 0
+    S3: - - -
+    note service_point.area_without_weather 1 S3
+    rejected temperature.temperature_out_of_range 2 A
+    aside temperature 0:1 temperature_out_of_range degrees_celsius=`-75.1`
+    aside temperature 0:4 temperature_out_of_range degrees_celsius=`60.1`
+    ");
+}
+
+#[test]
+fn a_stray_date_makes_no_days_in_between() {
+    let lake = places().temperature(
+        "date | degrees_celsius
+         0001-01-01 | 7
+         2020-02-01 | 5
+         2020-02-03 | 6",
+    );
+    insta::assert_snapshot!(shown(&lake), @r"
+    S1: 5 - 6
+    S2: 5 - 6
+    S3: 5 - 6
+    ");
+}

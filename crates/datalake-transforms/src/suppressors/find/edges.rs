@@ -1,0 +1,208 @@
+//! What lies just inside and just outside of a threshold.
+use super::*;
+use crate::day_noise::DayNoise;
+use crate::judge::{Scratch, each_stay};
+use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed};
+use crate::rules::{Gap, Verdict};
+
+/// A step to three tenths that nothing else is known of.
+fn step() -> Step {
+    Step {
+        onset_day: FIRST_DAY + 100,
+        last_day: FIRST_DAY + 199,
+        days_before: 100,
+        elasticity: 0.0,
+        drop: 0.3_f64.ln(),
+        raw_drop: 0.3_f64.ln(),
+        upper_drop: 0.3_f64.ln(),
+        year_drop: None,
+        below_shown: -1.0,
+        explained: 0.9,
+        earlier_step: 0.0,
+        spread_before: 0.1,
+        spread_after: 0.1,
+        spread_kept: 0.3,
+        scatter_before: 0.1,
+        scatter_after: 0.1,
+        noise: None,
+    }
+}
+
+/// What is said of a steady home of 200 days; NaN days are missing.
+fn said(kwh: &[f64], say: impl Fn(&mut Suppressing<'_, '_>)) -> Vec<Suppression> {
+    let world = World::steady(installed(), 200);
+    let mut found = Vec::new();
+    let profiles = Profiles::daily(0, FIRST_DAY, kwh);
+    let lake = (&world.registry, &world.peers, &world.config);
+    each_stay(&mut Scratch::default(), &profiles.series(), lake, |context| {
+        let mut suppressing = Suppressing {
+            context,
+            found: Vec::new(),
+        };
+        say(&mut suppressing);
+        found.append(&mut suppressing.found);
+    });
+    found
+}
+
+fn evidence() -> RuleEvidence {
+    RuleEvidence {
+        verdict: Verdict::Hit,
+        onset_day: FIRST_DAY + 100,
+        end_day: FIRST_DAY + 199,
+        strength: 1.0,
+        ..RuleEvidence::not_judged(Rule::SustainedDrop, Gap::NoFall, 0.6)
+    }
+}
+
+/// What vacancy or the season leave of a step, 1 where they say nothing.
+fn left(suppressor: Suppressor, step: &Step) -> f32 {
+    let found = said(&home(1, 200, 8.0), |suppressing| {
+        if suppressor == Suppressor::Vacancy {
+            suppressing.vacancy(Rule::SustainedDrop, step);
+        } else {
+            suppressing.drop(&evidence(), step);
+        }
+    });
+    let mut of = found.iter().filter(|found| found.suppressor == suppressor);
+    of.next().map_or(1.0, |found| found.factor)
+}
+
+fn near(found: f32, expected: f32) {
+    assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+}
+
+#[test]
+fn calmer_days_are_a_vacancy_in_part() {
+    let calm = |after| {
+        let step = Step {
+            scatter_before: 0.1,
+            scatter_after: after,
+            ..step()
+        };
+        left(Suppressor::Vacancy, &step)
+    };
+    // From 0.8 of the scatter to 0.55; the suppressor takes half.
+    near(calm(0.081), 1.0);
+    near(calm(0.075), 0.9);
+    near(calm(0.0675), 0.75);
+    near(calm(0.06), 0.6);
+    near(calm(0.055), 0.5);
+    near(calm(0.03), 0.5);
+    // Two percent are as calm as days can be told to be: 0.02 of 0.03 is 8/15 of the way.
+    let least = Step {
+        scatter_before: 0.03,
+        scatter_after: 0.0,
+        ..step()
+    };
+    near(left(Suppressor::Vacancy, &least), 1.0 - 0.5 * 8.0 / 15.0);
+}
+
+#[test]
+fn an_empty_home_keeps_its_standby() {
+    let of = |drop| left(Suppressor::Vacancy, &Step { drop, ..step() });
+    near(of(-2.51), 0.75);
+    near(of(-2.49), 1.0);
+}
+
+#[test]
+fn a_home_that_is_visited_spreads_two_and_a_half_times_as_far() {
+    let visited = Step {
+        drop: -1.3,
+        spread_before: 0.0,
+        spread_after: 0.051,
+        spread_kept: 0.59,
+        ..step()
+    };
+    let of = |step| left(Suppressor::Vacancy, &step);
+    near(of(visited), 0.5);
+    // 2.45 times the least spread; days that only moved; a fall that is not deep; days without a memory.
+    near(of(Step { spread_after: 0.049, ..visited }), 1.0);
+    near(of(Step { spread_kept: 0.61, ..visited }), 1.0);
+    near(of(Step { drop: -1.19, ..visited }), 1.0);
+    near(of(Step { drop: -1.21, ..visited }), 0.5);
+    let noise = |by_day| {
+        Some(DayNoise {
+            by_day,
+            by_week: 1.0,
+            lower: 0.0,
+            memory: 0.0,
+        })
+    };
+    // Half of the way from 0.15 to 0.6.
+    near(of(Step { noise: noise(0.38), ..visited }), 1.0);
+    near(of(Step { noise: noise(0.37), ..visited }), 0.5);
+}
+
+#[test]
+fn a_home_that_follows_its_peers_far_may_heat() {
+    let spring = Step {
+        elasticity: 1.6,
+        drop: 0.4_f64.ln(),
+        upper_drop: 0.4_f64.ln(),
+        raw_drop: 0.4_f64.ln() - 0.1,
+        ..step()
+    };
+    let of = |step: Step| left(Suppressor::Season, &step);
+    near(of(spring), 0.5);
+    near(of(Step { elasticity: 1.2, ..spring }), 1.0);
+    near(of(Step { elasticity: 1.3, ..spring }), 0.875);
+    near(of(Step { elasticity: 1.5, ..spring }), 0.625);
+    // No spring takes four fifths of a home's use; three quarters it may, in part.
+    let deep = |ratio: f64| {
+        let drop = ratio.ln();
+        of(Step {
+            drop,
+            upper_drop: drop,
+            raw_drop: drop - 0.1,
+            ..spring
+        })
+    };
+    near(deep(0.2), 1.0);
+    near(deep(0.225), 0.875);
+    near(deep(0.275), 0.625);
+    near(deep(0.3), 0.5);
+    // The peers must have fallen by three percent.
+    let peers = |by: f64| {
+        of(Step {
+            raw_drop: spring.drop - by,
+            ..spring
+        })
+    };
+    near(peers(0.031), 0.5);
+    near(peers(0.029), 1.0);
+}
+
+#[test]
+fn two_weeks_without_data_are_a_gap() {
+    let gap = |days: usize| {
+        let mut kwh = home(1, 200, 8.0);
+        kwh[100 - days..100].fill(f64::NAN);
+        let found = said(&kwh, |suppressing| suppressing.around_the_onset(&evidence()));
+        found.iter().any(|found| found.suppressor == Suppressor::DataGap)
+    };
+    assert!(gap(14) && !gap(13));
+}
+
+#[test]
+fn a_removal_within_six_weeks_and_a_half_was_planned() {
+    let planned = |days: i32| {
+        let removed = i64::from(FIRST_DAY + 100 + days) * DAY_SECONDS;
+        let component = crate::rules::testing::component(&[crate::rules::testing::period(0, 0, removed)]);
+        let world = World::steady(component, 200);
+        let profiles = Profiles::daily(0, FIRST_DAY, &home(1, 100 + days as usize, 8.0));
+        let lake = (&world.registry, &world.peers, &world.config);
+        let mut planned = false;
+        each_stay(&mut Scratch::default(), &profiles.series(), lake, |context| {
+            let mut suppressing = Suppressing {
+                context,
+                found: Vec::new(),
+            };
+            suppressing.around_the_onset(&evidence());
+            let mut found = suppressing.found.iter();
+            planned = found.any(|found| found.suppressor == Suppressor::PlannedRemoval);
+        });
+        planned
+    };
+    assert!(planned(45) && !planned(46));
+}
