@@ -309,7 +309,9 @@ mod tests {
         let day = |day: usize, odd: f64| if day.is_multiple_of(2) { 1.0 } else { odd };
         let up = 0.1_f64.exp();
         // Days of ten percent up and down, and all alike from day 40 on.
-        let calmer: Vec<f64> = (0..80).map(|at| if at < 40 { day(at, up) } else { 1.0 }).collect();
+        let calmer: Vec<f64> = (0..80)
+            .map(|at| if at < 40 { day(at, up) } else { 1.0 })
+            .collect();
         let noise = DayNoise::at(&levels(&calmer), 40, 1.0).unwrap();
         near(noise.by_day, (0.02_f64 / 0.12).ln());
         near(noise.by_week, (0.02_f64 / 0.12).ln());
@@ -321,7 +323,9 @@ mod tests {
         near(DayNoise::at(&levels(&weekly), 40, 1.0).unwrap().by_week, 0.0);
         // Days that turn back each time have less memory than none: their distance is twice the half of 0.1 by which they lie off
         // the middle, in units of 1.4826 of which independent days would be 0.954 apart.
-        let restless: Vec<f64> = (0..80).map(|at| if at < 40 { 1.0 } else { day(at, up) }).collect();
+        let restless: Vec<f64> = (0..80)
+            .map(|at| if at < 40 { 1.0 } else { day(at, up) })
+            .collect();
         let alike: f64 = 0.1 / (0.954 * 1.4826 * 0.05 + 0.001);
         near(
             DayNoise::at(&levels(&restless), 40, 1.0).unwrap().memory,
@@ -338,12 +342,46 @@ mod tests {
             memory: 0.0,
         };
         near(even.kept(), 1.0);
-        for (change, kept) in [(-1.0, 1.0), (0.2, 1.0), (0.3, 0.86), (0.45, 0.65), (0.6, 0.44), (0.7, 0.3)] {
-            near(DayNoise { by_day: change, ..even }.kept(), kept);
-            near(DayNoise { by_week: change, ..even }.kept(), kept);
+        for (change, kept) in [
+            (-1.0, 1.0),
+            (0.2, 1.0),
+            (0.3, 0.86),
+            (0.45, 0.65),
+            (0.6, 0.44),
+            (0.7, 0.3),
+        ] {
+            near(
+                DayNoise {
+                    by_day: change,
+                    ..even
+                }
+                .kept(),
+                kept,
+            );
+            near(
+                DayNoise {
+                    by_week: change,
+                    ..even
+                }
+                .kept(),
+                kept,
+            );
         }
-        for (change, kept) in [(1.0, 1.0), (-0.15, 1.0), (-0.24, 0.86), (-0.375, 0.65), (-0.6, 0.3)] {
-            near(DayNoise { lower: change, ..even }.kept(), kept);
+        for (change, kept) in [
+            (1.0, 1.0),
+            (-0.15, 1.0),
+            (-0.24, 0.86),
+            (-0.375, 0.65),
+            (-0.6, 0.3),
+        ] {
+            near(
+                DayNoise {
+                    lower: change,
+                    ..even
+                }
+                .kept(),
+                kept,
+            );
         }
         let noisy = DayNoise {
             by_day: 0.7,

@@ -339,7 +339,9 @@ mod tests {
     #[test]
     fn a_few_feasts_or_returns_move_the_expectation_by_half_at_most() {
         let expected = |usual: f64, seldom: f64| {
-            let mut kwh: Vec<f64> = (0..90).map(|day| if day % 4 == 0 { seldom } else { usual }).collect();
+            let mut kwh: Vec<f64> = (0..90)
+                .map(|day| if day % 4 == 0 { seldom } else { usual })
+                .collect();
             kwh[80..].fill(0.0);
             lost(&kwh, 80).expected_micro
         };

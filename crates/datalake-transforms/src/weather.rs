@@ -279,7 +279,9 @@ mod tests {
     fn ten_days_and_twenty_degree_days_make_a_side() {
         // `cold` days at a temperature, the others far from any balance point.
         let fitted = |cold: usize, celsius: f64| {
-            let all: Vec<f64> = (0..70).map(|day| if day < cold { celsius } else { 30.0 }).collect();
+            let all: Vec<f64> = (0..70)
+                .map(|day| if day < cold { celsius } else { 30.0 })
+                .collect();
             WeatherModel::fit(&days(&all, |_, t| 5.0 + (18.0 - t).max(0.0))).is_some()
         };
         assert!(fitted(10, 4.0) && !fitted(9, 4.0));

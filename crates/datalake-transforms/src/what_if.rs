@@ -134,9 +134,13 @@ fn under(
 /// Whether two findings of a rule lead to the same suspicion: both no hits, or the same hit.
 fn means_the_same(a: &RuleEvidence, b: &RuleEvidence) -> bool {
     let meaning = |found: &RuleEvidence| {
-        found
-            .is_hit()
-            .then_some((found.onset_day, found.end_day, found.strength, found.value, found.kwh_micro))
+        found.is_hit().then_some((
+            found.onset_day,
+            found.end_day,
+            found.strength,
+            found.value,
+            found.kwh_micro,
+        ))
     };
     meaning(a) == meaning(b)
 }
@@ -152,6 +156,18 @@ mod tests {
     use crate::rules::testing::{FIRST_DAY, PEERS, Profiles, World, hourly_home, installed, noise, typed};
     use crate::series::collate;
     use arrow::array::AsArray as _;
+
+    #[test]
+    fn hits_of_other_values_may_be_shared_out_otherwise() {
+        let hit = |value| RuleEvidence {
+            verdict: crate::rules::Verdict::Hit,
+            strength: 1.0,
+            value,
+            ..RuleEvidence::not_judged(Rule::TransformerBalance, crate::rules::Gap::NoFall, 0.5)
+        };
+        assert!(means_the_same(&hit(1.2), &hit(1.2)));
+        assert!(!means_the_same(&hit(1.2), &hit(0.95)));
+    }
 
     /// A config with one key changed.
     fn with(config: &RuleConfig, key: &str, value: f64) -> Option<Variant> {

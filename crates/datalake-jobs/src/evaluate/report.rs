@@ -349,9 +349,8 @@ fn delays(truth: &[Truth], cases: &BTreeMap<String, Case>, wanted: &dyn Fn(&Trut
         .iter()
         .filter(|t| wanted(t))
         .filter_map(|t| {
-            Some(f64::from(
-                cases.get(&t.service_point_id)?.onset_date? - t.onset_date?,
-            ))
+            let onset = cases.get(&t.service_point_id)?.onset_date?;
+            Some(f64::from(onset) - f64::from(t.onset_date?))
         })
         .collect()
 }
@@ -379,7 +378,7 @@ fn judge_cases(known: &Known, cases: &BTreeMap<String, Case>) -> CaseReport {
     let truth = known.rows.as_slice();
     let delay_days = delays(truth, cases, &|t| t.is_theft);
     let visits = known.visits.iter().flat_map(|visits| &visits.found);
-    let waited = |(id, day): (&String, &i32)| Some(f64::from(day - cases.get(id)?.onset_date?));
+    let waited = |(id, day): (&String, &i32)| Some(f64::from(*day) - f64::from(cases.get(id)?.onset_date?));
     let found: Vec<(&Truth, &Case)> = truth
         .iter()
         .filter_map(|t| Some((t, cases.get(&t.service_point_id)?)))

@@ -248,6 +248,49 @@ fn inspections_label_those_who_were_visited() {
 }
 
 #[test]
+fn what_was_recovered_adds_up_alike_in_any_order_of_the_rows() {
+    let recovered = |kwh: [f64; 3]| {
+        let folder = folder();
+        let args = inspected(folder.path());
+        table(
+            &folder.path().join("inspection").join("part-0.parquet"),
+            vec![
+                ("service_point_id", Arc::new(StringArray::from(vec!["S1"; 3]))),
+                (
+                    "inspected_at",
+                    Arc::new(TimestampMicrosecondArray::from(vec![None::<i64>; 3])),
+                ),
+                ("outcome", Arc::new(StringArray::from(vec!["theft"; 3]))),
+                ("recovered_kwh", Arc::new(Float64Array::from(kwh.to_vec()))),
+            ],
+        );
+        evaluate(&args).unwrap().at[0].kwh
+    };
+    // As they stand there these would be 0.6000000000000001 and 0.6.
+    assert_eq!(recovered([0.1, 0.2, 0.3]), recovered([0.3, 0.2, 0.1]));
+}
+
+#[test]
+fn days_at_either_end_of_the_calendar_are_far_apart_and_no_panic() {
+    let mut row = known("S1", "fdi1", true, Some(i32::MIN), 50.0);
+    let case = input::Case {
+        rank: 1,
+        onset_date: Some(i32::MAX),
+        lost_kwh: None,
+        band: None,
+    };
+    let cases = [("S1".to_owned(), case)].into();
+    let delay = |row: &Truth| {
+        let labels = Known::of_truth(vec![row.clone()]);
+        let report = report::judge(&labels, &input::Scores::default(), Some(&cases));
+        report.cases.unwrap().delay_days.median
+    };
+    assert_eq!(delay(&row), Some(f64::from(u32::MAX)));
+    row.onset_date = None;
+    assert_eq!(delay(&row), None);
+}
+
+#[test]
 fn a_lake_without_inspections_is_told() {
     let folder = folder();
     let args = Args {

@@ -353,10 +353,7 @@ impl Counter<'_> {
             scores
         };
         let under = |threshold: f64| {
-            let config = RuleConfig {
-                case_threshold: threshold,
-                ..config.clone()
-            };
+            let config = with_threshold(config, threshold);
             let anew = Anew::Scores;
             self.counts(&all.under(&Variant { config, anew }, &[]), None)
         };
@@ -365,8 +362,7 @@ impl Counter<'_> {
             descending(&|suspect| suspect.onset_day >= self.recent),
         );
         let best = |wanted: usize, per, score: Option<&f64>| {
-            // A config is written with four decimals; what is cut off keeps the last one in.
-            let threshold = score.map(|score| (score * 1e4).floor() / 1e4);
+            let threshold = score.and_then(|&score| threshold_at(score, config));
             Best {
                 wanted,
                 per,
@@ -394,10 +390,33 @@ impl Counter<'_> {
     }
 }
 
+fn with_threshold(config: &RuleConfig, case_threshold: f64) -> RuleConfig {
+    RuleConfig {
+        case_threshold,
+        ..config.clone()
+    }
+}
+
+/// The threshold that just lets a score in; `None` where no config may have it.
+fn threshold_at(score: f64, config: &RuleConfig) -> Option<f64> {
+    // A config is written with four decimals; what is cut off keeps the last one in.
+    let threshold = (score * 1e4).floor() / 1e4;
+    let allowed = with_threshold(config, threshold).validate().is_ok();
+    allowed.then_some(threshold)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_threshold_is_cut_off_and_one_that_the_config_refuses_is_none() {
+        let at = |score| threshold_at(score, &RuleConfig::default());
+        assert_eq!(at(0.612_39), Some(0.6123));
+        assert_eq!(at(0.05), Some(0.05));
+        assert_eq!(at(0.049_99), None);
+    }
 
     #[test]
     fn keys_with_values_are_read() {

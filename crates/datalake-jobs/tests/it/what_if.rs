@@ -150,6 +150,18 @@ fn what_cannot_be_varied() {
     error: config key `rules.case_threshold` (flag --at)
     Caused by: 7 is not allowed: must be a number from 0.05 to 1
     ");
+    // Numbers and texts by turns, in no order.
+    let mixed: Vec<String> = (0..60)
+        .map(|at| match at % 3 {
+            0 => "some".to_owned(),
+            _ => format!("0.{}", 10 + at * 37 % 80),
+        })
+        .collect();
+    let mixed = verdict(&["--at", &format!("rules.case_threshold={}", mixed.join(","))]);
+    assert!(
+        mixed.starts_with("exit 78\nerror: config key `rules.case_threshold`"),
+        "{mixed}"
+    );
     assert_snapshot!(verdict(&["--at", "rules.peer_low.sight=1"]), @r"
     exit 78
     error: config key `rules.peer_low.sight` (flag --at)

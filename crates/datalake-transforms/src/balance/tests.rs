@@ -182,8 +182,12 @@ fn ten_million_kilowatt_hours_a_day_are_a_measurement_and_more_are_none() {
 
 #[test]
 fn the_finding_lists_the_ten_that_miss_the_most() {
-    let ids: Vec<(String, String)> = (0..12).map(|at| (format!("S{at:02}"), format!("T{at:02}"))).collect();
-    let homes = ids.iter().map(|(home, transformer)| (home.as_str(), Some(transformer.as_str())));
+    let ids: Vec<(String, String)> = (0..12)
+        .map(|at| (format!("S{at:02}"), format!("T{at:02}")))
+        .collect();
+    let homes = ids
+        .iter()
+        .map(|(home, transformer)| (home.as_str(), Some(transformer.as_str())));
     let own = ids.iter().map(|(_, transformer)| (transformer.as_str(), None));
     let places = places(&homes.chain(own).collect::<Vec<_>>());
     let components = (0..24).map(|at| daily(&format!("M{at}"), &[period(at, 0, i64::MAX)]));
@@ -192,11 +196,16 @@ fn the_finding_lists_the_ten_that_miss_the_most() {
     let mut balances = Balances::default();
     for at in 0..12 {
         balances.start(at);
-        balances.weeks.extend((100..104).map(|number| week(number, 7, 100, 10 + i64::from(at))));
+        balances
+            .weeks
+            .extend((100..104).map(|number| week(number, 7, 100, 10 + i64::from(at))));
     }
     let config = TransformerBalanceConfig::default();
     let findings = balance_findings(&balances, &registry, &config);
-    let found = findings.iter().find(|finding| finding.code == "transformer_balance").unwrap();
+    let found = findings
+        .iter()
+        .find(|finding| finding.code == "transformer_balance")
+        .unwrap();
     // Of 400 kWh 6 percent are technical: of T11 84 - 24 are left.
     let listed: Vec<String> = (2..12)
         .rev()

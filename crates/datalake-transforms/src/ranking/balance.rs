@@ -1,6 +1,6 @@
 //! What is missing at a transformer, shared out among the homes behind it that fell together.
 
-use crate::judge::StayEvidence;
+use crate::judge::{LEVEL_RULES, StayEvidence};
 use crate::registry::Registry;
 use crate::rules::{Rule, RuleConfig, RuleEvidence, transformer_balance};
 
@@ -35,7 +35,13 @@ pub(super) fn share_out(evidence: &mut [StayEvidence], registry: &Registry, conf
         let mut shared: Vec<RuleEvidence> = group.iter().map(|(.., rule)| *rule).collect();
         transformer_balance::share_out(&mut shared, &config.transformer_balance);
         for (&(_, _, index, position, _), rule) in group.iter().zip(shared) {
-            evidence[index].rules[position] = rule;
+            let stay = &mut evidence[index];
+            stay.rules[position] = rule;
+            // The energy of a fall that turned out to be another home's was not lost here.
+            let lost = |rule: &RuleEvidence| rule.is_hit() && LEVEL_RULES.contains(&rule.rule);
+            if !stay.rules.iter().any(lost) {
+                stay.loss = None;
+            }
         }
     }
 }

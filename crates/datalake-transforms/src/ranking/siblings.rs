@@ -222,7 +222,10 @@ mod tests {
         // 6 kWh a day less than in the twelve weeks before; what was earlier and what came later is much more.
         let fallen = stay(&[(0..38, 100.0), (38..50, 10.0), (50..63, 4.0), (63..100, 100.0)]);
         near(
-            share(&[fallen, stay(&[(0..50, 1.0), (50..100, 4.0)])], Rule::SustainedDrop),
+            share(
+                &[fallen, stay(&[(0..50, 1.0), (50..100, 4.0)])],
+                Rule::SustainedDrop,
+            ),
             0.5,
         );
     }

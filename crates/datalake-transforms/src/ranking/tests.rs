@@ -151,7 +151,10 @@ fn what_each_explanation_leaves_of_sure_zeros() {
             measured: 1.0,
         });
         let score = scores(&assembled(vec![found]))[0].1;
-        assert!((score - expected(suppressor)).abs() < 1e-6, "{suppressor:?} {score}");
+        assert!(
+            (score - expected(suppressor)).abs() < 1e-6,
+            "{suppressor:?} {score}"
+        );
     }
 }
 

@@ -200,7 +200,5 @@ fn daily_means(rows: &[TemperatureRow<'_>]) -> DayTemperatures {
         (day(&group[0]), (sum as f64 / (1000 * group.len()) as f64) as f32)
     };
     let days = groups.filter(|group| 2 * group.len() >= usual).map(mean);
-    DayTemperatures {
-        days: days.collect(),
-    }
+    DayTemperatures { days: days.collect() }
 }

@@ -295,7 +295,10 @@ mod tests {
             at = &mut at[key];
         }
         *at = value;
-        serde_json::from_value::<RuleConfig>(config).unwrap().validate().is_ok()
+        serde_json::from_value::<RuleConfig>(config)
+            .unwrap()
+            .validate()
+            .is_ok()
     }
 
     #[test]
@@ -334,7 +337,10 @@ mod tests {
         ];
         for (path, low, high) in bounds {
             let beyond = 1e-7;
-            assert!(validated(path, low.into()) && validated(path, high.into()), "{path}");
+            assert!(
+                validated(path, low.into()) && validated(path, high.into()),
+                "{path}"
+            );
             assert!(!validated(path, (low - beyond).into()), "{path} below {low}");
             assert!(!validated(path, (high + beyond).into()), "{path} above {high}");
         }
@@ -364,8 +370,14 @@ mod tests {
             ("oddity.sample", 16, 65_536),
         ];
         for (path, low, high) in bounds {
-            assert!(validated(path, low.into()) && validated(path, high.into()), "{path}");
-            assert!(low == 0 || !validated(path, (low - 1_u32).into()), "{path} below {low}");
+            assert!(
+                validated(path, low.into()) && validated(path, high.into()),
+                "{path}"
+            );
+            assert!(
+                low == 0 || !validated(path, (low - 1_u32).into()),
+                "{path} below {low}"
+            );
             assert!(!validated(path, (high + 1).into()), "{path} above {high}");
         }
     }

@@ -71,9 +71,54 @@ fn at_change(hours: &HourChange, config: &LoadShiftedConfig) -> RuleEvidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+    use crate::rules::testing::{FIRST_DAY, from_day, hour_change, hourly_home, judge_hourly, side};
 
     const RULE: Rule = Rule::LoadShifted;
+
+    /// Days of 2.4 kWh of which a share went from the mornings to the afternoons, in a home of some noise whose level went up or
+    /// down (ln).
+    fn of(share: f64, noise: f64, level: f64) -> RuleEvidence {
+        let moved = 200.0 * share;
+        let after = std::array::from_fn(|hour| if hour < 12 { 100.0 - moved } else { 100.0 + moved });
+        let mut change = hour_change(side([100.0; 24]), side(after));
+        change.noise = noise;
+        change.after.kwh = 2.401 * level.exp() - 0.001;
+        at_change(&change, &LoadShiftedConfig::default())
+    }
+
+    #[test]
+    fn fifteen_percent_moved_are_a_hit_and_less_is_none() {
+        assert!(of(0.151, 0.0, 0.0).is_hit() && !of(0.149, 0.0, 0.0).is_hit());
+        assert!((of(0.151, 0.0, 0.0).value - 0.151).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_moved_must_leave_the_noise_behind() {
+        let near = |noise, strength: f32| {
+            let found = of(0.3, noise, 0.0);
+            assert!((found.strength - strength).abs() < 1e-5, "{noise} {found:?}");
+        };
+        // From 4 to 16 percent beyond the noise.
+        near(0.26, 0.0);
+        near(0.23, 0.25);
+        near(0.17, 0.75);
+        near(0.14, 1.0);
+        assert!(of(0.3, 0.199, 0.0).is_hit() && !of(0.3, 0.201, 0.0).is_hit());
+    }
+
+    #[test]
+    fn the_level_must_have_stayed() {
+        for level in [1.0, -1.0] {
+            let near = |by: f64, strength: f32| {
+                let found = of(0.3, 0.0, level * by);
+                assert!((found.strength - strength).abs() < 1e-5, "{by} {found:?}");
+            };
+            near(0.15, 1.0);
+            near(0.2, 0.75);
+            near(0.3, 0.25);
+            near(0.35, 0.0);
+        }
+    }
 
     /// A share of the evening, from day 80 of 160 on, spread over the night.
     fn shifted(share: f64) -> Vec<Vec<f64>> {

@@ -81,9 +81,91 @@ fn at_change(hours: &HourChange, config: &MeanShapeConfig) -> RuleEvidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{FIRST_DAY, from_day, hourly_home, judge_hourly};
+    use crate::rules::testing::{FIRST_DAY, from_day, hour_change, hourly_home, judge_hourly, side};
 
     const RULE: Rule = Rule::MeanShape;
+
+    /// Days around 1 kWh an hour that rise by `rise` Wh an hour, and fall by as much after the change; before and after they go up
+    /// and down by `before` and `after` Wh, the same from the front and from the back: that has nothing to do with the rise.
+    fn days(rise: f64, before: f64, after: f64) -> HourChange {
+        let day = |rise: f64, wave: f64| {
+            std::array::from_fn(|hour| {
+                let sign = if hour % 4 == 0 || hour % 4 == 3 { 1.0 } else { -1.0 };
+                1000.0 + rise * (hour as f64 - 11.5) + wave * sign
+            })
+        };
+        hour_change(side(day(rise, before)), side(day(-rise, after)))
+    }
+
+    fn of(change: &HourChange) -> RuleEvidence {
+        at_change(change, &MeanShapeConfig::default())
+    }
+
+    #[test]
+    fn how_like_its_mirror_a_day_must_be() {
+        // A wave of w and a rise of 20 Wh: squares of 24 w^2 and 20^2 x 1150. A mirror that is like the day by r is unlike the day
+        // as it was by as much.
+        let near = |r: f64, strength: f32| {
+            let wave = (460_000.0 * (1.0 / (r * r) - 1.0) / 24.0).sqrt();
+            let found = of(&days(20.0, 0.0, wave));
+            assert!((found.strength - strength).abs() < 1e-5, "{r} {found:?}");
+            assert_eq!(found.is_hit(), strength >= 0.5, "{r} {found:?}");
+        };
+        near(0.5, 0.0);
+        near(0.56, 0.2);
+        near(0.649, 0.49667);
+        near(0.651, 0.50333);
+        near(0.74, 0.8);
+        near(0.8, 1.0);
+    }
+
+    #[test]
+    fn how_far_the_day_must_have_turned_round() {
+        // With the same wave before and after, the mirror fits wholly; twice the rise's share of the squares has turned.
+        let turned = |turned: f64| {
+            let wave = (460_000.0 * (2.0 / turned - 1.0) / 24.0).sqrt();
+            of(&days(20.0, wave, wave))
+        };
+        assert!(turned(0.501).is_hit() && !turned(0.499).is_hit());
+        // From -0.1 on: 0.9 of 1.1.
+        assert!((turned(0.8).strength - 0.818_18).abs() < 1e-4);
+        assert!((turned(1.0).strength - 1.0).abs() < 1e-5);
+        assert!((turned(0.5).strength - 0.545_45).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_day_that_hardly_moved_has_not_turned() {
+        // A rise of b Wh an hour moves 6 b of each 1000 Wh.
+        let near = |rise: f64, strength: f32| {
+            let found = of(&days(rise, 0.0, 0.0));
+            assert!((found.strength - strength).abs() < 1e-5, "{rise} {found:?}");
+        };
+        near(50.0 / 6.0, 0.0);
+        near(60.0 / 6.0, 0.2);
+        near(90.0 / 6.0, 0.8);
+        near(100.0 / 6.0, 1.0);
+    }
+
+    #[test]
+    fn the_level_must_have_stayed_with_the_season_and_without() {
+        let near = |level: f64, peers: f64, strength: f32| {
+            let mut change = days(20.0, 0.0, 0.0);
+            change.after.kwh = (change.before.kwh + 0.001) * level.exp() - 0.001;
+            change.peers = peers;
+            change.after.mean = change.after.mean.map(|wh| wh * peers.exp());
+            let found = of(&change);
+            assert!(
+                (found.strength - strength).abs() < 1e-5,
+                "{level} {peers} {found:?}"
+            );
+        };
+        near(0.25, 0.0, 1.0);
+        near(0.3, 0.0, 0.8);
+        near(-0.45, 0.0, 0.2);
+        near(0.5, 0.0, 0.0);
+        // Peers that fell by as much leave the level where it was, and the home has fallen all the same.
+        near(-0.45, -0.45, 0.2);
+    }
 
     #[test]
     fn a_mirrored_day_hits_on_the_day() {

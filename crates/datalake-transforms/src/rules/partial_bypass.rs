@@ -122,11 +122,97 @@ mod tests {
     use crate::peers::PeerBuilder;
     use crate::registry::Registry;
     use crate::rules::testing::{
-        FIRST_DAY, Profiles, World, from_day, hourly_home, judge_hourly, noise, period, places, typed,
+        FIRST_DAY, Profiles, World, from_day, hour_change, hourly_home, judge_hourly, noise, period, places,
+        side, typed,
     };
     use crate::suppressors::Suppressor;
 
     const RULE: Rule = Rule::PartialBypass;
+
+    /// Days of 100 Wh an hour of which some hours are missing, and others are at a share of what they were; `fall`: of the mean.
+    fn block(hours: usize, others: f64, fall: f64) -> HourChange {
+        let after = |hour| if hour < hours { 0.0 } else { 100.1 * others - 0.1 };
+        let mut change = hour_change(side([100.0; 24]), side(std::array::from_fn(after)));
+        change.after.mean = [100.0 * (1.0 - fall); 24];
+        change
+    }
+
+    /// Zeros on a share of the days, for so many hours a day on average, and a mean that fell by `fall`.
+    fn zeros(before: f64, days: f64, hours: f64) -> RuleEvidence {
+        let mut change = block(0, 1.0, 0.1);
+        change.before.zeros = before;
+        (change.after.zeros_lived_in, change.after.zero_hours) = (days, hours);
+        of(&change)
+    }
+
+    fn of(change: &HourChange) -> RuleEvidence {
+        at_change(change, &PartialBypassConfig::default())
+    }
+
+    fn near(found: &RuleEvidence, hit: bool, strength: f32) {
+        assert_eq!(found.is_hit(), hit, "{found:?}");
+        assert!((found.strength - strength).abs() < 1e-5, "{found:?} {strength}");
+    }
+
+    #[test]
+    fn three_missing_hours_hit_and_six_are_sure() {
+        near(&of(&block(2, 1.0, 0.1)), false, 0.0);
+        // A quarter of the way from two hours to six; a hit counts 0.4 before that.
+        near(&of(&block(3, 1.0, 0.1)), true, 0.55);
+        near(&of(&block(5, 1.0, 0.1)), true, 0.85);
+        near(&of(&block(6, 1.0, 0.1)), true, 1.0);
+        near(&of(&block(20, 1.0, 0.1)), true, 1.0);
+        // A day of which four hours are left is no block that is missing.
+        near(&of(&block(21, 1.0, 0.1)), false, 0.0);
+    }
+
+    #[test]
+    fn the_other_hours_must_have_kept_their_level() {
+        near(&of(&block(6, 0.8, 0.1)), true, 1.0);
+        near(&of(&block(6, 0.75, 0.1)), true, 0.4 + 0.6 * 0.8);
+        near(&of(&block(6, 0.6, 0.1)), true, 0.4 + 0.6 * 0.2);
+        near(&of(&block(6, 0.55, 0.1)), false, 0.0);
+    }
+
+    #[test]
+    fn energy_must_have_gone() {
+        near(&of(&block(6, 1.0, 0.08)), true, 1.0);
+        near(&of(&block(6, 1.0, 0.065)), true, 0.85);
+        near(&of(&block(6, 1.0, 0.051)), true, 0.4 + 0.6 * 31.0 / 60.0);
+        // 29 of 60 are less than half of the way, and a near miss.
+        near(&of(&block(6, 1.0, 0.049)), false, 0.6 * 29.0 / 60.0);
+        near(&of(&block(6, 1.0, 0.02)), false, 0.0);
+    }
+
+    #[test]
+    fn zeros_on_three_days_in_ten_for_three_hours_hit() {
+        near(&zeros(0.0, 0.35, 4.0), true, 0.7);
+        near(&zeros(0.0, 0.6, 4.0), true, 1.0);
+        near(&zeros(0.0, 0.55, 4.0), true, 0.94);
+        near(&zeros(0.0, 0.15, 4.0), false, 0.06);
+        near(&zeros(0.0, 0.301, 4.0), true, 0.4 + 0.6 * 0.402);
+        near(&zeros(0.0, 0.299, 4.0), false, 0.6 * 0.398);
+        assert!(zeros(0.0, 0.6, 3.01).is_hit() && !zeros(0.0, 0.6, 2.99).is_hit());
+        // Days with zeros before count twice against them.
+        assert!(zeros(0.1, 0.501, 4.0).is_hit() && !zeros(0.1, 0.499, 4.0).is_hit());
+    }
+
+    #[test]
+    fn an_hour_below_a_third_of_what_was_usual_in_it_is_missing() {
+        let left = |wh: f64| {
+            let mut change = block(6, 1.0, 0.1);
+            change.after.median[..6].fill(wh);
+            change.missing_block().0
+        };
+        assert_eq!((left(34.9), left(35.1)), (6, 0));
+        // In the evening twice the base load is usual.
+        let mut evening = block(6, 1.0, 0.1);
+        evening.before.low[..6].fill(1000.0);
+        evening.after.median[..6].fill(69.0);
+        assert_eq!(evening.missing_block().0, 6);
+        evening.after.median[..6].fill(71.0);
+        assert_eq!(evening.missing_block().0, 0);
+    }
 
     /// From day 80 of 160 on some hours are times a factor.
     fn scaled(hours: std::ops::Range<usize>, factor: f64) -> Vec<Vec<f64>> {

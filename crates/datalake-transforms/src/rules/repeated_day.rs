@@ -239,7 +239,9 @@ mod tests {
     /// One day played on some of the days of a home.
     fn of(days: &[usize], hours: &[f64], size: f64) -> RuleEvidence {
         let home = hourly_home(1, 120).into_iter();
-        let mut home: Vec<Vec<f64>> = home.map(|day| day.iter().map(|kwh| kwh * size).collect()).collect();
+        let mut home: Vec<Vec<f64>> = home
+            .map(|day| day.iter().map(|kwh| kwh * size).collect())
+            .collect();
         for &day in days {
             home[day] = hours.to_vec();
         }
@@ -274,7 +276,10 @@ mod tests {
         let mut usual: Vec<f64> = hourly_home(1, 120).iter().map(|day| day.iter().sum()).collect();
         let usual = crate::quantiles::median(&mut usual).unwrap_or(0.0);
         let share = |share: f64| {
-            let hours: Vec<f64> = different(12).iter().map(|kwh| kwh / 8.0 * share * usual).collect();
+            let hours: Vec<f64> = different(12)
+                .iter()
+                .map(|kwh| kwh / 8.0 * share * usual)
+                .collect();
             of(&[60, 70, 80], &hours, 1.0).is_hit()
         };
         assert!(share(0.42) && !share(0.38));
@@ -356,7 +361,9 @@ mod tests {
             kwh[day] = values[day % 7];
         }
         kwh[missing].fill(f64::NAN);
-        World::steady(installed(), 120).rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE).0
+        World::steady(installed(), 120)
+            .rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE)
+            .0
     }
 
     #[test]

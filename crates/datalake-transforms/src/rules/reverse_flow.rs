@@ -129,11 +129,11 @@ fn longest(context: &StayContext<'_>, least: i64) -> Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::{from_day, hourly_home, judge_hourly};
     use crate::model::Direction;
     use crate::peers::PeerBuilder;
     use crate::registry::Registry;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, places, typed};
+    use crate::rules::testing::{from_day, hourly_home, judge_hourly};
 
     fn turned_round() -> Profiles {
         let mut kwh = home(1, 120, 8.0);

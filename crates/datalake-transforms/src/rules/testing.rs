@@ -10,7 +10,8 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field};
 
-use crate::day_profile::{self, watt_hours};
+use crate::day_profile::{self, HOURS, watt_hours};
+use crate::hours::{HourChange, Side};
 use crate::judge::{StayEvidence, judge_series};
 use crate::model::{ComponentType, DAY_SECONDS, Direction, Kind, MICRO};
 use crate::peers::{PeerBuilder, Peers};
@@ -107,6 +108,33 @@ pub(crate) fn from_day(
         change(day, hours);
     }
     days
+}
+
+/// A hundred days that are all alike, Wh by hour.
+pub(crate) fn side(wh: [f64; HOURS]) -> Side {
+    let least = wh.iter().copied().fold(f64::INFINITY, f64::min);
+    Side {
+        days: 100,
+        median: wh,
+        mean: wh,
+        low: wh,
+        high: wh,
+        quantiles: Side::default().quantiles.map(|_| least),
+        kwh: wh.iter().sum::<f64>() / 1e3,
+        ..Side::default()
+    }
+}
+
+/// From a hundred days to a hundred others, among peers that stay as they are.
+pub(crate) fn hour_change(before: Side, after: Side) -> HourChange {
+    HourChange {
+        onset_day: FIRST_DAY + 100,
+        last_day: FIRST_DAY + 199,
+        before,
+        after,
+        peers: 0.0,
+        noise: 0.0,
+    }
 }
 
 /// What a rule says of an hourly meter without peers.

@@ -398,10 +398,19 @@ mod tests {
         // 14 kWh a day less 4.
         near(missing(&weeks(90..121, |_| None)), 10.0);
         // Eight times twelve weeks' residual more in the first of them is eight more of each; in the week before it is nothing.
-        near(missing(&weeks(90..121, |number| (number == 103).then_some(28 + 12 * 7))), 9.0);
-        near(missing(&weeks(90..121, |number| (number == 102).then_some(28 + 12 * 7))), 10.0);
+        near(
+            missing(&weeks(90..121, |number| (number == 103).then_some(28 + 12 * 7))),
+            9.0,
+        );
+        near(
+            missing(&weeks(90..121, |number| (number == 102).then_some(28 + 12 * 7))),
+            10.0,
+        );
         // The week of the onset is of neither side.
-        near(missing(&weeks(90..121, |number| (number == 115).then_some(700))), 10.0);
+        near(
+            missing(&weeks(90..121, |number| (number == 115).then_some(700))),
+            10.0,
+        );
     }
 
     #[test]
@@ -455,12 +464,48 @@ mod tests {
         let hit = |share, rise: Rise| at_fall(&fall(), share, &rise, 1, &config).is_hit();
         assert!(hit(0.5, plain) && !hit(0.499, plain), "half of the fall");
         // One percent of what is supplied, and three times the spread.
-        assert!(hit(1.0, Rise { missing: 0.101, ..plain }));
-        assert!(!hit(1.0, Rise { missing: 0.099, ..plain }));
-        assert!(hit(1.0, Rise { noise: 0.033, ..plain }));
-        assert!(!hit(1.0, Rise { noise: 0.034, ..plain }));
-        assert!(hit(1.0, Rise { share: 0.061, ..plain }));
-        assert!(!hit(1.0, Rise { share: 0.059, ..plain }));
+        assert!(hit(
+            1.0,
+            Rise {
+                missing: 0.101,
+                ..plain
+            }
+        ));
+        assert!(!hit(
+            1.0,
+            Rise {
+                missing: 0.099,
+                ..plain
+            }
+        ));
+        assert!(hit(
+            1.0,
+            Rise {
+                noise: 0.033,
+                ..plain
+            }
+        ));
+        assert!(!hit(
+            1.0,
+            Rise {
+                noise: 0.034,
+                ..plain
+            }
+        ));
+        assert!(hit(
+            1.0,
+            Rise {
+                share: 0.061,
+                ..plain
+            }
+        ));
+        assert!(!hit(
+            1.0,
+            Rise {
+                share: 0.059,
+                ..plain
+            }
+        ));
     }
 
     #[test]
@@ -513,7 +558,10 @@ mod tests {
         };
         let mut hits = [at_fall(&fall(), 30.0, &plain, 252_000_000, &config); 30];
         share_out(&mut hits, &config);
-        assert!(hits.iter().all(|hit| hit.is_hit() && (hit.value - 1.0).abs() < 1e-5));
+        assert!(
+            hits.iter()
+                .all(|hit| hit.is_hit() && (hit.value - 1.0).abs() < 1e-5)
+        );
     }
 
     #[test]

@@ -60,3 +60,42 @@ fn the_band_of_an_exchange_is_a_quarter_of_what_was_expected() {
     assert!((micro("lost_kwh_p10") - (0.75 * expected - actual)).abs() < 10.0);
     assert!((micro("lost_kwh_p90") - (1.25 * expected - actual)).abs() < 10.0);
 }
+
+#[test]
+fn energy_that_went_missing_at_another_home_is_no_loss_of_this_one() {
+    let mut points = places(3);
+    for point in &mut points[..2] {
+        point.transformer_id = Some("SP-002".to_owned());
+    }
+    let components = (0..3).map(|at| typed(&format!("MC-{at}"), Some(86_400), &[period(at, 0, i64::MAX)]));
+    let registry = Registry::new(components.collect(), points);
+    let home = |component: u32, kwh_micro: i64, more: &[Rule]| {
+        let claim = RuleEvidence {
+            value: 1.0,
+            threshold: 0.5,
+            kwh_micro,
+            ..evidence(Rule::TransformerBalance, Verdict::Hit, 1.0)
+        };
+        let more = more.iter().map(|&rule| evidence(rule, Verdict::Hit, 1.0));
+        let mut stay = stay(component, &more.chain([claim]).collect::<Vec<_>>());
+        stay.loss = Some(Loss {
+            lost_micro: kwh_micro,
+            ..Loss::default()
+        });
+        stay
+    };
+    // The second home fell by nine tenths of what both fell, and all of what is missing is one home's.
+    let lost = |more: &[Rule]| {
+        let stays = vec![home(0, 100_000_000, more), home(1, 900_000_000, &[])];
+        let found = assemble(stays, &registry, &Peers::default(), &RuleConfig::default()).unwrap();
+        let mut stays = found.evidence().to_vec();
+        stays.sort_by_key(|stay| stay.component);
+        [0, 1].map(|at| stays[at].loss.map(|loss| loss.lost_micro))
+    };
+    assert_eq!(lost(&[]), [None, Some(900_000_000)]);
+    assert_eq!(lost(&[Rule::UsageDisconnected]), [None, Some(900_000_000)]);
+    assert_eq!(
+        lost(&[Rule::SustainedDrop]),
+        [Some(100_000_000), Some(900_000_000)]
+    );
+}

@@ -117,10 +117,34 @@ fn a_home_that_is_visited_spreads_two_and_a_half_times_as_far() {
     let of = |step| left(Suppressor::Vacancy, &step);
     near(of(visited), 0.5);
     // 2.45 times the least spread; days that only moved; a fall that is not deep; days without a memory.
-    near(of(Step { spread_after: 0.049, ..visited }), 1.0);
-    near(of(Step { spread_kept: 0.61, ..visited }), 1.0);
-    near(of(Step { drop: -1.19, ..visited }), 1.0);
-    near(of(Step { drop: -1.21, ..visited }), 0.5);
+    near(
+        of(Step {
+            spread_after: 0.049,
+            ..visited
+        }),
+        1.0,
+    );
+    near(
+        of(Step {
+            spread_kept: 0.61,
+            ..visited
+        }),
+        1.0,
+    );
+    near(
+        of(Step {
+            drop: -1.19,
+            ..visited
+        }),
+        1.0,
+    );
+    near(
+        of(Step {
+            drop: -1.21,
+            ..visited
+        }),
+        0.5,
+    );
     let noise = |by_day| {
         Some(DayNoise {
             by_day,
@@ -130,8 +154,20 @@ fn a_home_that_is_visited_spreads_two_and_a_half_times_as_far() {
         })
     };
     // Half of the way from 0.15 to 0.6.
-    near(of(Step { noise: noise(0.38), ..visited }), 1.0);
-    near(of(Step { noise: noise(0.37), ..visited }), 0.5);
+    near(
+        of(Step {
+            noise: noise(0.38),
+            ..visited
+        }),
+        1.0,
+    );
+    near(
+        of(Step {
+            noise: noise(0.37),
+            ..visited
+        }),
+        0.5,
+    );
 }
 
 #[test]
@@ -145,9 +181,27 @@ fn a_home_that_follows_its_peers_far_may_heat() {
     };
     let of = |step: Step| left(Suppressor::Season, &step);
     near(of(spring), 0.5);
-    near(of(Step { elasticity: 1.2, ..spring }), 1.0);
-    near(of(Step { elasticity: 1.3, ..spring }), 0.875);
-    near(of(Step { elasticity: 1.5, ..spring }), 0.625);
+    near(
+        of(Step {
+            elasticity: 1.2,
+            ..spring
+        }),
+        1.0,
+    );
+    near(
+        of(Step {
+            elasticity: 1.3,
+            ..spring
+        }),
+        0.875,
+    );
+    near(
+        of(Step {
+            elasticity: 1.5,
+            ..spring
+        }),
+        0.625,
+    );
     // No spring takes four fifths of a home's use; three quarters it may, in part.
     let deep = |ratio: f64| {
         let drop = ratio.ln();
@@ -205,4 +259,55 @@ fn a_removal_within_six_weeks_and_a_half_was_planned() {
         planned
     };
     assert!(planned(45) && !planned(46));
+}
+
+/// Whether only midday fell, of a home of 1 kWh in every hour that is at so much of it in each from day 100 on.
+fn only_midday_fell(level: impl Fn(usize) -> f64) -> bool {
+    let period = crate::rules::testing::period(0, 0, i64::MAX);
+    let world = World::steady(crate::rules::testing::typed("MC-0", Some(3600), &[period]), 3);
+    let mut days = vec![vec![1.0; 24]; 100];
+    days.extend(vec![(0..24).map(level).collect::<Vec<f64>>(); 100]);
+    let profiles = Profiles::intervals(0, FIRST_DAY, &days);
+    let lake = (&world.registry, &world.peers, &world.config);
+    let mut found = false;
+    each_stay(&mut Scratch::default(), &profiles.series(), lake, |context| {
+        let suppressing = Suppressing {
+            context,
+            found: Vec::new(),
+        };
+        found = suppressing.midday_only(FIRST_DAY + 100).is_some();
+    });
+    found
+}
+
+#[test]
+fn panels_take_half_of_the_six_hours_around_noon_and_leave_the_nights() {
+    let midday = 10..16;
+    let at = |level: f64, night: f64| {
+        only_midday_fell(|hour| match hour {
+            10..16 => level,
+            0..6 | 20..24 => night,
+            _ => 1.0,
+        })
+    };
+    assert!(at(0.5, 1.0) && !at(0.51, 1.0));
+    assert!(at(0.3, 0.8) && !at(0.3, 0.79));
+    // One of the six that rose by more than the others fell: 0.1 of five hours and 2.6 of one are more than half of six.
+    for risen in midday.clone() {
+        assert!(!only_midday_fell(|hour| match hour {
+            _ if hour == risen => 2.6,
+            10..16 => 0.1,
+            _ => 1.0,
+        }));
+    }
+    // One hour of the ten of the night without use: nine times 0.85 are less than eight.
+    for dark in (0..6).chain(20..24) {
+        assert!(!only_midday_fell(|hour| match hour {
+            _ if hour == dark => 0.0,
+            10..16 => 0.1,
+            0..6 | 20..24 => 0.85,
+            _ => 1.0,
+        }));
+    }
+    assert!(at(0.1, 0.85));
 }
