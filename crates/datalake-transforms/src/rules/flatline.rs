@@ -378,6 +378,8 @@ fn runs(levels: &Levels, flat: &[bool]) -> Vec<Range<usize>> {
 }
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise, period, typed};

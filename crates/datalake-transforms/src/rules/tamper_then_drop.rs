@@ -118,16 +118,19 @@ fn own_work(context: &StayContext<'_>, event: &DeviceEvent) -> bool {
 /// How likely an event of the supply, or one of tampering, lies within the days before any day, by the days on which the device
 /// reported one besides the one in question.
 fn by_chance(context: &StayContext<'_>, power: bool, max_days: u32) -> f64 {
+    // What the device reported at another place, or before its values, says nothing of these days.
+    let (first, last) = (context.rows.start, context.rows.end - 1);
+    let (first, last) = (context.series.day[first], context.series.day[last]);
     let mut days: Vec<i64> = context
         .component
         .events
         .iter()
         .filter(|event| event.kind.is_power() == power)
         .map(|event| event.at.div_euclid(DAY_SECONDS))
+        .filter(|day| (i64::from(first)..=i64::from(last)).contains(day))
         .collect();
     days.dedup();
-    let (first, last) = (context.rows.start, context.rows.end - 1);
-    let observed = f64::from(context.series.day[last] - context.series.day[first] + 1);
+    let observed = f64::from(last - first + 1);
     let share = (days.len().saturating_sub(1) as f64 / observed).min(1.0);
     1.0 - (1.0 - share).powi(max_days as i32 + 1)
 }
@@ -235,10 +238,26 @@ mod tests {
         // likelihood of (1 - 59/300)^4 = 0.416.
         let events: Vec<DeviceEvent> = (0..300)
             .step_by(5)
-            .map(|day| event(DeviceEventKind::Tamper, day - 1))
+            .map(|day| event(DeviceEventKind::Tamper, day + 4))
             .collect();
         let (found, _) = judged(&events, 0.4);
         assert!((found.strength - 0.416).abs() < 0.001, "{found:?}");
+    }
+
+    #[test]
+    fn what_a_device_reported_at_another_place_says_nothing_of_this_one() {
+        // An event a day for 199 days at the place before, and one before the fall at this one.
+        let moved = i64::from(FIRST_DAY + 200) * DAY_SECONDS;
+        let periods = [period(1, 0, moved), period(0, moved, i64::MAX)];
+        let mut component = typed("MC-0", Some(86_400), &periods);
+        let days = (0..199).chain([399]);
+        component.events = days.map(|day| event(DeviceEventKind::Tamper, day)).collect();
+        let kwh = scaled(home(1, 500, 8.0), 400..500, 0.4);
+        let stays = World::steady(component, 500).judge(&Profiles::daily(0, FIRST_DAY, &kwh));
+        let stay = stays.iter().find(|stay| stay.service_point == Some(0));
+        let found = stay.map(|stay| find(stay, RULE).0);
+        let strength = found.map_or(0.0, |found| found.strength);
+        assert!((strength - 1.0).abs() < 1e-6, "{found:?}");
     }
 
     #[test]
