@@ -338,6 +338,7 @@ mod tests {
         let even = DayNoise {
             by_day: 0.0,
             by_week: 0.0,
+            by_day_before: 0.2,
             lower: 0.0,
             memory: 0.0,
         };
@@ -386,6 +387,7 @@ mod tests {
         let noisy = DayNoise {
             by_day: 0.7,
             by_week: 0.7,
+            by_day_before: 0.2,
             lower: -0.6,
             memory: 0.0,
         };
@@ -398,6 +400,7 @@ mod tests {
             let noise = DayNoise {
                 by_day,
                 by_week,
+                by_day_before: 0.2,
                 lower: 0.0,
                 memory,
             };

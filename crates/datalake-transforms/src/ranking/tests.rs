@@ -108,8 +108,11 @@ fn hits_join_by_noisy_or_after_their_suppressors() {
 fn a_sure_hit_of_one_rule_alone_scores() {
     let expected = |rule| match rule {
         Rule::UsageNotInstalled | Rule::UsageDisconnected => 0.9,
-        Rule::ZeroWhileOn | Rule::SustainedDrop | Rule::RepeatedDay => 0.8,
-        Rule::ReverseFlow | Rule::DropAfterExchange => 0.8,
+        Rule::ZeroWhileOn
+        | Rule::SustainedDrop
+        | Rule::RepeatedDay
+        | Rule::ReverseFlow
+        | Rule::DropAfterExchange => 0.8,
         Rule::ClippedPeaks | Rule::MeanShape | Rule::RegisterMismatch => 0.75,
         Rule::PartialBypass | Rule::Flatline => 0.7,
         Rule::TransformerBalance => 0.6,
@@ -137,8 +140,12 @@ fn what_each_explanation_leaves_of_sure_zeros() {
         Suppressor::DataGap => 0.56,
         // Half of a register's fall: 0.8 x 0.55, no case.
         Suppressor::BillingRegister => 0.44,
-        Suppressor::Vacancy | Suppressor::MainsOffBefore | Suppressor::Resumed | Suppressor::Season => 0.4,
-        Suppressor::NewInstall | Suppressor::HoursKept => 0.4,
+        Suppressor::Vacancy
+        | Suppressor::MainsOffBefore
+        | Suppressor::Resumed
+        | Suppressor::Season
+        | Suppressor::NewInstall
+        | Suppressor::HoursKept => 0.4,
         Suppressor::AreaOutage | Suppressor::SiblingRose => 0.16,
         _ => 0.24,
     };

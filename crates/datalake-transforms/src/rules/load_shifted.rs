@@ -80,7 +80,7 @@ mod tests {
     fn of(share: f64, noise: f64, level: f64) -> RuleEvidence {
         let moved = 200.0 * share;
         let after = std::array::from_fn(|hour| if hour < 12 { 100.0 - moved } else { 100.0 + moved });
-        let mut change = hour_change(side([100.0; 24]), side(after));
+        let mut change = hour_change(&side([100.0; 24]), &side(after));
         change.noise = noise;
         change.after.kwh = 2.401 * level.exp() - 0.001;
         at_change(&change, &LoadShiftedConfig::default())

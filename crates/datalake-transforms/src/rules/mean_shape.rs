@@ -94,7 +94,7 @@ mod tests {
                 1000.0 + rise * (hour as f64 - 11.5) + wave * sign
             })
         };
-        hour_change(side(day(rise, before)), side(day(-rise, after)))
+        hour_change(&side(day(rise, before)), &side(day(-rise, after)))
     }
 
     fn of(change: &HourChange) -> RuleEvidence {

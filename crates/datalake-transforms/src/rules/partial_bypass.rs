@@ -132,7 +132,7 @@ mod tests {
     /// Days of 100 Wh an hour of which some hours are missing, and others are at a share of what they were; `fall`: of the mean.
     fn block(hours: usize, others: f64, fall: f64) -> HourChange {
         let after = |hour| if hour < hours { 0.0 } else { 100.1 * others - 0.1 };
-        let mut change = hour_change(side([100.0; 24]), side(std::array::from_fn(after)));
+        let mut change = hour_change(&side([100.0; 24]), &side(std::array::from_fn(after)));
         change.after.mean = [100.0 * (1.0 - fall); 24];
         change
     }
@@ -205,12 +205,17 @@ mod tests {
             change.missing_block().0
         };
         assert_eq!((left(34.9), left(35.1)), (6, 0));
-        // In the evening twice the base load is usual.
+        // Where people are up twice the base load is usual, and no more than the base load where it is hidden.
         let mut evening = block(6, 1.0, 0.1);
-        evening.before.low[..6].fill(1000.0);
+        evening.before.low[..6].fill(399.0);
         evening.after.median[..6].fill(69.0);
         assert_eq!(evening.missing_block().0, 6);
         evening.after.median[..6].fill(71.0);
+        assert_eq!(evening.missing_block().0, 0);
+        evening.before.low[..6].fill(400.0);
+        evening.after.median[..6].fill(34.9);
+        assert_eq!(evening.missing_block().0, 6);
+        evening.after.median[..6].fill(35.1);
         assert_eq!(evening.missing_block().0, 0);
     }
 

@@ -298,6 +298,7 @@ mod tests {
         let noise = |by: f64| DayNoise {
             by_day: by,
             by_week: by,
+            by_day_before: 0.2,
             lower: 0.0,
             memory: 0.0,
         };

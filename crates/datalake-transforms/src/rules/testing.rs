@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field};
 
 use crate::day_profile::{self, HOURS, watt_hours};
-use crate::hours::{HourChange, Side};
+use crate::hours::{FirstWeeks, HourChange, Side};
 use crate::judge::{StayEvidence, judge_series};
 use crate::model::{ComponentType, DAY_SECONDS, Direction, Kind, MICRO};
 use crate::peers::{PeerBuilder, Peers};
@@ -126,12 +126,13 @@ pub(crate) fn side(wh: [f64; HOURS]) -> Side {
 }
 
 /// From a hundred days to a hundred others, among peers that stay as they are.
-pub(crate) fn hour_change(before: Side, after: Side) -> HourChange {
+pub(crate) fn hour_change(before: &Side, after: &Side) -> HourChange {
     HourChange {
         onset_day: FIRST_DAY + 100,
         last_day: FIRST_DAY + 199,
-        before,
-        after,
+        before: *before,
+        after: *after,
+        first_weeks: FirstWeeks::default(),
         peers: 0.0,
         noise: 0.0,
     }

@@ -540,10 +540,10 @@ mod tests {
         let values = |apart| {
             let mut hits = [hit(200), hit(200 + apart)];
             share_out(&mut hits, &config);
-            hits.map(|hit| hit.value)
+            hits.map(|hit| (1000.0 * hit.value).round() as i32)
         };
-        assert_eq!(values(14), [0.5, 0.5]);
-        assert_eq!(values(15), [1.0, 1.0]);
+        assert_eq!(values(14), [500, 500]);
+        assert_eq!(values(15), [1000, 1000]);
     }
 
     #[test]

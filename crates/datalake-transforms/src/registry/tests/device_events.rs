@@ -116,13 +116,12 @@ fn events_are_on_the_legal_clock() {
 #[test]
 fn events_of_a_placeholder_hang_nowhere() {
     let shown = |components: usize| {
-        let mut rows = "measuring_component_id | device_id | component_type".to_owned();
-        for n in 0..components {
-            rows.push_str(&format!("\nM{n:03} | UNKNOWN | E-KWH-30-DEL"));
-        }
+        let components = (0..components).map(|n| format!("M{n:03} | UNKNOWN | E-KWH-30-DEL"));
+        let header = "measuring_component_id | device_id | component_type".to_owned();
+        let rows: Vec<String> = std::iter::once(header).chain(components).collect();
         let lake = Lake::default()
             .device("device_id\nUNKNOWN")
-            .component(&rows)
+            .component(&rows.join("\n"))
             .install("install_event_id | device_id | service_point_id | installed_at\nE1 | UNKNOWN | S1 | 2020-01-01")
             .device_event("device_id | at | event_code\nUNKNOWN | 2020-02-01 10:00 | TAMPER");
         let shown = lake.show();

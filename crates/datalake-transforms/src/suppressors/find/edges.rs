@@ -149,6 +149,7 @@ fn a_home_that_is_visited_spreads_two_and_a_half_times_as_far() {
         Some(DayNoise {
             by_day,
             by_week: 1.0,
+            by_day_before: 0.2,
             lower: 0.0,
             memory: 0.0,
         })
