@@ -9,11 +9,12 @@ use datalake_deps::fingerprint::sha256_hex;
 use datalake_transforms::billing::Bills;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::learning::Matrix;
+use datalake_transforms::learning::encoding::Groups;
 use datalake_transforms::learning::model::{Model, ModelError};
 use datalake_transforms::register_periods::{BilledPeriod, billed_periods};
 use datalake_transforms::resolve::component_chunks;
 use datalake_transforms::rules::RuleConfig;
-use datalake_transforms::subject_features::{SubjectData, features, subject_matrix};
+use datalake_transforms::subject_features::{SubjectData, model_features, subject_groups, subject_matrix};
 use rayon::prelude::*;
 
 use super::transform::{Outcome, Profiles};
@@ -97,7 +98,7 @@ impl LoadedModel {
         let model: Model = serde_json::from_slice(&bytes)
             .map_err(|source| ModelFileError::Parse { path: path(), source })?;
         model
-            .check(&features(model.training.counts_and_dates))
+            .check(&model_features(model.training.counts_and_dates))
             .map_err(|source| ModelFileError::Refused { path: path(), source })?;
         Ok(Self {
             sha256: sha256_hex(&bytes),
@@ -105,12 +106,12 @@ impl LoadedModel {
         })
     }
 
-    /// What the model says of all subjects, whose features are `matrix`; contributions also for the one called `explained`.
+    /// What the model says of all subjects, whose features are given; contributions also for the one called `explained`.
     pub(super) fn judge(
         &self,
         profiles: Profiles<'_>,
         outcome: &mut Outcome,
-        (matrix, rules): (&Matrix, &RuleConfig),
+        (features, rules): (&Features, &RuleConfig),
         explained: Option<&str>,
     ) -> Result<(), TransformError> {
         let known: Vec<&str> = self
@@ -119,7 +120,8 @@ impl LoadedModel {
             .iter()
             .map(|feature| feature.name.as_str())
             .collect();
-        let matrix = matrix.with_columns(|name| known.contains(&name));
+        let numbers = features.numbers.with_columns(|name| known.contains(&name));
+        let matrix = numbers.with_added(features.groups.encoded(&self.model.encodings))?;
         let context = (profiles.registry, &outcome.peers, rules);
         outcome
             .assessment
@@ -127,8 +129,17 @@ impl LoadedModel {
     }
 }
 
-/// The features of all subjects, counts and dates included.
-pub(super) fn matrix_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Matrix, TransformError> {
+/// What models look at, counts and dates included, one row a subject.
+#[derive(Debug, Default)]
+pub(crate) struct Features {
+    /// Numbers.
+    pub(crate) numbers: Matrix,
+    /// Groups of the same rows.
+    pub(crate) groups: Groups,
+}
+
+/// The features of all subjects.
+pub(super) fn features_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Features, TransformError> {
     let registry = profiles.registry;
     let periods: Vec<Vec<BilledPeriod>> = component_chunks(profiles.register_rows, ROWS_TOGETHER)
         .into_par_iter()
@@ -151,5 +162,8 @@ pub(super) fn matrix_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Mat
         meter_features: &outcome.features,
         bills: &bills,
     };
-    subject_matrix(&outcome.assessment, &data)
+    Ok(Features {
+        numbers: subject_matrix(&outcome.assessment, &data)?,
+        groups: subject_groups(&outcome.assessment, registry)?,
+    })
 }
