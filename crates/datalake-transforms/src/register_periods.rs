@@ -157,6 +157,9 @@ pub fn billed_periods(
                 is_actual: counted.period.actual && !counted.doubted,
                 condition: counted.period.condition,
                 codes: row.codes,
+                coverage: counted.period.coverage,
+                overlaps: counted.period.overlaps,
+                by_readings_micro: counted.by_readings_micro(component),
             }
         }));
     }
@@ -186,6 +189,77 @@ pub struct BilledPeriod {
     pub condition: Condition,
     /// What else it says.
     pub codes: Codes,
+    /// How the period stands to the install periods of its component.
+    pub coverage: Coverage,
+    /// Whether it reaches too far into the period before.
+    pub overlaps: bool,
+    /// Difference of its readings times the multiplier, 10^-6 kWh; of a register that rolled over as it went on. `None` where
+    /// a reading is not known.
+    pub by_readings_micro: Option<i64>,
+}
+
+impl BilledPeriod {
+    /// Whether rules may rest on its energy: known and actual, all of it inside one install period that was on, and
+    /// not counted twice.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.value_micro.is_some()
+            && self.is_actual
+            && !self.overlaps
+            && matches!(self.coverage, Coverage::On(_))
+    }
+}
+
+impl Counted<'_> {
+    fn by_readings_micro(&self, component: &Component) -> Option<i64> {
+        let found = energy::difference(component, self.period.row, self.period.start_reading?)?;
+        let rolled = found.rolled_micro.filter(|_| self.rolled_over);
+        i64::try_from(rolled.unwrap_or(found.micro)).ok()
+    }
+}
+
+/// Typical periods of more days than this are long.
+const LONG_DAYS: i64 = 14;
+
+/// The components whose typical period, the median of the times from reading to reading, is longer than two weeks, ascending.
+///
+/// They are judged by bills ([`crate::billing::rules`]). A register beside an interval channel of the same device is none of
+/// them: it is there to be held against the intervals, day by day. `rows` as for [`register_periods`].
+#[must_use]
+pub fn long_registers(registry: &Registry, rows: &[RegisterRow]) -> Vec<u32> {
+    let counted: std::collections::BTreeSet<&str> = registry
+        .components
+        .iter()
+        .filter(|component| component.is_energy() && component.interval_seconds().is_some())
+        .filter_map(|component| component.device_id.as_deref())
+        .collect();
+    let mut lengths: Vec<i64> = Vec::new();
+    let mut long = Vec::new();
+    for of_component in rows.chunk_by(|a, b| a.component == b.component) {
+        let index = of_component[0].component;
+        let device = registry
+            .components
+            .get(index as usize)
+            .and_then(|component| component.device_id.as_deref());
+        if device.is_some_and(|device| counted.contains(device)) {
+            continue;
+        }
+        lengths.clear();
+        let mut before: Option<i64> = None;
+        for row in of_component {
+            if before == Some(row.measured_at) {
+                continue;
+            }
+            lengths.extend(row.period_start.or(before).map(|start| row.measured_at - start));
+            before = Some(row.measured_at);
+        }
+        lengths.sort_unstable();
+        let typical = lengths.get(lengths.len() / 2);
+        if typical.is_some_and(|&typical| typical > LONG_DAYS * DAY_SECONDS) {
+            long.push(index);
+        }
+    }
+    long
 }
 
 fn component_of<'r>(registry: &'r Registry, rows: &[RegisterRow]) -> Result<&'r Component, TransformError> {

@@ -18,6 +18,7 @@ use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
 use datalake_transforms::model::DAY_SECONDS;
+use datalake_transforms::register_periods::long_registers;
 use datalake_transforms::registry::Registry;
 
 use super::args::{Args, Command, StateAction};
@@ -544,9 +545,15 @@ impl Job<'_> {
         }
         tables.pop();
         session.check_stop()?;
+        let long = long_registers(&registry, &measured.register_rows);
+        let (bill_rows, register_rows): (Vec<_>, Vec<_>) = measured
+            .register_rows
+            .into_iter()
+            .partition(|row| long.binary_search(&row.component).is_ok());
         let profiles = Profiles {
             store: &store,
-            register_rows: &measured.register_rows,
+            register_rows: &register_rows,
+            bill_rows: &bill_rows,
             registry: &registry,
             conditions: &config.conditions,
         };

@@ -11,19 +11,15 @@ use datalake_transforms::error::TransformError;
 use datalake_transforms::learning::Matrix;
 use datalake_transforms::learning::encoding::Groups;
 use datalake_transforms::learning::model::{Model, ModelError};
-use datalake_transforms::register_periods::{BilledPeriod, billed_periods};
-use datalake_transforms::resolve::component_chunks;
+use datalake_transforms::register_periods::BilledPeriod;
 use datalake_transforms::rules::RuleConfig;
 use datalake_transforms::subject_features::{SubjectData, model_features, subject_groups, subject_matrix};
-use rayon::prelude::*;
 
+use super::bills::periods_of;
 use super::transform::{Outcome, Profiles};
 
 /// Largest file that is read as a model.
 const MAX_MODEL_BYTES: u64 = 256 << 20;
-
-/// Register rows whose bills are made together.
-const ROWS_TOGETHER: usize = 1 << 16;
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -141,15 +137,13 @@ pub(crate) struct Features {
 /// The features of all subjects.
 pub(super) fn features_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Features, TransformError> {
     let registry = profiles.registry;
-    let periods: Vec<Vec<BilledPeriod>> = component_chunks(profiles.register_rows, ROWS_TOGETHER)
-        .into_par_iter()
-        .map(|rows| billed_periods(registry, profiles.conditions, rows))
-        .collect::<Result<_, _>>()?;
     let delivered = |period: &BilledPeriod| {
         let component = registry.components.get(period.component as usize);
         component.is_some_and(datalake_transforms::registry::Component::is_delivered)
     };
-    let periods: Vec<BilledPeriod> = periods.into_iter().flatten().filter(delivered).collect();
+    let mut periods = periods_of(profiles, profiles.register_rows)?;
+    periods.extend(periods_of(profiles, profiles.bill_rows)?);
+    periods.retain(delivered);
     let bills = Bills::of_periods(&periods, registry);
     if bills.swapped() > 0 {
         tracing::warn!(
