@@ -21,6 +21,7 @@
 mod chain;
 mod energy;
 mod judge;
+mod long;
 mod notes;
 mod spread;
 
@@ -36,6 +37,7 @@ use crate::resolve::{Codes, RegisterRow, ResolveConfig, reason};
 
 use chain::Chain;
 use energy::Energy;
+pub use long::long_registers;
 use notes::{Note, Notes};
 use spread::spread;
 
@@ -218,50 +220,6 @@ impl Counted<'_> {
     }
 }
 
-/// Typical periods of more days than this are long.
-const LONG_DAYS: i64 = 14;
-
-/// The components whose typical period, the median of the times from reading to reading, is longer than two weeks, ascending.
-///
-/// They are judged by bills ([`crate::billing::rules`]). A register beside an interval channel of the same device is none of
-/// them: it is there to be held against the intervals, day by day. `rows` as for [`register_periods`].
-#[must_use]
-pub fn long_registers(registry: &Registry, rows: &[RegisterRow]) -> Vec<u32> {
-    let counted: std::collections::BTreeSet<&str> = registry
-        .components
-        .iter()
-        .filter(|component| component.is_energy() && component.interval_seconds().is_some())
-        .filter_map(|component| component.device_id.as_deref())
-        .collect();
-    let mut lengths: Vec<i64> = Vec::new();
-    let mut long = Vec::new();
-    for of_component in rows.chunk_by(|a, b| a.component == b.component) {
-        let index = of_component[0].component;
-        let device = registry
-            .components
-            .get(index as usize)
-            .and_then(|component| component.device_id.as_deref());
-        if device.is_some_and(|device| counted.contains(device)) {
-            continue;
-        }
-        lengths.clear();
-        let mut before: Option<i64> = None;
-        for row in of_component {
-            if before == Some(row.measured_at) {
-                continue;
-            }
-            lengths.extend(row.period_start.or(before).map(|start| row.measured_at - start));
-            before = Some(row.measured_at);
-        }
-        lengths.sort_unstable();
-        let typical = lengths.get(lengths.len() / 2);
-        if typical.is_some_and(|&typical| typical > LONG_DAYS * DAY_SECONDS) {
-            long.push(index);
-        }
-    }
-    long
-}
-
 fn component_of<'r>(registry: &'r Registry, rows: &[RegisterRow]) -> Result<&'r Component, TransformError> {
     let index = rows[0].component;
     registry.components.get(index as usize).ok_or_else(|| {
@@ -312,7 +270,7 @@ fn contradicts(newest: &RegisterRow, other: &RegisterRow) -> bool {
 }
 
 /// How far a period of so many seconds may reach into the one before: a day, or a tenth of its length.
-fn overlap_allowed(length: i64) -> i64 {
+pub(crate) fn overlap_allowed(length: i64) -> i64 {
     DAY_SECONDS.max(length / 10)
 }
 

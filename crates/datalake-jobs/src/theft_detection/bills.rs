@@ -7,8 +7,8 @@ use datalake_transforms::error::TransformError;
 use datalake_transforms::features::features_of_bills;
 use datalake_transforms::judge::{StayEvidence, judge};
 use datalake_transforms::peers::Peers;
-use datalake_transforms::register_periods::{BilledPeriod, billed_periods};
-use datalake_transforms::registry::Registry;
+use datalake_transforms::register_periods::{BilledPeriod, billed_periods, long_registers};
+use datalake_transforms::registry::{Component, Registry};
 use datalake_transforms::resolve::{RegisterRow, component_chunks};
 use datalake_transforms::rules::RuleConfig;
 use datalake_transforms::what_if::{Changed, Variant};
@@ -21,6 +21,19 @@ const ROWS_TOGETHER: usize = 1 << 16;
 
 /// Registers that are spread over days together, where days are asked for.
 const SPREAD_TOGETHER: usize = 64;
+
+/// Rows of registers that are judged by bills, and those of the others; both keep their order. What else is used at a
+/// place (gas, heat, water) is evidence of bills, whatever its periods.
+pub(super) fn set_bills_aside(
+    registry: &Registry,
+    rows: Vec<RegisterRow>,
+) -> (Vec<RegisterRow>, Vec<RegisterRow>) {
+    let long = long_registers(registry, &rows);
+    rows.into_iter().partition(|row| {
+        let component = registry.components.get(row.component as usize);
+        component.is_some_and(Component::is_other_use) || long.binary_search(&row.component).is_ok()
+    })
+}
 
 /// The bills of register rows, by component and end.
 pub(super) fn periods_of(
@@ -52,10 +65,15 @@ impl Bills {
         of_days: RecordBatch,
         registry: &Registry,
     ) -> Result<RecordBatch, TransformError> {
-        if self.periods.is_empty() {
+        let is_energy = |period: &&BilledPeriod| {
+            let component = registry.components.get(period.component as usize);
+            component.is_some_and(Component::is_energy)
+        };
+        let periods: Vec<BilledPeriod> = self.periods.iter().filter(is_energy).copied().collect();
+        if periods.is_empty() {
             return Ok(of_days);
         }
-        let of_bills = features_of_bills(registry, &self.periods)?;
+        let of_bills = features_of_bills(registry, &periods)?;
         let both = concat_batches(&of_days.schema(), [&of_days, &of_bills])?;
         let ids = both
             .column_by_name("measuring_component_id")

@@ -18,10 +18,10 @@ use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
 use datalake_transforms::model::DAY_SECONDS;
-use datalake_transforms::register_periods::long_registers;
 use datalake_transforms::registry::Registry;
 
 use super::args::{Args, Command, StateAction};
+use super::bills::set_bills_aside;
 use super::config::{Config, RawConfig, validate};
 use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
@@ -545,11 +545,7 @@ impl Job<'_> {
         }
         tables.pop();
         session.check_stop()?;
-        let long = long_registers(&registry, &measured.register_rows);
-        let (bill_rows, register_rows): (Vec<_>, Vec<_>) = measured
-            .register_rows
-            .into_iter()
-            .partition(|row| long.binary_search(&row.component).is_ok());
+        let (bill_rows, register_rows) = set_bills_aside(&registry, measured.register_rows);
         let profiles = Profiles {
             store: &store,
             register_rows: &register_rows,

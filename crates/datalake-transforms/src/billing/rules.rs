@@ -19,20 +19,25 @@
 //!
 //! Rules rest on [`BilledPeriod::is_usable`] bills only. Where other use fell as well, `vacancy` stands against a hit.
 
+mod days;
+mod readings;
+
 use rayon::prelude::*;
 
 use super::falls::{Fall, short_of, strongest};
 use super::{Period, hold_against, order};
 use crate::judge::StayEvidence;
 use crate::loss::{Loss, first_billable_day};
-use crate::model::{DAY_SECONDS, MICRO};
+use crate::model::DAY_SECONDS;
 use crate::quantiles::median;
-use crate::register_periods::BilledPeriod;
-use crate::registry::{Component, Coverage, Registry};
+use crate::register_periods::{BilledPeriod, overlap_allowed};
+use crate::registry::{Component, Registry};
 use crate::rules::{
     Gap, Lack, Rule, RuleConfig, RuleEvidence, Verdict, overlapping_install, ramp, sibling_mismatch,
 };
 use crate::suppressors::{Suppression, Suppressor};
+
+pub use days::{answer, questions_of_days};
 
 /// Score of a fall that is clear, and one that is as clear as it gets.
 const CLEAR: (f64, f64) = (4.0, 10.0);
@@ -54,8 +59,6 @@ const USED_BILLS: usize = 3;
 const OTHER_DAYS: i64 = 365;
 /// Share of the other use before that it keeps where the place is still lived in.
 const OTHER_KEPT: f64 = 0.5;
-/// Bills differ from their readings by more than this share of them, or a unit of the register.
-const DIFFERENCE: f64 = 0.001;
 
 /// Judges the delivered-kWh registers among `periods`; those of other units at the same service points are other use.
 /// One item for each component and service point, in no order that means anything. `periods` in any order.
@@ -86,10 +89,24 @@ impl BillLake {
     #[must_use]
     pub fn of(periods: &[BilledPeriod], registry: &Registry) -> Self {
         let mut periods = periods.to_vec();
-        order::repair(&mut periods);
+        let moved = order::repair(&mut periods) > 0;
         periods.retain(|bill| bill.end > bill.start);
         periods.sort_unstable_by_key(|bill| (place_of(bill), bill.end, bill.start, bill.value_micro));
         let component = |bill: &BilledPeriod| registry.components.get(bill.component as usize);
+        if moved {
+            // What was said of them was said of wrong dates.
+            for at in 0..periods.len() {
+                let before = at.checked_sub(1).map(|before| periods[before]);
+                let bill = &mut periods[at];
+                let allowed = overlap_allowed(bill.end - bill.start);
+                let same = before.filter(|before| before.component == bill.component);
+                bill.overlaps = same.is_some_and(|before| before.end - bill.start > allowed);
+                let covered = registry.components.get(bill.component as usize);
+                bill.coverage = covered.map_or(bill.coverage, |component| {
+                    component.coverage(bill.start, bill.end)
+                });
+            }
+        }
         let homes = |bill: &BilledPeriod| {
             component(bill).is_some_and(Component::is_delivered)
                 && bill
@@ -111,9 +128,8 @@ impl BillLake {
                 bill.billed.value_micro,
             )
         });
-        let is_other = |bill: &BilledPeriod| {
-            bill.is_usable() && component(bill).is_some_and(|component| !component.is_energy())
-        };
+        let is_other =
+            |bill: &BilledPeriod| bill.is_usable() && component(bill).is_some_and(Component::is_other_use);
         let mut other: Vec<BilledPeriod> = periods.into_iter().filter(is_other).collect();
         other.sort_unstable_by_key(|bill| (bill.service_point, bill.end, bill.start, bill.value_micro));
         Self { usable, all, other }
@@ -175,6 +191,13 @@ fn length(bill: &BilledPeriod) -> u32 {
     (last - first + 1).unsigned_abs()
 }
 
+/// First day of some bills and their last.
+fn span<'b>(bills: impl Iterator<Item = &'b BilledPeriod>) -> (i32, i32) {
+    bills.map(days).fold((i32::MAX, i32::MIN), |span, (first, last)| {
+        (span.0.min(first), span.1.max(last))
+    })
+}
+
 /// One register at one service point.
 struct Judge<'a> {
     registry: &'a Registry,
@@ -200,7 +223,7 @@ struct Found {
 
 impl Judge<'_> {
     fn stay(&self) -> StayEvidence {
-        let (first_day, last_day) = self.span(self.bills.iter());
+        let (first_day, last_day) = span(self.bills.iter());
         let last_actual_day = self.usable.last().map_or(last_day, |bill| days(&bill.billed).1);
         let drop = self.drop();
         let zero = self.zero();
@@ -253,12 +276,6 @@ impl Judge<'_> {
         }
     }
 
-    fn span<'b>(&self, bills: impl Iterator<Item = &'b BilledPeriod>) -> (i32, i32) {
-        bills.map(days).fold((i32::MAX, i32::MIN), |span, (first, last)| {
-            (span.0.min(first), span.1.max(last))
-        })
-    }
-
     /// Energy that the bills of a hit lack, and its band, within the billable time.
     fn loss(&self, drop: &Found, zero: &Found, last_actual_day: i32) -> Option<Loss> {
         let hits = [drop, zero].into_iter().filter(|found| found.evidence.is_hit());
@@ -300,7 +317,7 @@ impl Judge<'_> {
             (false, _) => 0.3 * ramp(ratio, 1.0, max_ratio) * ramp(-fall.score, 0.0, CLEAR.0),
         };
         let after = fall.first..n;
-        let (onset_day, end_day) = self.span(self.usable[after.clone()].iter().map(|bill| &bill.billed));
+        let (onset_day, end_day) = span(self.usable[after.clone()].iter().map(|bill| &bill.billed));
         let missing = short_of(&self.usable[..fall.first], &self.usable[after.clone()], i64::MIN);
         Found {
             evidence: RuleEvidence {
@@ -380,7 +397,7 @@ impl Judge<'_> {
         let (onset_day, end_day) = if bills.is_empty() {
             (0, 0)
         } else {
-            self.span(self.usable[bills.clone()].iter().map(|bill| &bill.billed))
+            span(self.usable[bills.clone()].iter().map(|bill| &bill.billed))
         };
         let goes_on = hit
             && self
@@ -473,187 +490,6 @@ impl Judge<'_> {
             factor: self.config.suppressors.factor(Suppressor::BillingRegister) as f32,
             measured: (evidence.end_day - evidence.onset_day + 1) as f32,
         }
-    }
-
-    /// Evidence of a sum over some bills, in any order.
-    fn over(&self, rule: Rule, bills: &[&BilledPeriod], strength: f64) -> RuleEvidence {
-        let (onset_day, end_day) = if bills.is_empty() {
-            (0, 0)
-        } else {
-            self.span(bills.iter().copied())
-        };
-        RuleEvidence {
-            rule,
-            verdict: Verdict::Miss,
-            value: 0.0,
-            threshold: 0.0,
-            onset_day,
-            end_day,
-            strength: strength as f32,
-            kwh_micro: 0,
-        }
-    }
-
-    fn reverse(&self) -> RuleEvidence {
-        let rule = Rule::ReverseFlow;
-        let needed = self.config.reverse_flow.min_days;
-        let place = self.bills[0].service_point;
-        let received = |place| self.registry.received_channels(place, i64::MIN, i64::MAX).next();
-        if place.and_then(received).is_some() {
-            return RuleEvidence::not_judged(rule, Gap::ReceivedChannel, f64::from(needed));
-        }
-        let fell: Vec<&BilledPeriod> = self
-            .usable
-            .iter()
-            .map(|bill| &bill.billed)
-            .filter(|bill| runs_backwards(bill))
-            .collect();
-        let days: u32 = fell.iter().copied().map(length).sum();
-        let hit = days >= needed;
-        let energy = |bill: &&BilledPeriod| {
-            let by_readings = bill.by_readings_micro.unwrap_or(0).min(0);
-            bill.value_micro
-                .unwrap_or(0)
-                .min(by_readings)
-                .saturating_neg()
-                .max(0)
-        };
-        RuleEvidence {
-            verdict: if hit { Verdict::Hit } else { Verdict::Miss },
-            value: days as f32,
-            threshold: needed as f32,
-            kwh_micro: fell.iter().map(energy).fold(0, i64::saturating_add),
-            ..self.over(rule, &fell, if hit { 0.4 } else { 0.0 })
-        }
-    }
-
-    fn mismatch(&self) -> RuleEvidence {
-        let rule = Rule::RegisterMismatch;
-        let least = self.config.register_mismatch.min_shortfall;
-        let read = |bill: &Period| {
-            let by_readings = bill.billed.by_readings_micro?;
-            Some((by_readings, by_readings.saturating_sub(bill.billed.value_micro?)))
-        };
-        if !self.usable.iter().any(|bill| read(bill).is_some()) {
-            return RuleEvidence::not_judged(rule, Gap::NoRegister, least);
-        }
-        let is_short = |bill: &Period| {
-            read(bill).is_some_and(|(by_readings, missing)| {
-                missing > MICRO && missing as f64 > DIFFERENCE * by_readings as f64
-            })
-        };
-        let first = self.usable.iter().position(is_short).unwrap_or(0);
-        let last = self.usable.iter().rposition(is_short).unwrap_or(0);
-        let (mut passed, mut missing) = (0.0, 0_i64);
-        let within = &self.usable[first..=last];
-        for bill in within {
-            let Some((by_readings, short)) = read(bill) else {
-                continue;
-            };
-            passed += by_readings.max(0) as f64;
-            if is_short(bill) {
-                missing = missing.saturating_add(short);
-            }
-        }
-        let shortfall = if missing > 0 && passed > 0.0 {
-            missing as f64 / passed
-        } else {
-            0.0
-        };
-        let short: Vec<&BilledPeriod> = within
-            .iter()
-            .filter(|bill| is_short(bill))
-            .map(|bill| &bill.billed)
-            .collect();
-        let hit = shortfall >= least;
-        let strength = if hit { 0.2 } else { 0.2 * shortfall / least };
-        RuleEvidence {
-            verdict: if hit { Verdict::Hit } else { Verdict::Miss },
-            value: shortfall as f32,
-            threshold: least as f32,
-            kwh_micro: missing,
-            ..self.over(rule, &short, strength)
-        }
-    }
-}
-
-/// Whether a bill is below 0, or its reading fell and what was billed is no roll-over of a register with as many digits as
-/// the reading before has, or more.
-fn runs_backwards(bill: &BilledPeriod) -> bool {
-    let Some(value) = bill.value_micro else {
-        return false;
-    };
-    if value < 0 {
-        return true;
-    }
-    let (Some(before), Some(after)) = (bill.previous_reading_micro, bill.reading_micro) else {
-        return false;
-    };
-    let Some(by_readings) = bill.by_readings_micro else {
-        return false;
-    };
-    if after >= before || by_readings >= 0 {
-        return false;
-    }
-    let multiplier = by_readings as f64 / (after - before) as f64;
-    let mut range = MICRO;
-    for _ in 0..12 {
-        let passed = (after - before).saturating_add(range) as f64 * multiplier;
-        if range > before && (passed - value as f64).abs() <= MICRO as f64 * multiplier {
-            return false;
-        }
-        range = range.saturating_mul(10);
-    }
-    true
-}
-
-/// Delivered-kWh registers whose bills raise questions that only days answer, ascending: energy while off or not installed, or
-/// bills that are not actual. `periods` in any order.
-#[must_use]
-pub fn questions_of_days(periods: &[BilledPeriod], registry: &Registry) -> Vec<u32> {
-    let asks = |bill: &&BilledPeriod| {
-        let energy = bill.is_actual && bill.value_micro.is_some_and(|value| value > 0);
-        let contract = energy && matches!(bill.coverage, Coverage::Off(_) | Coverage::Uninstalled);
-        contract || !bill.is_actual
-    };
-    let is_home = |index: &u32| {
-        registry
-            .components
-            .get(*index as usize)
-            .is_some_and(Component::is_delivered)
-    };
-    let mut found: Vec<u32> = periods.iter().filter(asks).map(|bill| bill.component).collect();
-    found.sort_unstable();
-    found.dedup();
-    found.retain(is_home);
-    found
-}
-
-/// The rules that days answer.
-const OF_DAYS: [Rule; 3] = [
-    Rule::UsageNotInstalled,
-    Rule::UsageDisconnected,
-    Rule::ProlongedEstimation,
-];
-
-/// Takes the answers of days, for [`questions_of_days`], into the evidence of bills.
-pub fn answer(of_bills: &mut [StayEvidence], of_days: Vec<StayEvidence>) {
-    let key = |stay: &StayEvidence| (stay.component, stay.service_point);
-    of_bills.sort_unstable_by_key(key);
-    for days in of_days {
-        let Ok(at) = of_bills.binary_search_by_key(&key(&days), key) else {
-            continue;
-        };
-        let stay = &mut of_bills[at];
-        let is_answer = |rule: Rule| OF_DAYS.contains(&rule);
-        stay.rules.retain(|found| !is_answer(found.rule));
-        stay.rules
-            .extend(days.rules.into_iter().filter(|found| is_answer(found.rule)));
-        stay.rules.sort_unstable_by_key(|found| found.rule);
-        let against = days.suppressions.into_iter();
-        stay.suppressions
-            .extend(against.filter(|found| is_answer(found.rule)));
-        stay.usage_micro = days.usage_micro;
     }
 }
 
