@@ -192,10 +192,10 @@ fn labels_that_follow_nothing_score_a_half() {
 fn thefts_that_run_together_in_groups_are_learned_and_groups_that_mean_nothing_are_not() {
     let rows = 3_000;
     let all = matrix(rows, &names()[..3]);
-    // One of ten steals; in four of a hundred groups half of the rows do.
+    // One of twelve steals; in ten of a hundred groups half of the rows do.
     let group = |row: usize| mix(row as u64) % 100;
     let steals = |row: usize| {
-        let chance = if group(row) < 4 { 50 } else { 8 };
+        let chance = if group(row) < 10 { 50 } else { 8 };
         mix(row as u64 + 1_000_000) % 100 < chance
     };
     let thefts: Vec<bool> = (0..rows).map(steals).collect();
