@@ -6,10 +6,12 @@
 //! of one register and against the bill a year before; the register that began last beside those before it; what readings and billed energy have to do with each other;
 //! and how long bills are. Slopes are the median of the slopes of all pairs (Theil-Sen).
 
+mod falls;
 mod figures;
 pub(crate) mod further;
 mod lake;
 mod order;
+pub mod rules;
 
 use rayon::prelude::*;
 

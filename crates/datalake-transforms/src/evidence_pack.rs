@@ -81,14 +81,19 @@ pub fn evidence_pack(
     if series.component != evidence.component {
         return None;
     }
-    let (stay, rows) = stays(component)
-        .into_iter()
-        .filter(|stay| stay.service_point == evidence.service_point)
-        .map(|stay| (rows_of(&stay, series.day), stay))
-        .find_map(|(rows, stay)| {
-            let first = series.day.get(rows.start).filter(|_| !rows.is_empty());
-            (first == Some(&evidence.first_day)).then_some((stay, rows))
-        })?;
+    let there = || {
+        stays(component)
+            .into_iter()
+            .filter(|stay| stay.service_point == evidence.service_point)
+            .map(|stay| (rows_of(&stay, series.day), stay))
+            .filter(|(rows, _)| !rows.is_empty())
+    };
+    let begins = |(rows, _): &(Range<usize>, Stay)| series.day[rows.start] == evidence.first_day;
+    // Bills may have been put right, so that their days are not quite those of the rows.
+    let (rows, stay) = there().find(begins).or_else(|| {
+        let by_bills = evidence.edges.is_none();
+        there().next().filter(|_| by_bills)
+    })?;
     Some(gather(
         series,
         &stay,

@@ -41,12 +41,15 @@
 //! | `longest_flat_run_days` | days | longest run of calendar days with one usable energy, not 0 |
 //! | `longest_equal_run_intervals` | intervals | longest run within a day of one usable value, not 0 |
 //!
+//! Of registers with periods of weeks or months they are made of bills, see [`features_of_bills`].
+//!
 //! Sums are exact integers, rounded once; means, moments and quantiles are floats, added in the order of the days.
 
 mod core;
 mod days;
 mod ends;
 mod further;
+mod of_bills;
 mod statistics;
 mod table;
 
@@ -62,6 +65,7 @@ use further::Further;
 
 pub use self::core::CoreInstall;
 pub use ends::ahead_of_the_lake;
+pub use of_bills::features_of_bills;
 
 /// Name of the table.
 pub const TABLE: &str = "meter_features";

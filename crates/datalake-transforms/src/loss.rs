@@ -93,7 +93,7 @@ pub fn loss(
 }
 
 /// ln of a factor on the expectation, widened by [`DRIFT`]; without its sign.
-fn with_drift(factor: f64) -> f64 {
+pub(crate) fn with_drift(factor: f64) -> f64 {
     factor.ln().hypot(P90 * DRIFT)
 }
 

@@ -53,6 +53,14 @@ impl ComponentType {
     pub fn is_energy(&self) -> bool {
         self.uom.eq_ignore_ascii_case("kWh")
     }
+
+    /// Whether it is a register of gas, heat or water: what else a place uses tells whether it is lived in.
+    #[must_use]
+    pub fn is_other_use(&self) -> bool {
+        const UNITS: [&str; 10] = ["m3", "m³", "ft3", "cf", "ccf", "mcf", "therm", "mj", "gj", "l"];
+        let uom = self.uom.to_lowercase();
+        self.kind == Kind::Scalar && self.direction == Direction::Delivered && UNITS.contains(&uom.as_str())
+    }
 }
 
 /// What a condition code says of a value.

@@ -21,6 +21,7 @@
 mod chain;
 mod energy;
 mod judge;
+mod long;
 mod notes;
 mod spread;
 
@@ -36,6 +37,7 @@ use crate::resolve::{Codes, RegisterRow, ResolveConfig, reason};
 
 use chain::Chain;
 use energy::Energy;
+pub use long::long_registers;
 use notes::{Note, Notes};
 use spread::spread;
 
@@ -157,6 +159,9 @@ pub fn billed_periods(
                 is_actual: counted.period.actual && !counted.doubted,
                 condition: counted.period.condition,
                 codes: row.codes,
+                coverage: counted.period.coverage,
+                overlaps: counted.period.overlaps,
+                by_readings_micro: counted.by_readings_micro(component),
             }
         }));
     }
@@ -186,6 +191,33 @@ pub struct BilledPeriod {
     pub condition: Condition,
     /// What else it says.
     pub codes: Codes,
+    /// How the period stands to the install periods of its component.
+    pub coverage: Coverage,
+    /// Whether it reaches too far into the period before.
+    pub overlaps: bool,
+    /// Difference of its readings times the multiplier, 10^-6 kWh; of a register that rolled over as it went on. `None` where
+    /// a reading is not known.
+    pub by_readings_micro: Option<i64>,
+}
+
+impl BilledPeriod {
+    /// Whether rules may rest on its energy: known and actual, all of it inside one install period that was on, and
+    /// not counted twice.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.value_micro.is_some()
+            && self.is_actual
+            && !self.overlaps
+            && matches!(self.coverage, Coverage::On(_))
+    }
+}
+
+impl Counted<'_> {
+    fn by_readings_micro(&self, component: &Component) -> Option<i64> {
+        let found = energy::difference(component, self.period.row, self.period.start_reading?)?;
+        let rolled = found.rolled_micro.filter(|_| self.rolled_over);
+        i64::try_from(rolled.unwrap_or(found.micro)).ok()
+    }
 }
 
 fn component_of<'r>(registry: &'r Registry, rows: &[RegisterRow]) -> Result<&'r Component, TransformError> {
@@ -238,7 +270,7 @@ fn contradicts(newest: &RegisterRow, other: &RegisterRow) -> bool {
 }
 
 /// How far a period of so many seconds may reach into the one before: a day, or a tenth of its length.
-fn overlap_allowed(length: i64) -> i64 {
+pub(crate) fn overlap_allowed(length: i64) -> i64 {
     DAY_SECONDS.max(length / 10)
 }
 

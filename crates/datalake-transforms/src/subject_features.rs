@@ -7,11 +7,13 @@
 //! | place | meters and devices; how common the kind of device and the tariff are |
 //! | bills | of registers: see [`crate::billing`] |
 //! | counts and dates | how many days and bills, from when to when; may be left out |
+//! | groups | shares of thefts among others of the same area, season or make of meter: see [`subject_groups`] |
 //!
 //! Which service points get inspected, and for how long their data are kept, often hangs together with the outcome. So
 //! counts and dates are a group of their own: a model without them can only learn from what was consumed. Nothing
-//! here follows an id, the order of rows or the day of the run.
+//! here follows the id of a service point, the order of rows or the day of the run.
 
+mod groups;
 mod meter;
 mod place;
 
@@ -26,6 +28,7 @@ use crate::ranking::Assessment;
 use crate::registry::Registry;
 use crate::rules::{Rule, RuleEvidence, Verdict};
 
+pub use groups::{group_features, subject_groups};
 use meter::MeterTable;
 use place::Places;
 
@@ -83,6 +86,14 @@ pub fn features(counts_and_dates: bool) -> Vec<Feature> {
             }),
     );
     features
+}
+
+/// Everything that a model looks at, in the order of its columns: [`features`], then [`group_features`].
+#[must_use]
+pub fn model_features(counts_and_dates: bool) -> Vec<Feature> {
+    let mut all = features(counts_and_dates);
+    all.extend(group_features(counts_and_dates));
+    all
 }
 
 /// The id of a subject's row: the service point's; of a component that was never installed its own after a control

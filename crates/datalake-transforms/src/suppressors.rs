@@ -224,6 +224,12 @@ impl Suppression {
     pub fn text(&self) -> String {
         let x = self.measured;
         match self.suppressor {
+            Suppressor::Vacancy if x < 0.0 => {
+                format!(
+                    "other use of the service point fell as well, to {:.2} of what it was before",
+                    -x
+                )
+            }
             Suppressor::Vacancy => {
                 format!("the home looks empty: its days vary {x:.2} times as much as before")
             }

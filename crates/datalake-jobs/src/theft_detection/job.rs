@@ -17,15 +17,15 @@ use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
-use datalake_transforms::learning::Matrix;
 use datalake_transforms::model::DAY_SECONDS;
 use datalake_transforms::registry::Registry;
 
 use super::args::{Args, Command, StateAction};
+use super::bills::set_bills_aside;
 use super::config::{Config, RawConfig, validate};
 use super::error::JobError;
 use super::extract::{self, InputFile, TableRows};
-use super::learned::{LoadedModel, matrix_of};
+use super::learned::{Features, LoadedModel, features_of};
 use super::load::{self, Tables, findings_batch};
 use super::measure::{Keeping, Measure, day_profiles, rows_of};
 use super::profile_store::{ProfileStore, components_together};
@@ -458,11 +458,11 @@ impl Job<'_> {
         profiles: Profiles<'_>,
         outcome: &mut Outcome,
         record: &mut RunRecord,
-    ) -> Result<Option<Matrix>, JobError> {
+    ) -> Result<Option<Features>, JobError> {
         if !self.wants_features && self.model.is_none() {
             return Ok(None);
         }
-        let features = record.time("features of service points", || matrix_of(profiles, outcome))?;
+        let features = record.time("features of service points", || features_of(profiles, outcome))?;
         if let Some(model) = self.model {
             let rules = &self.config.rules;
             record.time("model", || {
@@ -545,9 +545,11 @@ impl Job<'_> {
         }
         tables.pop();
         session.check_stop()?;
+        let (bill_rows, register_rows) = set_bills_aside(&registry, measured.register_rows);
         let profiles = Profiles {
             store: &store,
-            register_rows: &measured.register_rows,
+            register_rows: &register_rows,
+            bill_rows: &bill_rows,
             registry: &registry,
             conditions: &config.conditions,
         };
@@ -595,7 +597,7 @@ pub(super) struct Assessed {
     /// Where a report was asked for.
     pub(super) drawings: Option<Drawings>,
     /// Of all subjects, where they were wanted.
-    pub(super) features: Option<Matrix>,
+    pub(super) features: Option<Features>,
     pub(super) too_many_rejected: Option<JobError>,
 }
 

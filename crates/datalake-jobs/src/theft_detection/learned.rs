@@ -9,20 +9,17 @@ use datalake_deps::fingerprint::sha256_hex;
 use datalake_transforms::billing::Bills;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::learning::Matrix;
+use datalake_transforms::learning::encoding::Groups;
 use datalake_transforms::learning::model::{Model, ModelError};
-use datalake_transforms::register_periods::{BilledPeriod, billed_periods};
-use datalake_transforms::resolve::component_chunks;
+use datalake_transforms::register_periods::BilledPeriod;
 use datalake_transforms::rules::RuleConfig;
-use datalake_transforms::subject_features::{SubjectData, features, subject_matrix};
-use rayon::prelude::*;
+use datalake_transforms::subject_features::{SubjectData, model_features, subject_groups, subject_matrix};
 
+use super::bills::periods_of;
 use super::transform::{Outcome, Profiles};
 
 /// Largest file that is read as a model.
 const MAX_MODEL_BYTES: u64 = 256 << 20;
-
-/// Register rows whose bills are made together.
-const ROWS_TOGETHER: usize = 1 << 16;
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +94,7 @@ impl LoadedModel {
         let model: Model = serde_json::from_slice(&bytes)
             .map_err(|source| ModelFileError::Parse { path: path(), source })?;
         model
-            .check(&features(model.training.counts_and_dates))
+            .check(&model_features(model.training.counts_and_dates))
             .map_err(|source| ModelFileError::Refused { path: path(), source })?;
         Ok(Self {
             sha256: sha256_hex(&bytes),
@@ -105,12 +102,12 @@ impl LoadedModel {
         })
     }
 
-    /// What the model says of all subjects, whose features are `matrix`; contributions also for the one called `explained`.
+    /// What the model says of all subjects, whose features are given; contributions also for the one called `explained`.
     pub(super) fn judge(
         &self,
         profiles: Profiles<'_>,
         outcome: &mut Outcome,
-        (matrix, rules): (&Matrix, &RuleConfig),
+        (features, rules): (&Features, &RuleConfig),
         explained: Option<&str>,
     ) -> Result<(), TransformError> {
         let known: Vec<&str> = self
@@ -119,7 +116,8 @@ impl LoadedModel {
             .iter()
             .map(|feature| feature.name.as_str())
             .collect();
-        let matrix = matrix.with_columns(|name| known.contains(&name));
+        let numbers = features.numbers.with_columns(|name| known.contains(&name));
+        let matrix = numbers.with_added(features.groups.encoded(&self.model.encodings))?;
         let context = (profiles.registry, &outcome.peers, rules);
         outcome
             .assessment
@@ -127,18 +125,25 @@ impl LoadedModel {
     }
 }
 
-/// The features of all subjects, counts and dates included.
-pub(super) fn matrix_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Matrix, TransformError> {
+/// What models look at, counts and dates included, one row a subject.
+#[derive(Debug, Default)]
+pub(crate) struct Features {
+    /// Numbers.
+    pub(crate) numbers: Matrix,
+    /// Groups of the same rows.
+    pub(crate) groups: Groups,
+}
+
+/// The features of all subjects.
+pub(super) fn features_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Features, TransformError> {
     let registry = profiles.registry;
-    let periods: Vec<Vec<BilledPeriod>> = component_chunks(profiles.register_rows, ROWS_TOGETHER)
-        .into_par_iter()
-        .map(|rows| billed_periods(registry, profiles.conditions, rows))
-        .collect::<Result<_, _>>()?;
     let delivered = |period: &BilledPeriod| {
         let component = registry.components.get(period.component as usize);
         component.is_some_and(datalake_transforms::registry::Component::is_delivered)
     };
-    let periods: Vec<BilledPeriod> = periods.into_iter().flatten().filter(delivered).collect();
+    let mut periods = periods_of(profiles, profiles.register_rows)?;
+    periods.extend(periods_of(profiles, profiles.bill_rows)?);
+    periods.retain(delivered);
     let bills = Bills::of_periods(&periods, registry);
     if bills.swapped() > 0 {
         tracing::warn!(
@@ -151,5 +156,8 @@ pub(super) fn matrix_of(profiles: Profiles<'_>, outcome: &Outcome) -> Result<Mat
         meter_features: &outcome.features,
         bills: &bills,
     };
-    subject_matrix(&outcome.assessment, &data)
+    Ok(Features {
+        numbers: subject_matrix(&outcome.assessment, &data)?,
+        groups: subject_groups(&outcome.assessment, registry)?,
+    })
 }

@@ -6,6 +6,7 @@
 //! `datalake-transforms`; this module decides what is read when, and within which memory.
 
 mod args;
+mod bills;
 mod config;
 mod error;
 mod extract;

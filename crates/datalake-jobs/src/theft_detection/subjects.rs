@@ -5,13 +5,13 @@ use datalake_deps::lake::Lake;
 use datalake_deps::logging::Logger;
 use datalake_deps::run_record::RunRecord;
 use datalake_deps::session::Session;
-use datalake_transforms::learning::Matrix;
 use datalake_transforms::subject_features::last_days;
 
 use super::config::{RawConfig, validate};
 use super::error::JobError;
 use super::extract;
 use super::job::{Job, VERSION, lake_folder};
+use super::learned::Features;
 use super::provenance::config_fingerprint;
 
 /// What a model learns from: all service points, and what they depend on.
@@ -19,7 +19,7 @@ pub(crate) struct Subjects {
     /// The lake.
     pub(crate) lake: Lake,
     /// Their features, counts and dates included.
-    pub(crate) features: Matrix,
+    pub(crate) features: Features,
     /// Last day with data of each row of the features, days since 1970-01-01.
     pub(crate) last_days: Vec<i32>,
     /// Fingerprint of the files that the features depend on.
@@ -54,7 +54,7 @@ pub(crate) fn subjects(
     let features = assessed.features.unwrap_or_default();
     let assessment = &assessed.outcome.assessment;
     Ok(Subjects {
-        last_days: last_days(assessment, &assessed.registry, features.ids()),
+        last_days: last_days(assessment, &assessed.registry, features.numbers.ids()),
         features,
         input_fingerprint: extract::input_fingerprint(&inputs),
         config_fingerprint: config_fingerprint(resolved, None),

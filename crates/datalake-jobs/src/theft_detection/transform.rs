@@ -21,6 +21,7 @@ use datalake_transforms::series::{SeriesBlock, Share, collate, collate_shares};
 use datalake_transforms::what_if::{Changed, judge_variants};
 use rayon::prelude::*;
 
+use super::bills::Bills;
 use super::profile_store::{ProfileStore, StoreError};
 use super::what_if::{Counted, WhatIf};
 
@@ -58,8 +59,10 @@ const RANGE_PROFILES: i64 = 1 << 18;
 pub(super) struct Profiles<'a> {
     /// Profiles of interval components.
     pub(super) store: &'a ProfileStore,
-    /// Rows of registers, sorted by component.
+    /// Rows of registers that are read every few days, sorted by component.
     pub(super) register_rows: &'a [RegisterRow],
+    /// Rows of registers with long periods, likewise: judged by bills, and spread over days only where days are asked for.
+    pub(super) bill_rows: &'a [RegisterRow],
     /// What they are joined with.
     pub(super) registry: &'a Registry,
     /// Condition codes and use flags.
@@ -95,14 +98,33 @@ impl Profiles<'_> {
         cut
     }
 
-    /// The day profiles of a range by component; `None` where there are none.
+    /// The day profiles of a range by component; `None` where there are none, as of registers with long periods.
     pub(super) fn read(&self, range: &Range<u32>) -> Result<Option<SeriesBlock>, JudgeError> {
+        self.with_days_of(range, &[])
+    }
+
+    /// The bills of some registers with long periods spread over their days.
+    pub(super) fn days_of_bills(&self, components: &[u32]) -> Result<Option<SeriesBlock>, JudgeError> {
+        let mut batches = Vec::new();
+        for &component in components {
+            let rows = rows_of(self.bill_rows, &(component..component + 1));
+            batches.push(register_periods(self.registry, self.conditions, rows)?.profiles);
+        }
+        Ok((!batches.is_empty()).then(|| collate(&batches)).transpose()?)
+    }
+
+    /// The same as [`Self::read`], and the bills of some registers with long periods (ascending) spread over their days.
+    pub(super) fn with_days_of(
+        &self,
+        range: &Range<u32>,
+        bills: &[u32],
+    ) -> Result<Option<SeriesBlock>, JudgeError> {
         let mut batches = self.store.read(range)?;
-        let rows = self.register_rows;
-        let from = rows.partition_point(|row| row.component < range.start);
-        let to = rows.partition_point(|row| row.component < range.end);
-        if to > from {
-            let registers = register_periods(self.registry, self.conditions, &rows[from..to])?;
+        let spread = [rows_of(self.register_rows, range)];
+        let bills = bills.iter().filter(|component| range.contains(component));
+        let bills = bills.map(|&component| rows_of(self.bill_rows, &(component..component + 1)));
+        for rows in spread.into_iter().chain(bills).filter(|rows| !rows.is_empty()) {
+            let registers = register_periods(self.registry, self.conditions, rows)?;
             let all = 0..registers.profiles.num_rows();
             batches.push((Arc::new(registers.profiles), all));
         }
@@ -115,6 +137,12 @@ impl Profiles<'_> {
             Some(collate_shares(shares.collect::<Result<_, _>>()?)?)
         })
     }
+}
+
+fn rows_of<'r>(rows: &'r [RegisterRow], range: &Range<u32>) -> &'r [RegisterRow] {
+    let from = rows.partition_point(|row| row.component < range.start);
+    let to = rows.partition_point(|row| row.component < range.end);
+    &rows[from..to]
 }
 
 /// Judges all day profiles, in two passes over ranges of components.
@@ -173,6 +201,10 @@ pub(super) fn judge_all(
             Ok::<_, JudgeError>(found)
         })
         .collect::<Result<_, _>>()?;
+    let bills = Bills::of(profiles)?;
+    let features = bills.add_features(features, registry)?;
+    let of_bills = bills.judge(profiles, (&peers, rules), variants)?;
+    let evidence = evidence.into_iter().chain([of_bills]).collect::<Vec<_>>();
     let mut stays = Vec::with_capacity(evidence.iter().map(|(stays, _)| stays.len()).sum());
     let mut changed = Vec::new();
     for (of_stays, of_changed) in evidence {

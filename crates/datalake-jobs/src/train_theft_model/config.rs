@@ -43,7 +43,7 @@ impl Default for LearningConfig {
             seed: 1,
             counts_and_dates: true,
             min_labels: 20,
-            theft_weight: 2.0,
+            theft_weight: 1.0,
         }
     }
 }

@@ -14,7 +14,7 @@ use datalake_deps::lake::model::INSPECTION;
 use datalake_deps::logging::Logger;
 use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
 use datalake_transforms::learning::model::Training;
-use datalake_transforms::subject_features::features;
+use datalake_transforms::subject_features::model_features;
 
 use super::args::Args;
 use super::config::validate;
@@ -97,7 +97,7 @@ fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>
         config_fingerprint,
     } = subjects(session, log, &resolved)?;
     let inspections = Inspections::read(&lake)?.ok_or(TrainError::NoInspections)?;
-    let labels = inspections.labels(&all, &last_days);
+    let labels = inspections.labels(&all.numbers, &last_days);
     labels.check(learning.min_labels)?;
     tracing::info!(
         labelled = labels.rows.len(),
@@ -114,8 +114,8 @@ fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>
         );
     }
 
-    let wanted = features(learning.counts_and_dates);
-    let all = all.with_columns(|name| wanted.iter().any(|feature| feature.name == name));
+    let wanted = model_features(learning.counts_and_dates);
+    let is_wanted = |name: &str| wanted.iter().any(|feature| feature.name == name);
     let (thefts, _) = labels.counts();
     let training = Training {
         job: NAME.to_owned(),
@@ -129,10 +129,11 @@ fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>
         thefts,
     };
     let examples = Examples {
-        features: &all.select(&labels.rows),
+        features: &all.numbers.select(&labels.rows).with_columns(is_wanted),
+        groups: &all.groups.select(&labels.rows).with_groupings(is_wanted),
         thefts: &labels.thefts,
     };
-    let model = train(examples, &learning, training, || session.check_stop())?;
+    let model = train(examples, &learning, training, || Ok(session.check_stop()?))?;
 
     let file = serde_json::to_string(&model)? + "\n";
     atomic_file::write(&args.model, file.as_bytes()).map_err(|source| TrainError::Write {

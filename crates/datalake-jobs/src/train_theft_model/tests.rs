@@ -1,10 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
-use std::convert::Infallible;
-
 use datalake_deps::diagnostic::{Diagnostic as _, render};
 use datalake_transforms::learning::Matrix;
+use datalake_transforms::learning::encoding::{Grouping, Groups};
 use datalake_transforms::learning::model::{Learner, Model, Training};
-use datalake_transforms::subject_features::features;
+use datalake_transforms::subject_features::{features, group_features, model_features};
 
 use super::config::{LearnerKind, LearningConfig};
 use super::labels::Labels;
@@ -116,13 +115,30 @@ fn names() -> Vec<String> {
     features(false).into_iter().map(|feature| feature.name).collect()
 }
 
-fn fit(features: &Matrix, thefts: &[bool], learner: LearnerKind) -> Model {
-    let labelled = thefts.len() as u64;
-    let examples = Examples { features, thefts };
-    train(examples, &learning(learner), training(labelled), || {
-        Ok::<_, Infallible>(())
-    })
+fn fit_grouped(features: &Matrix, groups: &Groups, thefts: &[bool], learner: LearnerKind) -> Model {
+    let examples = Examples {
+        features,
+        groups,
+        thefts,
+    };
+    train(
+        examples,
+        &learning(learner),
+        training(thefts.len() as u64),
+        || Ok(()),
+    )
     .unwrap()
+}
+
+fn fit(features: &Matrix, thefts: &[bool], learner: LearnerKind) -> Model {
+    // Groups that nothing is known of.
+    let grouping = |feature: datalake_transforms::learning::model::Feature| Grouping {
+        name: feature.name,
+        groups: vec![None; thefts.len()],
+    };
+    let groupings = group_features(false).into_iter().map(grouping).collect();
+    let groups = Groups::new(features.ids(), groupings).unwrap();
+    fit_grouped(features, &groups, thefts, learner)
 }
 
 #[test]
@@ -133,7 +149,7 @@ fn what_labels_follow_is_learned_by_both_and_calibrated() {
     let thefts = follows.iter().filter(|theft| **theft).count() as f64;
     for learner in [LearnerKind::Logistic, LearnerKind::BoostedTrees] {
         let model = fit(&all, &follows, learner);
-        model.check(&features(false)).unwrap();
+        model.check(&model_features(false)).unwrap();
         let auc = model.cross_validation.auc.unwrap();
         assert!(auc > 0.85, "{learner:?}: {auc}");
         assert!(model.baseline.auc.unwrap() > 0.85);
@@ -142,6 +158,7 @@ fn what_labels_follow_is_learned_by_both_and_calibrated() {
         let mut expected = 0.0;
         for at in 0..450 {
             all.row_into(at, &mut row);
+            row.extend(group_features(false).iter().map(|_| f32::NAN));
             expected += model.judge(&row).probability;
         }
         assert!(
@@ -172,10 +189,39 @@ fn labels_that_follow_nothing_score_a_half() {
 }
 
 #[test]
+fn thefts_that_run_together_in_groups_are_learned_and_groups_that_mean_nothing_are_not() {
+    let rows = 3_000;
+    let all = matrix(rows, &names()[..3]);
+    // One of twelve steals; in ten of a hundred groups half of the rows do.
+    let group = |row: usize| mix(row as u64) % 100;
+    let steals = |row: usize| {
+        let chance = if group(row) < 10 { 50 } else { 8 };
+        mix(row as u64 + 1_000_000) % 100 < chance
+    };
+    let thefts: Vec<bool> = (0..rows).map(steals).collect();
+    let auc = |of: &dyn Fn(usize) -> u64| {
+        let grouping = Grouping {
+            name: "g".to_owned(),
+            groups: (0..rows)
+                .map(|row| Some(std::sync::Arc::from(of(row).to_string())))
+                .collect(),
+        };
+        let groups = Groups::new(all.ids(), vec![grouping]).unwrap();
+        let model = fit_grouped(&all, &groups, &thefts, LearnerKind::Logistic);
+        assert_eq!(model.encodings.len(), 1);
+        model.cross_validation.auc.unwrap()
+    };
+    let (real, random) = (auc(&group), auc(&|row| mix(row as u64 + 9) % 100));
+    assert!(real > 0.6, "{real}");
+    assert!((0.45..0.55).contains(&random), "{random}");
+}
+
+#[test]
 fn figures_of_five_service_points_by_hand() {
     let features = matrix(5, &["x".to_owned()]);
     let examples = Examples {
         features: &features,
+        groups: &Groups::default(),
         thefts: &[true, false, true, false, false],
     };
     // Ranked: theft, other, theft, other, other.

@@ -1,17 +1,20 @@
 //! Transform: cross-validation, calibration and the final model.
 
+use datalake_transforms::error::TransformError;
 use datalake_transforms::learning::Matrix;
 use datalake_transforms::learning::boosting::{BoostingConfig, Trees};
 use datalake_transforms::learning::calibration::Calibration;
+use datalake_transforms::learning::encoding::Groups;
 use datalake_transforms::learning::folds::fold;
 use datalake_transforms::learning::logistic::{Logistic, LogisticConfig};
 use datalake_transforms::learning::model::{AtInspections, FORMAT, Figures, KIND, Learner, Model, Training};
-use datalake_transforms::subject_features::features;
+use datalake_transforms::subject_features::model_features;
 
 use super::config::{LearnerKind, LearningConfig};
 use crate::evaluate::metrics::{
     Scored, auc, average_precision, map_at, order, precision_at, recall_at, tpr_at_fpr,
 };
+use crate::theft_detection::JobError;
 
 /// Numbers of inspections that figures are given for; and one of a hundred service points.
 const INSPECTIONS: [usize; 2] = [100, 200];
@@ -21,17 +24,19 @@ const INSPECTIONS: [usize; 2] = [100, 200];
 pub(super) struct Examples<'a> {
     /// Their features, those that the model may look at.
     pub(super) features: &'a Matrix,
+    /// Their groups, likewise.
+    pub(super) groups: &'a Groups,
     /// Whether each steals.
     pub(super) thefts: &'a [bool],
 }
 
 /// Cross-validates, calibrates and fits; `check_stop` is asked between fits.
-pub(super) fn train<E>(
+pub(super) fn train(
     examples: Examples<'_>,
     config: &LearningConfig,
     training: Training,
-    check_stop: impl Fn() -> Result<(), E>,
-) -> Result<Model, E> {
+    check_stop: impl Fn() -> Result<(), JobError>,
+) -> Result<Model, JobError> {
     let raw = out_of_fold(examples, config, config.learner, &check_stop)?;
     let cross_validation = figures(examples, &raw, config.folds);
     let baseline = match config.learner {
@@ -48,15 +53,27 @@ pub(super) fn train<E>(
         cross_validation,
         baseline,
         calibration: Calibration::fit(&raw, examples.thefts),
-        features: features(training.counts_and_dates),
+        features: model_features(training.counts_and_dates),
         training,
-        learner: fit(examples, config, config.learner),
+        encodings: examples.groups.encodings(examples.thefts),
+        learner: fit(examples, config, config.learner)?,
     })
 }
 
-fn fit(examples: Examples<'_>, config: &LearningConfig, kind: LearnerKind) -> Learner {
-    let Examples { features, thefts } = examples;
-    match kind {
+/// Fitted on features and on shares of thefts in groups, each row's without its own label.
+fn fit(
+    examples: Examples<'_>,
+    config: &LearningConfig,
+    kind: LearnerKind,
+) -> Result<Learner, TransformError> {
+    let Examples {
+        features,
+        groups,
+        thefts,
+    } = examples;
+    let shares = groups.out_of_fold(thefts, config.seed);
+    let features = &features.clone().with_added(shares)?;
+    Ok(match kind {
         LearnerKind::BoostedTrees => {
             let hyperparameters = BoostingConfig {
                 positive_weight: config.theft_weight,
@@ -78,17 +95,21 @@ fn fit(examples: Examples<'_>, config: &LearningConfig, kind: LearnerKind) -> Le
                 hyperparameters,
             }
         }
-    }
+    })
 }
 
 /// Raw score of each row by a model that was fitted without its fold.
-fn out_of_fold<E>(
+fn out_of_fold(
     examples: Examples<'_>,
     config: &LearningConfig,
     kind: LearnerKind,
-    check_stop: impl Fn() -> Result<(), E>,
-) -> Result<Vec<f64>, E> {
-    let Examples { features, thefts } = examples;
+    check_stop: impl Fn() -> Result<(), JobError>,
+) -> Result<Vec<f64>, JobError> {
+    let Examples {
+        features,
+        groups,
+        thefts,
+    } = examples;
     let fold_of: Vec<u32> = features
         .ids()
         .iter()
@@ -101,16 +122,20 @@ fn out_of_fold<E>(
         let (out, kept): (Vec<u32>, Vec<u32>) =
             (0..thefts.len() as u32).partition(|&at| fold_of[at as usize] == held_out);
         let kept_thefts: Vec<bool> = kept.iter().map(|&at| thefts[at as usize]).collect();
+        let kept_groups = groups.select(&kept);
         let learner = fit(
             Examples {
                 features: &features.select(&kept),
+                groups: &kept_groups,
                 thefts: &kept_thefts,
             },
             config,
             kind,
-        );
-        for at in out {
-            features.row_into(at as usize, &mut row);
+        )?;
+        let shares = groups.select(&out).encoded(&kept_groups.encodings(&kept_thefts));
+        let judged = features.select(&out).with_added(shares)?;
+        for (position, at) in out.into_iter().enumerate() {
+            judged.row_into(position, &mut row);
             raw[at as usize] = match &learner {
                 Learner::BoostedTrees { fitted, .. } => fitted.raw(&row),
                 Learner::Logistic { fitted, .. } => fitted.raw(&row),
@@ -123,7 +148,7 @@ fn out_of_fold<E>(
 
 /// How scores rank the rows.
 pub(super) fn figures(examples: Examples<'_>, raw: &[f64], folds: u32) -> Figures {
-    let Examples { features, thefts } = examples;
+    let Examples { features, thefts, .. } = examples;
     let of = |label: bool| -> Vec<f64> {
         let scored = raw.iter().zip(thefts);
         scored

@@ -100,7 +100,7 @@ fn a_model_is_learned_and_fills_the_scores() {
     );
     let cases = table(&folder.output(), "theft_cases");
     let features: std::collections::BTreeMap<String, String> =
-        datalake_transforms::subject_features::features(true)
+        datalake_transforms::subject_features::model_features(true)
             .into_iter()
             .map(|feature| (feature.name, feature.meaning))
             .collect();

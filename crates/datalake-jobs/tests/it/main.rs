@@ -5,6 +5,7 @@
 //! | `fixture` | `test_data/` is what its generator writes, and the job accounts for every row of it |
 //! | `cases` | every home of `test_data/` gets the verdict that its README works out |
 //! | `bad_input`, `bad_config`, `bad_output` | each kind of bad input, config and output ends with its exit code and message |
+//! | `bills` | registers that are read by the quarter, from bills to a case |
 //! | `compact` | `theft-detection` finds in a compacted lake what it finds in the lake |
 //! | `invariants` | the promises that hold for every input |
 //! | `kills` | a run killed at any instant leaves whole tables |
@@ -18,6 +19,7 @@
 mod bad_config;
 mod bad_input;
 mod bad_output;
+mod bills;
 mod cases;
 mod compact;
 mod fixture;

@@ -100,6 +100,9 @@ mod tests {
                     is_actual: true,
                     condition: Condition::Actual,
                     codes: Codes::default(),
+                    coverage: crate::registry::Coverage::On(0),
+                    overlaps: false,
+                    by_readings_micro: None,
                 }
             })
         };

@@ -20,6 +20,9 @@ fn bill(component: u32, days: (i64, i64), kwh: f64, readings: (f64, f64)) -> Bil
         is_actual: true,
         condition: Condition::Actual,
         codes: Codes::default(),
+        coverage: crate::registry::Coverage::On(0),
+        overlaps: false,
+        by_readings_micro: None,
     }
 }
 

@@ -117,6 +117,22 @@ impl Matrix {
         }
     }
 
+    /// The same rows with further columns (name and one value a row, in the order of the rows).
+    ///
+    /// Fails as a bug where a name stands twice, or a column has another length.
+    pub fn with_added(mut self, columns: Vec<(String, Vec<f32>)>) -> Result<Self, TransformError> {
+        for (name, values) in columns {
+            if self.names.contains(&name) || values.len() != self.rows() {
+                return Err(TransformError::Bug(format!(
+                    "feature `{name}` does not fit the others"
+                )));
+            }
+            self.names.push(name);
+            self.columns.push(values.into_iter().map(known).collect());
+        }
+        Ok(self)
+    }
+
     /// The same rows with those columns only for which `keep` holds.
     #[must_use]
     pub fn with_columns(&self, keep: impl Fn(&str) -> bool) -> Self {
@@ -173,6 +189,18 @@ pub(super) mod tests {
         assert_eq!(part.names(), ["f0", "f2"]);
         assert_eq!(part.column(1), [matrix.column(2)[1], matrix.column(2)[4]]);
         assert_eq!(part.hash(1), matrix.hash(4));
+    }
+
+    #[test]
+    fn further_columns_stand_at_the_end() {
+        let matrix = uniform(2, 1, 0.0, 1);
+        let more = || vec![("g".to_owned(), vec![1.0, f32::INFINITY])];
+        let found = matrix.clone().with_added(more()).unwrap();
+        assert_eq!(found.names(), ["f0", "g"]);
+        assert_eq!(found.column(1)[0], 1.0);
+        assert!(found.column(1)[1].is_nan());
+        assert!(found.with_added(more()).is_err());
+        assert!(matrix.with_added(vec![("h".to_owned(), vec![1.0])]).is_err());
     }
 
     #[test]

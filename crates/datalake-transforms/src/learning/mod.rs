@@ -8,6 +8,7 @@
 //! | [`logistic`] | L2 logistic regression: the baseline that trees have to beat |
 //! | [`tree`] | one tree of a model: what it says of a row, and what each feature contributes to that |
 //! | [`calibration`] | from a raw score to a probability |
+//! | [`encoding`] | shares of thefts in groups of rows |
 //! | [`folds`] | which rows are held out |
 //! | [`model`] | a model as it is kept in a file, and what a file has to hold to be believed |
 //!
@@ -16,6 +17,7 @@
 
 pub mod boosting;
 pub mod calibration;
+pub mod encoding;
 pub mod folds;
 pub mod forest;
 pub mod logistic;

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::boosting::{BoostingConfig, Trees};
 use super::calibration::Calibration;
+use super::encoding::Encoding;
 use super::logistic::{Logistic, LogisticConfig};
 
 /// Version of the layout that this code writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Trees of a model at most.
 const MAX_TREES: usize = 20_000;
@@ -117,6 +118,8 @@ pub struct Model {
     pub calibration: Calibration,
     /// What it looks at, in the order of its columns.
     pub features: Vec<Feature>,
+    /// Shares of thefts in groups: the last of the features are made with them.
+    pub encodings: Vec<Encoding>,
     /// What gives the raw score.
     pub learner: Learner,
 }
@@ -198,6 +201,14 @@ impl Model {
         let Calibration { slope, intercept } = self.calibration;
         if !slope.is_finite() || !intercept.is_finite() || slope < 0.0 {
             return Some("its calibration is no rising curve".to_owned());
+        }
+        let tail = self.features.len().saturating_sub(self.encodings.len());
+        let names = self.features[tail..].iter().map(|feature| &feature.name);
+        if !names.eq(self.encodings.iter().map(|encoding| &encoding.name)) {
+            return Some("its groups are not the last of its features".to_owned());
+        }
+        if let Some(what) = self.encodings.iter().find_map(Encoding::fault) {
+            return Some(what);
         }
         match &self.learner {
             Learner::BoostedTrees { fitted, .. } => {
@@ -316,6 +327,7 @@ pub(crate) mod tests {
                 intercept: 0.0,
             },
             features: features(&["f0", "f1"]),
+            encodings: Vec::new(),
             learner: Learner::BoostedTrees {
                 hyperparameters,
                 fitted: Trees::fit(&matrix, &labels, &hyperparameters),
@@ -388,8 +400,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_damaged_or_foreign_model_is_refused() {
-        assert!(refusal(|model| model["format"] = 2.into()).contains("format 2"));
+        assert!(refusal(|model| model["format"] = 1.into()).contains("format 1"));
         assert!(refusal(|model| model["kind"] = "weather".into()).contains("`weather`"));
+        let strange = serde_json::json!([{"name": "g", "all": {"thefts": 0, "rows": 0}, "groups": {}}]);
+        assert!(
+            refusal(|model| model["encodings"] = strange.clone()).contains("not the last of its features")
+        );
+        let wrong = serde_json::json!([{"name": "f1", "all": {"thefts": 2, "rows": 1}, "groups": {}}]);
+        assert!(refusal(|model| model["encodings"] = wrong.clone()).contains("`f1` counts more thefts"));
         assert!(refusal(|model| model["extra"] = 1.into()).contains("unknown field `extra`"));
         assert!(refusal(|model| model["calibration"]["slope"] = (-1.0).into()).contains("rising"));
         let node = "/learner/boosted_trees/fitted/trees/0/0/split";

@@ -134,6 +134,9 @@ pub(super) fn compare_meters(stays: &mut [StayEvidence], registry: &Registry, co
     }
     siblings::compare(&mut stays[..compared], registry, config);
     for stay in &mut stays[compared..] {
+        if stay.rules.iter().any(|found| found.rule == Rule::SiblingMismatch) {
+            continue;
+        }
         stay.rules.extend([
             sibling_mismatch::judge(None, &config.sibling_mismatch),
             register_mismatch::judge(&[], None, &config.register_mismatch),

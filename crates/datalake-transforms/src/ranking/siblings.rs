@@ -70,6 +70,10 @@ pub(super) fn compare(stays: &mut [StayEvidence], registry: &Registry, config: &
             .all(|stay| !stay.weeks.is_empty() || stay.edges.is_none());
     for position in 0..stays.len() {
         let stay = &stays[position];
+        // Bills are compared where they are judged.
+        if stay.rules.iter().any(|found| found.rule == Rule::SiblingMismatch) {
+            continue;
+        }
         let fall = stay
             .rules
             .iter()

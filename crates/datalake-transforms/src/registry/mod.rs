@@ -251,6 +251,14 @@ impl Component {
                 .is_some_and(|t| t.direction == Direction::Delivered)
     }
 
+    /// A register of gas, heat or water, see [`ComponentType::is_other_use`].
+    #[must_use]
+    pub fn is_other_use(&self) -> bool {
+        self.component_type
+            .as_ref()
+            .is_some_and(ComponentType::is_other_use)
+    }
+
     /// Received kWh: what the customer feeds in.
     #[must_use]
     pub fn is_received(&self) -> bool {

@@ -111,6 +111,7 @@ impl<'r> Index<'r> {
         for (position, component) in registry.components.iter().enumerate() {
             let class = match (&component.component_type, component.interval_seconds()) {
                 (None, _) => class::UNMAPPED,
+                (Some(_), _) if component.is_other_use() => class::SCALAR,
                 (Some(_), _) if !component.is_energy() => class::NOT_ENERGY,
                 (Some(_), Some(length)) => seconds.binary_search(&length).unwrap_or_default() as u8,
                 (Some(t), None) if t.kind == Kind::Scalar => class::SCALAR,

@@ -210,7 +210,9 @@ impl Rule {
             Self::OverlappingInstall => Measure::at_least("days of contradicting install events"),
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
             Self::SiblingMismatch => Measure::at_most("of the fall made up by the other meters"),
-            Self::RegisterMismatch => Measure::at_least("of the register's energy missing in the intervals"),
+            Self::RegisterMismatch => {
+                Measure::at_least("of the register's energy missing in what was counted beside it")
+            }
             Self::TamperThenDrop => Measure::at_most("days from a tamper or power event to the fall"),
             Self::TransformerBalance => Measure::at_least("of the fall is still supplied by the transformer"),
             Self::ProlongedEstimation => Measure::more_than("days without an actual value"),
@@ -354,6 +356,8 @@ pub enum Gap {
     NoEvents,
     /// The load is the same at all times.
     NeverVaried,
+    /// A register whose readings lie weeks or months apart: its bills are judged, not its days.
+    LongPeriods,
     /// Half of the days or more are at zero, which another rule judges.
     MostlyZeros,
 }
@@ -377,6 +381,7 @@ impl Gap {
             Self::InstallInDoubt => "an install event of the meter cannot be used",
             Self::InstallEventsIncomplete => "install events are incomplete",
             Self::MostlyZeros => "mostly zeros, see ZERO_WHILE_ON",
+            Self::LongPeriods => "readings lie weeks or months apart",
             Self::ReceivedChannel => "the service point has a channel for received energy",
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Rule, RuleEvidence, StayContext, Verdict};
 use crate::model::DAY_SECONDS;
-use crate::registry::OverlapKind;
+use crate::registry::{OverlapKind, Registry};
 
 /// Weight of `OVERLAPPING_INSTALL`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,12 +25,21 @@ impl Default for OverlappingInstallConfig {
 }
 
 pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
-    let component = context.series.component;
-    let overlaps = &context.registry.overlaps;
-    let first = overlaps.partition_point(|overlap| overlap.component < component);
     // Events may reach back years before the first row; what is contradicted is what was measured.
-    let first_day = context.series.day[context.rows.start];
-    let last_day = context.last_actual_day();
+    let measured = (context.series.day[context.rows.start], context.last_actual_day());
+    let component = context.series.component;
+    found(context.registry, component, context.stay.service_point, measured)
+}
+
+/// What contradicts the stay of a component at a service point between its first and its last day with an actual value.
+pub(crate) fn found(
+    registry: &Registry,
+    component: u32,
+    service_point: Option<u32>,
+    (first_day, last_day): (i32, i32),
+) -> RuleEvidence {
+    let overlaps = &registry.overlaps;
+    let first = overlaps.partition_point(|overlap| overlap.component < component);
     let mut days = 0_i64;
     let mut span = (i32::MAX, i32::MIN);
     let mut strength = 0.0_f32;
@@ -39,7 +48,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
         .take_while(|overlap| overlap.component == component)
     {
         let (place, other) = overlap.service_points;
-        if context.stay.service_point != Some(place) && context.stay.service_point != Some(other) {
+        if service_point != Some(place) && service_point != Some(other) {
             continue;
         }
         let from = overlap.from.div_euclid(DAY_SECONDS).max(i64::from(first_day));

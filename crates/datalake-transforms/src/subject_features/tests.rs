@@ -49,6 +49,9 @@ fn a_home_that_fell_has_the_numbers_of_its_rules_and_its_meter() {
         is_actual: true,
         condition: crate::model::Condition::Actual,
         codes: crate::resolve::Codes::default(),
+        coverage: crate::registry::Coverage::On(0),
+        overlaps: false,
+        by_readings_micro: None,
     };
     let (matrix, assessment) = matrix(&world, &profiles, &[bill]);
     let id = &world.registry.service_points[0].id;

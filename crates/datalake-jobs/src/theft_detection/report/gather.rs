@@ -106,7 +106,9 @@ pub(in crate::theft_detection) fn gather(
             let block = if wanted.is_empty() {
                 None
             } else {
-                profiles.read(range)?
+                let mut drawn: Vec<u32> = wanted.iter().map(|place| place.component).collect();
+                drawn.dedup();
+                profiles.with_days_of(range, &drawn)?
             };
             let drawn = block.map_or_else(
                 || Ok(Vec::new()),

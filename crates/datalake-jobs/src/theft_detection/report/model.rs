@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use datalake_transforms::ranking::{Contribution, ModelVerdict};
-use datalake_transforms::subject_features::features;
+use datalake_transforms::subject_features::model_features;
 
 use super::text;
 
@@ -13,7 +13,7 @@ pub(super) struct Meanings(BTreeMap<String, String>);
 impl Meanings {
     /// Of all features that a model may look at.
     pub(super) fn new() -> Self {
-        let all = features(true).into_iter();
+        let all = model_features(true).into_iter();
         Self(all.map(|feature| (feature.name, feature.meaning)).collect())
     }
 

@@ -35,7 +35,7 @@ pub(super) use partition::{Part, StateError};
 pub(super) const FOLDER: &str = ".state";
 
 /// Version of the files' layout and of the steps that lead to day profiles: raised with every change of what they yield.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 const MANIFEST: &str = "manifest.json";
 

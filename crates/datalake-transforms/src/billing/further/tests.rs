@@ -44,6 +44,9 @@ fn bill(place: u32, component: u32, first_day: i64, rate: f64, reading: f64) -> 
             tariff: 11,
             meter_status: 1,
         },
+        coverage: crate::registry::Coverage::On(0),
+        overlaps: false,
+        by_readings_micro: None,
     }
 }
 
