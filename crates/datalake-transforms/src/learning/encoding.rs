@@ -2,7 +2,7 @@
 //! say of a row.
 //!
 //! A group's share is `(thefts + 20 base) / (rows + 20)`, with the share of all rows as `base`: a group of few rows says
-//! little. The shares that a model learns from are taken *out of fold* ([`Encoding::out_of_fold`]): what stands at a row
+//! little. The shares that a model learns from are taken *out of fold* ([`Groups::out_of_fold`]): what stands at a row
 //! was counted without the fold that it is in, so that its own label is no part of it. Rows to be judged have the
 //! counts of all rows that were learned from ([`Encoding::share`]).
 
@@ -18,7 +18,7 @@ use crate::error::TransformError;
 /// Rows of the base rate that are added to each group.
 const SMOOTHING_ROWS: f64 = 20.0;
 
-/// Folds of [`Encoding::out_of_fold`].
+/// Folds of [`Groups::out_of_fold`].
 const FOLDS: u32 = 5;
 
 /// Groups at most that a model may carry for one encoding.
