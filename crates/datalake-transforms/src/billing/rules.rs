@@ -8,7 +8,7 @@
 //! | `SUSTAINED_DROP` | strongest step of `r` (level against the peers' bills of the month; against whole years of its own where peers are few) that lasts to the register's last bill: score -4 or less | see below |
 //! | `ZERO_WHILE_ON` | bills of exactly 0 for 60 days or more after three used ones | 0.8 where other use of the place (gas) went on, else 0.5 |
 //! | `REVERSE_FLOW` | bills below 0, or readings that fell and no roll-over makes up for; in days | 0.4 |
-//! | `REGISTER_MISMATCH` | bills of less than the difference of their readings, added up | 0.2 |
+//! | `REGISTER_MISMATCH` | bills of less than the difference of their readings, added up: no more thefts than chance | 0.05 |
 //! | `SIBLING_MISMATCH` | a fall or zeros beside other use (gas) that stood still | that of the fall |
 //! | `OVERLAPPING_INSTALL` | as for all meters | |
 //!

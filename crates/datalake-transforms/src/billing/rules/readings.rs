@@ -82,7 +82,7 @@ impl Judge<'_> {
             .map(|bill| &bill.billed)
             .collect();
         let hit = shortfall >= least;
-        let strength = if hit { 0.2 } else { 0.2 * shortfall / least };
+        let strength = if hit { 0.05 } else { 0.05 * shortfall / least };
         RuleEvidence {
             verdict: if hit { Verdict::Hit } else { Verdict::Miss },
             value: shortfall as f32,
