@@ -28,6 +28,9 @@ const SCATTERED_DAYS: i32 = 60;
 /// Spells of zero days that scattered ones need.
 const SCATTERED_SPELLS: usize = 4;
 
+/// Share of the baseline that a day must have to part two spells: a meter counts a watt-hour now and then by itself.
+const SPELL_ENDS: f64 = 0.1;
+
 /// Whole days before a run that its baseline needs.
 const BASELINE_MIN: usize = 14;
 
@@ -129,13 +132,14 @@ fn scattered(context: &StayContext<'_>) -> Option<ZeroRun> {
     {
         last += 1;
     }
+    let mut run = with_baseline(levels, zeros[first]..zeros[last] + 1);
+    let used = |position: usize| levels.kwh[position] >= SPELL_ENDS * run.baseline_kwh;
     let parted = zeros[first..=last]
         .windows(2)
-        .filter(|pair| pair[1] - pair[0] > 1);
+        .filter(|pair| (pair[0] + 1..pair[1]).any(used));
     if parted.count() + 1 < SCATTERED_SPELLS {
         return None;
     }
-    let mut run = with_baseline(levels, zeros[first]..zeros[last] + 1);
     run.zero_days = last + 1 - first;
     run.scattered = true;
     let mut between: Vec<f64> = run
@@ -322,6 +326,13 @@ mod tests {
         // Four spells are a habit of nobody, three are three journeys.
         assert!(spells(4, 4).is_hit());
         assert_eq!(spells(3, 5).verdict, Verdict::Miss);
+        // A watt-hour in the middle of two of three journeys ends none of them.
+        let mut kwh = scaled(home(1, 200, 8.0), 120..136, 0.0);
+        (kwh[126], kwh[131]) = (0.001, 0.001);
+        kwh = scaled(kwh, 145..150, 0.0);
+        assert_eq!(judged(&kwh).0.verdict, Verdict::Miss);
+        (kwh[126], kwh[131]) = (0.9, 0.9);
+        assert!(judged(&kwh).0.is_hit());
         // Longer than the days between them: the home is empty rather than lived in.
         assert_eq!(spells(4, 13).verdict, Verdict::Miss);
     }
