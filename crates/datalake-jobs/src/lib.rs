@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod format;
 pub mod inject;
 pub(crate) mod inspections;
+pub(crate) mod start;
 pub mod synthetic;
 pub mod theft_detection;
 pub mod train_theft_model;

@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
-use clap::Parser as _;
 use datalake_deps::config::{ConfigLayers, JobConfig, Resolved};
-use datalake_deps::diagnostic::{Diagnostic, render};
+use datalake_deps::diagnostic::Diagnostic;
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::lake::Lake;
 use datalake_deps::lake::model::MEASUREMENTS;
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
 use datalake_deps::run_record::{RunRecord, Status};
-use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
+use datalake_deps::session::Session;
 
 use super::args::Args;
 use super::config::{Config, validate};
@@ -23,6 +21,7 @@ use super::error::CompactError;
 use super::extract::{self, InputFile};
 use super::gather::{Gather, Gathered, gather};
 use super::load::{self, REJECTED_ROWS};
+use crate::start;
 use crate::theft_detection::RawConfig;
 
 /// Name of the job: in logs, in `run.json`, on the command line.
@@ -33,55 +32,19 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the job as its command line says, and returns how the process ends.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // Before parsing, so that `.env` may hold the variables behind the flags.
-    if let Err(error) = load_dotenv() {
-        return fail(&error);
-    }
-    let args = match Args::try_parse_from(command_line) {
-        Ok(args) => args,
-        Err(error) => {
-            // Help and version are no errors; where standard output is closed there is nobody to tell.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::Usage
-            } else {
-                ExitCode::Ok
-            };
-        }
-    };
-    run(&args)
+    start::from_command_line(command_line, run)
 }
 
 /// Runs the job, and returns how the process ends.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    let options = SessionOptions {
-        app_name: NAME,
-        args: Some(&args.session),
-        ..SessionOptions::default()
-    };
-    let (session, log, config) = match start_session(options) {
-        Ok(started) => started,
-        Err(error) => return fail(&error),
-    };
-    let outcome = log.run(|| session.install(|| dispatch(args, &session, &log, config)));
-    match outcome {
-        Ok(()) => ExitCode::Ok,
-        Err(error) => fail(&error),
-    }
-}
-
-fn fail(error: &dyn Diagnostic) -> ExitCode {
-    // Where standard error is closed there is nobody to tell; the exit code still says it.
-    let _ = write!(std::io::stderr(), "{}", render(error));
-    error.exit_code()
+    start::in_session(NAME, &args.session, |session, log, config| {
+        dispatch(args, session, log, config)
+    })
 }
 
 fn print(text: &str) -> Result<(), CompactError> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(CompactError::Stdout)
+    start::print(text).map_err(CompactError::Stdout)
 }
 
 fn dispatch(

@@ -1,12 +1,10 @@
 //! The run: extract, transform, load, and the record of it.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::Path;
 
-use clap::Parser as _;
 use datalake_deps::config::{ConfigArgs, ConfigLayers, JobConfig, Resolved, schema_text};
-use datalake_deps::diagnostic::{Diagnostic, render};
+use datalake_deps::diagnostic::Diagnostic;
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
 use datalake_deps::lake::model::MEASUREMENTS;
@@ -14,7 +12,7 @@ use datalake_deps::lake::{DataFile, Lake, MeasurementScan};
 use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock};
 use datalake_deps::run_record::{RunRecord, Status};
-use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
+use datalake_deps::session::Session;
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::findings::{Finding, Severity};
 use datalake_transforms::model::DAY_SECONDS;
@@ -38,6 +36,7 @@ use super::summary;
 use super::transform::{Outcome, Profiles, judge_all};
 use super::what_if::WhatIf;
 use crate::inspections::Inspections;
+use crate::start;
 
 /// Name of the job: in logs, in `run.json`, on the command line.
 pub const NAME: &str = "theft-detection";
@@ -47,23 +46,7 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the job as its command line says, and returns how the process ends.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // Before parsing, so that `.env` may hold the variables behind the flags.
-    if let Err(error) = load_dotenv() {
-        return fail(&error);
-    }
-    let args = match Args::try_parse_from(command_line) {
-        Ok(args) => args,
-        Err(error) => {
-            // Help and version are no errors; where standard output is closed there is nobody to tell.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::Usage
-            } else {
-                ExitCode::Ok
-            };
-        }
-    };
-    run(&args)
+    start::from_command_line(command_line, run)
 }
 
 /// Runs the job, and returns how the process ends.
@@ -73,35 +56,15 @@ pub fn run(args: &Args) -> ExitCode {
         let printed = schema_text::<RawConfig>()
             .map_err(JobError::Schema)
             .and_then(|text| print(&text));
-        return printed.map_or_else(|error| fail(&error), |()| ExitCode::Ok);
+        return printed.map_or_else(|error| start::fail(&error), |()| ExitCode::Ok);
     }
-    let options = SessionOptions {
-        app_name: NAME,
-        args: Some(&args.session),
-        ..SessionOptions::default()
-    };
-    let (session, log, config) = match start_session(options) {
-        Ok(started) => started,
-        Err(error) => return fail(&error),
-    };
-    let outcome = log.run(|| session.install(|| dispatch(args, &session, &log, config.as_ref())));
-    match outcome {
-        Ok(()) => ExitCode::Ok,
-        Err(error) => fail(&error),
-    }
-}
-
-fn fail(error: &dyn Diagnostic) -> ExitCode {
-    // Where standard error is closed there is nobody to tell; the exit code still says it.
-    let _ = write!(std::io::stderr(), "{}", render(error));
-    error.exit_code()
+    start::in_session(NAME, &args.session, |session, log, config| {
+        dispatch(args, session, log, config.as_ref())
+    })
 }
 
 pub(super) fn print(text: &str) -> Result<(), JobError> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(JobError::Stdout)
+    start::print(text).map_err(JobError::Stdout)
 }
 
 fn dispatch(

@@ -1,18 +1,15 @@
 //! The run: extract, transform, load.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 
-use clap::Parser as _;
 use datalake_deps::atomic_file;
 use datalake_deps::config::JobConfig;
-use datalake_deps::diagnostic::{Diagnostic, render};
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::{Fingerprint, sha256_hex};
 use datalake_deps::lake::Lake;
 use datalake_deps::lake::model::INSPECTION;
 use datalake_deps::logging::Logger;
-use datalake_deps::session::{Session, SessionOptions, load_dotenv, start_session};
+use datalake_deps::session::Session;
 use datalake_transforms::learning::model::Training;
 use datalake_transforms::subject_features::model_features;
 
@@ -22,6 +19,7 @@ use super::error::TrainError;
 use super::report;
 use super::train::{Examples, train};
 use crate::inspections::Inspections;
+use crate::start;
 use crate::theft_detection::{JobError, Subjects, resolve, subjects};
 
 /// Name of the job: in logs, on the command line, in the model.
@@ -32,54 +30,19 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the job as its command line says, and returns how the process ends.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // Before parsing, so that `.env` may hold the variables behind the flags.
-    if let Err(error) = load_dotenv() {
-        return fail(&error);
-    }
-    let args = match Args::try_parse_from(command_line) {
-        Ok(args) => args,
-        Err(error) => {
-            // Help and version are no errors; where standard output is closed there is nobody to tell.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::Usage
-            } else {
-                ExitCode::Ok
-            };
-        }
-    };
-    run(&args)
+    start::from_command_line(command_line, run)
 }
 
 /// Runs the job, and returns how the process ends.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    let options = SessionOptions {
-        app_name: NAME,
-        args: Some(&args.session),
-        ..SessionOptions::default()
-    };
-    let (session, log, config) = match start_session(options) {
-        Ok(started) => started,
-        Err(error) => return fail(&error),
-    };
-    match log.run(|| session.install(|| learn(args, &session, &log, config))) {
-        Ok(()) => ExitCode::Ok,
-        Err(error) => fail(&error),
-    }
-}
-
-fn fail(error: &dyn Diagnostic) -> ExitCode {
-    // Where standard error is closed there is nobody to tell; the exit code still says it.
-    let _ = write!(std::io::stderr(), "{}", render(error));
-    error.exit_code()
+    start::in_session(NAME, &args.session, |session, log, config| {
+        learn(args, session, log, config)
+    })
 }
 
 fn print(text: &str) -> Result<(), TrainError> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(TrainError::Stdout)
+    start::print(text).map_err(TrainError::Stdout)
 }
 
 fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>) -> Result<(), TrainError> {
