@@ -22,7 +22,8 @@ pub struct Fingerprint {
     pub bytes: u64,
     /// Last change in nanoseconds since 1970 UTC; none where the whole content was digested.
     pub modified_ns: Option<i64>,
-    /// SHA-256, lower-case hex: of the whole content up to 256 KiB, else of the last 64 KiB.
+    /// SHA-256, lower-case hex: of the whole content up to 256 KiB, else of the last 64 KiB; of an object's tag where
+    /// it lies in a store.
     pub sha256: String,
 }
 
@@ -49,6 +50,18 @@ impl Fingerprint {
             modified_ns: (!whole).then_some(modified_ns),
             sha256,
         })
+    }
+}
+
+impl Fingerprint {
+    /// The fingerprint of an object whose store marks each content by a tag.
+    #[must_use]
+    pub fn of_tag(bytes: u64, tag: &str) -> Self {
+        Self {
+            bytes,
+            modified_ns: None,
+            sha256: sha256_hex(tag.as_bytes()),
+        }
     }
 }
 

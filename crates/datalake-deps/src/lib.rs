@@ -11,3 +11,4 @@ pub mod logging;
 pub mod publish;
 pub mod run_record;
 pub mod session;
+pub mod store;

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::atomic_file;
 use crate::config::{Resolved, redact_url};
 use crate::diagnostic::{Diagnostic, cause_chain};
 use crate::exit_code::ExitCode;
@@ -16,6 +15,7 @@ use crate::fingerprint::Fingerprint;
 use crate::logging::Logger;
 use crate::publish::{Manifest, PublishedFile};
 use crate::session::{Session, peak_memory_bytes};
+use crate::store;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -193,7 +193,7 @@ impl RunRecord {
     /// Takes over the account of the rows behind the version in `manifest` from the record that lies in `folder`, for a
     /// run that found nothing to do: the newest record still says what the published tables rest on.
     pub fn keep_rows(&mut self, folder: &Path, manifest: &Manifest) {
-        let kept = fs_err::read(folder.join("run.json"))
+        let kept = store::read(&folder.join("run.json"))
             .ok()
             .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
             .filter(|record| record["output_version"] == manifest.version.as_str())
@@ -249,8 +249,7 @@ impl RunRecord {
         let path = folder.join("run.json");
         let write = || -> std::io::Result<()> {
             let text = serde_json::to_string_pretty(self)? + "\n";
-            fs_err::create_dir_all(folder)?;
-            atomic_file::write(&path, text.as_bytes())
+            store::write(&path, text.as_bytes())
         };
         write().inspect_err(|error| {
             logger.warn(format_args!(

@@ -9,6 +9,7 @@ use super::ConfigError;
 use super::error::Fault;
 use super::json::parse_object;
 use super::layers::Origin;
+use crate::store;
 
 /// A config of more bytes than this is none: somebody gave a data file.
 const MAX_CONFIG_BYTES: u64 = 16 * 1024 * 1024;
@@ -44,7 +45,7 @@ impl JobConfig {
             source,
         };
         let mut text = String::new();
-        let file = fs_err::File::open(path).map_err(read_error)?;
+        let file = store::open(path).map_err(read_error)?;
         file.take(MAX_CONFIG_BYTES + 1)
             .read_to_string(&mut text)
             .map_err(read_error)?;

@@ -256,6 +256,7 @@ mod tests {
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())))
                 .collect(),
+            object: None,
         }
     }
 

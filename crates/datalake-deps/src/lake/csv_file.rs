@@ -23,7 +23,7 @@ pub(crate) struct CsvFile<'a> {
 impl<'a> CsvFile<'a> {
     /// Opens a file and reads its header. `None`: the file is empty.
     pub(crate) fn open(plan: &'a TablePlan, file: &'a DataFile) -> Result<Option<Self>, LakeError> {
-        let stream = TextStream::open(&file.path, plan.csv.encoding)?;
+        let stream = TextStream::open(file, plan.csv.encoding)?;
         let mut records = CsvRecords::new(stream, &plan.csv);
         let names = match &plan.csv.column_names {
             Some(names) => names.clone(),

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use super::config::{FileFormat, TableConfig};
 use super::error::LakeError;
 use super::model::TableSpec;
+use crate::fingerprint::Fingerprint;
+use crate::store::{self, Located, Object, ObjectInfo};
 
 /// One file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +25,36 @@ pub struct DataFile {
     pub modified: Option<SystemTime>,
     /// Hive partitions `key=value` of the folders between the table and the file; `None` is Hive's null.
     pub partitions: Vec<(String, Option<String>)>,
+    /// Where it lies in an object store, and the tag that it had there.
+    pub(crate) object: Option<(Object, String)>,
 }
 
 /// The partition that names a delivery where several partitions are dates.
 const RUN_DATE: &str = "run_date";
 
 impl DataFile {
+    /// The file from its beginning to its end.
+    ///
+    /// # Errors
+    /// The I/O error, which names the path.
+    pub fn open(&self) -> std::io::Result<Box<dyn std::io::Read + Send>> {
+        Ok(match &self.object {
+            Some((object, tag)) => Box::new(object.stream_of(tag, self.bytes)),
+            None => Box::new(fs_err::File::open(&self.path)?),
+        })
+    }
+
+    /// What tells whether it is the file that an earlier run saw. In an object store its tag does, without reading it.
+    ///
+    /// # Errors
+    /// The I/O error, which names the path.
+    pub fn fingerprint(&self) -> std::io::Result<Fingerprint> {
+        match &self.object {
+            Some((_, tag)) => Ok(Fingerprint::of_tag(self.bytes, tag)),
+            None => Fingerprint::of_file(&self.path),
+        }
+    }
+
     /// When the file was delivered, where a hive partition says so by a date: `run_date`, else the first that is one.
     #[must_use]
     pub fn delivered(&self) -> Option<jiff::civil::DateTime> {
@@ -71,36 +97,12 @@ pub(crate) fn discover(
     spec: &TableSpec,
     config: &TableConfig,
 ) -> Result<Vec<DataFile>, LakeError> {
+    let walk = Walk { root, spec, config };
     let (candidates, looked) = candidates(root, spec, config);
-    let mut found: Vec<(PathBuf, Vec<DataFile>)> = Vec::new();
-    for candidate in candidates {
-        let Some(metadata) = metadata_if_there(&candidate)? else {
-            continue;
-        };
-        let mut files = Vec::new();
-        if metadata.is_dir() {
-            if candidate.join("_delta_log").is_dir() {
-                return Err(LakeError::DeltaTable {
-                    table: spec.name,
-                    folder: candidate,
-                });
-            }
-            let walk = Walk { root, spec, config };
-            walk.folder(&candidate, &mut Vec::new(), 0, &mut files)?;
-            files.sort_by(|a, b| {
-                a.path
-                    .as_os_str()
-                    .as_encoded_bytes()
-                    .cmp(b.path.as_os_str().as_encoded_bytes())
-            });
-        } else {
-            let walk = Walk { root, spec, config };
-            files.push(walk.file(candidate.clone(), &metadata, &[])?);
-        }
-        if !files.is_empty() {
-            found.push((candidate, files));
-        }
-    }
+    let mut found: Vec<(PathBuf, Vec<DataFile>)> = match store::locate(root).map_err(LakeError::Read)? {
+        Located::Local(_) => walk.candidates(candidates)?,
+        Located::Object(root) => walk.objects(&root)?,
+    };
     if found.len() > 1 {
         return Err(LakeError::TableTwice {
             table: spec.name,
@@ -124,8 +126,11 @@ pub(crate) fn folder_around(
     spec: &TableSpec,
     config: &TableConfig,
 ) -> Option<PathBuf> {
-    let path = resolved(path);
     let (candidates, _) = candidates(root, spec, config);
+    if store::is_remote(path) || store::is_remote(root) {
+        return candidates.into_iter().find(|folder| path.starts_with(folder));
+    }
+    let path = resolved(path);
     candidates
         .into_iter()
         .filter(|folder| folder.is_dir())
@@ -175,6 +180,97 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// The candidates that are there, each with its files.
+    fn candidates(&self, candidates: Vec<PathBuf>) -> Result<Vec<(PathBuf, Vec<DataFile>)>, LakeError> {
+        let mut found = Vec::new();
+        for candidate in candidates {
+            let Some(metadata) = metadata_if_there(&candidate)? else {
+                continue;
+            };
+            let mut files = Vec::new();
+            if metadata.is_dir() {
+                if candidate.join("_delta_log").is_dir() {
+                    return Err(self.delta(candidate));
+                }
+                self.folder(&candidate, &mut Vec::new(), 0, &mut files)?;
+                files.sort_by(|a, b| {
+                    a.path
+                        .as_os_str()
+                        .as_encoded_bytes()
+                        .cmp(b.path.as_os_str().as_encoded_bytes())
+                });
+            } else {
+                let (bytes, modified) = (metadata.len(), metadata.modified().ok());
+                files.push(self.file(candidate.clone(), (bytes, modified), &[])?);
+            }
+            if !files.is_empty() {
+                found.push((candidate, files));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same in an object store: what has the key of a candidate, or lies below it.
+    fn objects(&self, root: &Object) -> Result<Vec<(PathBuf, Vec<DataFile>)>, LakeError> {
+        let names: Vec<String> = if let Some(path) = &self.config.path {
+            vec![path.clone()]
+        } else {
+            let (folders, files) = root.store().children(root.key()).map_err(LakeError::Read)?;
+            let folder = folders.into_iter().filter(|folder| folder == self.spec.name);
+            let wanted = EXTENSIONS.map(|ext| format!("{}.{ext}", self.spec.name));
+            let files = files.iter().filter_map(|file| file.key.rsplit('/').next());
+            let files = files.filter(|name| wanted.iter().any(|wanted| wanted == name));
+            folder.chain(files.map(str::to_owned)).collect()
+        };
+        let mut found = Vec::new();
+        for name in names {
+            let place = root.join(&name);
+            let mut files = Vec::new();
+            for info in place.list().map_err(LakeError::Read)? {
+                let inner = info.key[place.key().len()..].trim_start_matches('/').to_owned();
+                files.extend(self.object(root, &place, &inner, info)?);
+            }
+            if !files.is_empty() {
+                found.push((PathBuf::from(place.url()), files));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A file from what the store tells of it; `None` for what no table is made of. `inner` is its path below `place`.
+    fn object(
+        &self,
+        root: &Object,
+        place: &Object,
+        inner: &str,
+        info: ObjectInfo,
+    ) -> Result<Option<DataFile>, LakeError> {
+        let mut folders: Vec<&str> = inner.split('/').collect();
+        if folders[0] == "_delta_log" {
+            return Err(self.delta(PathBuf::from(place.url())));
+        }
+        // A key that ends in a slash is what some tools call a folder.
+        if info.key.ends_with('/') || folders.iter().any(|name| name.starts_with(['_', '.'])) {
+            return Ok(None);
+        }
+        folders.pop();
+        let partitions: Vec<_> = folders.into_iter().filter_map(parse_partition).collect();
+        let path = PathBuf::from(root.url_of(&info.key));
+        let file = self.file(path, (info.bytes, info.modified), &partitions)?;
+        let object = place.join(inner);
+        Ok(Some(DataFile {
+            object: Some((object, info.tag)),
+            ..file
+        }))
+    }
+
+    fn delta(&self, folder: PathBuf) -> LakeError {
+        LakeError::DeltaTable {
+            table: self.spec.name,
+            folder,
+        }
+    }
+
     fn folder(
         &self,
         folder: &Path,
@@ -201,7 +297,8 @@ impl Walk<'_> {
                 self.folder(&path, partitions, depth + 1, files)?;
                 partitions.truncate(known);
             } else {
-                files.push(self.file(path, &metadata, partitions)?);
+                let of_file = (metadata.len(), metadata.modified().ok());
+                files.push(self.file(path, of_file, partitions)?);
             }
         }
         Ok(())
@@ -210,7 +307,7 @@ impl Walk<'_> {
     fn file(
         &self,
         path: PathBuf,
-        metadata: &std::fs::Metadata,
+        (bytes, modified): (u64, Option<SystemTime>),
         partitions: &[(String, Option<String>)],
     ) -> Result<DataFile, LakeError> {
         let name = path
@@ -231,9 +328,10 @@ impl Walk<'_> {
         Ok(DataFile {
             relative,
             format,
-            bytes: metadata.len(),
-            modified: metadata.modified().ok(),
+            bytes,
+            modified,
             partitions: partitions.to_vec(),
+            object: None,
             path,
         })
     }

@@ -64,7 +64,7 @@ const REMEMBERED_ROWS: u64 = 100;
 
 impl<'a> JsonFile<'a> {
     pub(crate) fn open(plan: &'a TablePlan, file: &'a DataFile) -> Result<Self, LakeError> {
-        let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
+        let stream = TextStream::open(file, encoding_rs::UTF_8)?;
         let mut names = Names::default();
         let mut sources = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {

@@ -2,7 +2,7 @@
 
 use arrow::array::AsArray;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
-use rayon::prelude::*;
+use bytes::Bytes;
 
 use super::batch::{Canonicalizer, SourceBatch, TableBatch};
 use super::clock::SECOND;
@@ -12,6 +12,7 @@ use super::csv_file::CsvFile;
 use super::discover::DataFile;
 use super::error::LakeError;
 use super::parquet_file::ParquetFile;
+use super::source::with_tails;
 use super::table::{BATCH_ROWS, read_text};
 use super::text_stream::TextStream;
 
@@ -71,10 +72,8 @@ pub struct MeasurementScan {
 
 impl MeasurementScan {
     pub(crate) fn plan(plan: TablePlan, files: Vec<DataFile>) -> Result<Self, LakeError> {
-        let opened: Vec<(Option<ParquetFile>, bool)> = files
-            .par_iter()
-            .map(|file| open(&plan, file))
-            .collect::<Result<_, LakeError>>()?;
+        let opened: Vec<(Option<ParquetFile>, bool)> =
+            with_tails(&files, |file, tail| open(&plan, file, tail))?;
         if !opened.iter().any(|(_, has_rows)| *has_rows)
             && let Some(first) = files.first()
         {
@@ -208,10 +207,14 @@ impl MeasurementScan {
 }
 
 /// A file's footer or header, and whether there are rows after it.
-fn open(plan: &TablePlan, file: &DataFile) -> Result<(Option<ParquetFile>, bool), LakeError> {
+fn open(
+    plan: &TablePlan,
+    file: &DataFile,
+    tail: Option<Bytes>,
+) -> Result<(Option<ParquetFile>, bool), LakeError> {
     match file.format {
         FileFormat::Parquet => {
-            let footer = ParquetFile::open(plan, file)?;
+            let footer = ParquetFile::open_with(plan, file, tail)?;
             let has_rows = footer.rows() > 0;
             Ok((Some(footer), has_rows))
         }
@@ -220,7 +223,7 @@ fn open(plan: &TablePlan, file: &DataFile) -> Result<(Option<ParquetFile>, bool)
             None => Ok((None, false)),
         },
         FileFormat::Json => {
-            let stream = TextStream::open(&file.path, encoding_rs::UTF_8)?;
+            let stream = TextStream::open(file, encoding_rs::UTF_8)?;
             let has_rows = stream
                 .has_text()
                 .map_err(|error| super::csv_file::unreadable(file, error))?;

@@ -35,6 +35,7 @@ pub mod model;
 mod parquet_file;
 mod preset;
 mod reject;
+mod source;
 mod table;
 mod text_batch;
 mod text_column;

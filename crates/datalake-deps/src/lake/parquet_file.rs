@@ -5,13 +5,13 @@
 //! dictionary pages; whether the bytes are UTF-8 is looked at once an entry, and a bad one costs its rows only.
 
 use std::any::Any;
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
@@ -32,6 +32,7 @@ use super::convert::ColumnConverter;
 use super::discover::DataFile;
 use super::error::LakeError;
 use super::reject::BadRows;
+use super::source::Source as FileSource;
 use super::text_batch::constant;
 
 /// A file whose footer has been read.
@@ -58,9 +59,16 @@ pub(crate) struct RowGroup {
 impl ParquetFile {
     /// Reads a file's footer.
     pub(crate) fn open(plan: &TablePlan, file: &DataFile) -> Result<Self, LakeError> {
-        let handle = fs_err::File::open(&file.path)
-            .map_err(LakeError::Read)?
-            .into_file();
+        Self::open_with(plan, file, None)
+    }
+
+    /// The same, where the last bytes of an object were fetched already.
+    pub(crate) fn open_with(
+        plan: &TablePlan,
+        file: &DataFile,
+        tail: Option<Bytes>,
+    ) -> Result<Self, LakeError> {
+        let handle = FileSource::footer(file, tail)?;
         let (footer, types) = guarded(&file.path, || {
             let footer = Arc::new(ParquetMetaDataReader::new().parse_and_finish(&handle)?);
             // Types that only the writer's own schema tells, such as seconds or zones; without it the file's do.
@@ -212,16 +220,13 @@ impl ParquetFile {
         row_group: usize,
         mut visit: impl FnMut(SourceBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        let handle = fs_err::File::open(&file.path).map_err(LakeError::Read)?;
-        let size = handle.metadata().map_err(LakeError::Read)?.len();
-        if size != file.bytes {
-            return Err(LakeError::Changed {
-                file: file.path.clone(),
-            }
-            .into());
-        }
-        let handle: File = handle.into_file();
         let group = &self.row_groups[row_group];
+        let chunks = self.metadata.metadata().row_group(row_group);
+        let ranges = group.held.iter().map(|column| {
+            let (start, length) = chunks.column(*column).byte_range();
+            start..start.saturating_add(length)
+        });
+        let handle = FileSource::ranges(file, ranges)?;
         let mut reader = guarded(&file.path, || {
             ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
                 .with_row_groups(vec![row_group])

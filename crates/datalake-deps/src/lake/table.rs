@@ -18,6 +18,8 @@ use super::measurements::{MeasurementScan, ScanOptions};
 use super::model::{self, TableSpec};
 use super::parquet_file::ParquetFile;
 use super::reject::RejectedRow;
+use crate::publish;
+use crate::store::{self, Located};
 
 /// Rows of a batch, where nobody says otherwise: larger batches leave the processor's caches.
 pub const BATCH_ROWS: usize = 8_192;
@@ -59,14 +61,23 @@ impl Lake {
     /// A lake in the folder `root`; an error if the folder is not there or the config names unknown tables or zones.
     pub fn open(root: impl Into<PathBuf>, config: LakeConfig) -> Result<Self, LakeError> {
         let root = root.into();
-        if let Some((scheme, _)) = root.to_str().and_then(|root| root.split_once("://")) {
-            return Err(LakeError::Config {
-                key: "lake".to_owned(),
-                problem: format!("`{scheme}://` is no local folder"),
-                hint: "this build reads local folders: mount or copy the lake first".to_owned(),
-            });
-        }
-        fs_err::read_dir(&root).map_err(LakeError::Read)?;
+        store::check(&root).map_err(|error| LakeError::Config {
+            key: "lake".to_owned(),
+            problem: error.to_string(),
+            hint: error.hint(),
+        })?;
+        // From here on a `file://` is its path.
+        let root = match store::locate(&root).map_err(LakeError::Read)? {
+            Located::Local(path) => {
+                fs_err::read_dir(&*path).map_err(LakeError::Read)?;
+                path.into_owned()
+            }
+            // What a job published is read where its `current.json` leads; on a local disk links do that.
+            Located::Object(object) => {
+                let current = publish::current_of(&object).map_err(LakeError::Read)?;
+                PathBuf::from(current.unwrap_or(object).url())
+            }
+        };
         let clocks = Clocks::new(&config)?;
         for name in config.tables.keys() {
             if model::table(name).is_none() {

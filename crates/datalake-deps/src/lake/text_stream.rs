@@ -1,11 +1,11 @@
 //! Text files as streams of UTF-8: decompressed and decoded on the way.
 
 use std::io::{BufRead, BufReader, Cursor, Read};
-use std::path::Path;
 
 use encoding_rs::Encoding;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::discover::DataFile;
 use super::error::LakeError;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -20,9 +20,9 @@ pub(crate) struct TextStream {
 
 impl TextStream {
     /// Opens a file; gzip and zstd are told by their first bytes, UTF-8 and UTF-16 by their byte order marks.
-    pub(crate) fn open(path: &Path, encoding: &'static Encoding) -> Result<Self, LakeError> {
-        let corrupt = |error| LakeError::corrupt(path, "text", error);
-        let file = fs_err::File::open(path).map_err(LakeError::Read)?;
+    pub(crate) fn open(file: &DataFile, encoding: &'static Encoding) -> Result<Self, LakeError> {
+        let corrupt = |error| LakeError::corrupt(&file.path, "text", error);
+        let file = file.open().map_err(LakeError::Read)?;
         let (magic, raw) = peek(BufReader::with_capacity(BUFFER_BYTES, file)).map_err(LakeError::Read)?;
         let plain: Box<dyn BufRead + Send> = if magic.starts_with(&[0x1f, 0x8b]) {
             let decoder = flate2::bufread::MultiGzDecoder::new(raw);

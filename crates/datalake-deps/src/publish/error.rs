@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::diagnostic::Diagnostic;
 use crate::exit_code::ExitCode;
+use crate::store::UrlError;
 
 /// Why publishing failed. The tables published before are whole in every case.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +19,20 @@ pub enum PublishError {
         /// Why.
         source: io::Error,
     },
-    /// The output is a URL.
-    #[error("the output `{folder}` is no local folder")]
-    NotLocal {
-        /// The output as it was given.
-        folder: String,
+    /// The output is a URL that cannot be used.
+    #[error("the output cannot be used")]
+    Url(#[source] UrlError),
+    /// The object store does not keep conditions of writes, or not all of them.
+    #[error("the object store of `{output}` does not refuse a write whose condition does not hold")]
+    NoConditions {
+        /// The output's URL.
+        output: String,
+    },
+    /// Another run has published since this one began.
+    #[error("another run has published to `{output}` since this one began")]
+    Overtaken {
+        /// The output's URL.
+        output: String,
     },
     /// Another run holds the output.
     #[error("another run is writing to `{}` ({holder})", folder.display())]
@@ -65,8 +75,8 @@ impl Diagnostic for PublishError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Folder { .. } | Self::Foreign { .. } => ExitCode::CannotCreate,
-            Self::NotLocal { .. } => ExitCode::Config,
-            Self::Locked { .. } => ExitCode::TryAgain,
+            Self::Url(_) | Self::NoConditions { .. } => ExitCode::Config,
+            Self::Locked { .. } | Self::Overtaken { .. } => ExitCode::TryAgain,
             Self::Step { .. } => ExitCode::Io,
             Self::NotParquet { .. } | Self::Bug(_) => ExitCode::Bug,
         }
@@ -75,7 +85,13 @@ impl Diagnostic for PublishError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Folder { .. } => Some("name a folder that this user may write to".to_owned()),
-            Self::NotLocal { .. } => Some("this build writes to local folders".to_owned()),
+            Self::Url(error) => Some(error.hint()),
+            Self::NoConditions { .. } => Some(
+                "two runs at once could mix their tables there: use a store with conditional writes (If-Match, \
+                 If-None-Match), or publish to a local folder and copy"
+                    .to_owned(),
+            ),
+            Self::Overtaken { .. } => Some("its tables stand; run again where they are older".to_owned()),
             Self::Locked { .. } => {
                 Some("wait until that run has ended, or write to another folder".to_owned())
             }
@@ -83,7 +99,7 @@ impl Diagnostic for PublishError {
                 Some("move it away or choose another output folder; nothing was changed".to_owned())
             }
             Self::Step { .. } => Some(
-                "see that the disk has space and the folder may be written to, then run again; the tables \
+                "see that there is space and that the place may be written to, then run again; the tables \
                  published before are whole"
                     .to_owned(),
             ),

@@ -1,4 +1,6 @@
-//! Publishes a set of tables together or not at all, on a local file system.
+//! Publishes a set of tables together or not at all.
+//!
+//! In an object store [`remote`] does it. On a local file system:
 //!
 //! ```text
 //! OUTPUT/theft_cases                  -> .versions/current/theft_cases      (link, made once)
@@ -31,6 +33,7 @@
 mod error;
 mod manifest;
 mod output;
+mod remote;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -38,4 +41,5 @@ mod tests;
 pub use error::PublishError;
 pub use manifest::{Manifest, Provenance, PublishedFile};
 pub use output::{Output, OutputLock};
+pub(crate) use remote::current_of;
 pub use staging::Staging;

@@ -7,8 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use fs_err as fs;
 use fs_err::os::unix::fs::symlink;
 
+use super::remote::RemoteOutput;
 use super::staging::clear;
 use super::{Manifest, PublishError, Staging};
+use crate::store::{self, Located, Object};
 
 pub(super) const VERSIONS: &str = ".versions";
 pub(super) const CURRENT: &str = "current";
@@ -19,20 +21,29 @@ pub(super) const LOCK: &str = ".lock";
 #[derive(Debug, Clone)]
 pub struct Output {
     folder: PathBuf,
+    /// Where the output is in an object store.
+    remote: Option<Object>,
 }
 
 impl Output {
     /// The output at `folder`, which need not be there yet.
     ///
     /// # Errors
-    /// [`PublishError::NotLocal`] for a URL, [`PublishError::Folder`] where the path is something else than a folder.
+    /// [`PublishError::Url`] for a URL that this program cannot use, [`PublishError::Folder`] where the path is something
+    /// else than a folder.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, PublishError> {
         let folder = folder.into();
-        if let Some(url) = folder.to_str().filter(|folder| folder.contains("://")) {
-            return Err(PublishError::NotLocal {
-                folder: url.to_owned(),
-            });
-        }
+        store::check(&folder).map_err(PublishError::Url)?;
+        let folder = match store::locate(&folder) {
+            Ok(Located::Local(path)) => path.into_owned(),
+            Ok(Located::Object(object)) => {
+                return Ok(Self {
+                    folder: object.url().into(),
+                    remote: Some(object),
+                });
+            }
+            Err(source) => return Err(PublishError::Folder { folder, source }),
+        };
         match fs::metadata(&folder) {
             Ok(metadata) if !metadata.is_dir() => {
                 let source = io::Error::from(io::ErrorKind::NotADirectory);
@@ -41,11 +52,11 @@ impl Output {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(PublishError::Folder { folder, source })
             }
-            _ => Ok(Self { folder }),
+            _ => Ok(Self { folder, remote: None }),
         }
     }
 
-    /// The output folder.
+    /// The output folder, or its URL.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -61,6 +72,9 @@ impl Output {
     /// The job whose tables are published, as their manifest says; the tables themselves are not looked at.
     #[must_use]
     pub fn published_job(&self) -> Option<String> {
+        if let Some(root) = &self.remote {
+            return RemoteOutput::job(root);
+        }
         Some(Manifest::read_unchecked(&self.current()?)?.provenance.job)
     }
 
@@ -85,11 +99,25 @@ impl Output {
         }
     }
 
-    /// Takes the output for this run; the lock ends when the value is dropped or the process dies.
+    /// Takes the output for this run; the lock ends when the value is dropped or the process dies. Of an output in an
+    /// object store it only notes what is published: who publishes first wins there. `scratch` is where its tables wait.
     ///
     /// # Errors
-    /// [`PublishError::Locked`] where another run holds it, [`PublishError::Folder`] where it cannot be made.
-    pub fn lock(&self, run_id: &str) -> Result<OutputLock<'_>, PublishError> {
+    /// [`PublishError::Locked`] where another run holds it, [`PublishError::Folder`] where it cannot be made,
+    /// [`PublishError::NoConditions`] where the object store could let two runs win.
+    pub fn lock(&self, run_id: &str, scratch: &Path) -> Result<OutputLock<'_>, PublishError> {
+        if let Some(root) = &self.remote {
+            let remote = RemoteOutput::open(root, run_id)?;
+            let scratch = tempfile::Builder::new().prefix("staged-").tempdir_in(scratch);
+            let staged = scratch.map_err(|source| PublishError::Folder {
+                folder: self.folder.clone(),
+                source,
+            })?;
+            return Ok(OutputLock {
+                output: self,
+                held: Held::Remote { remote, staged },
+            });
+        }
         let folder_error = |source| PublishError::Folder {
             folder: self.folder.clone(),
             source,
@@ -126,7 +154,10 @@ impl Output {
         file.write_all(note.as_bytes()).map_err(folder_error)?;
         // What a killed run left; the run that finds nothing to do would never come to staging.
         clear(&self.versions()).map_err(folder_error)?;
-        Ok(OutputLock { output: self, file })
+        Ok(OutputLock {
+            output: self,
+            held: Held::Local(file),
+        })
     }
 
     pub(super) fn versions(&self) -> PathBuf {
@@ -211,7 +242,19 @@ pub(super) fn link_to(table: &str) -> PathBuf {
 #[derive(Debug)]
 pub struct OutputLock<'a> {
     output: &'a Output,
-    pub(super) file: std::fs::File,
+    pub(super) held: Held,
+}
+
+/// What a run has in hand.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// The locked file.
+    Local(std::fs::File),
+    /// What it found in the object store, and where its tables wait.
+    Remote {
+        remote: RemoteOutput,
+        staged: tempfile::TempDir,
+    },
 }
 
 impl OutputLock<'_> {
@@ -220,6 +263,9 @@ impl OutputLock<'_> {
     /// # Errors
     /// [`PublishError::Foreign`] where something else stands in a link's place.
     pub fn published(&self) -> Result<Option<Manifest>, PublishError> {
+        if let Held::Remote { remote, .. } = &self.held {
+            return remote.published();
+        }
         let Some(manifest) = self.output.published_files() else {
             return Ok(None);
         };
@@ -232,7 +278,11 @@ impl OutputLock<'_> {
     /// # Errors
     /// [`PublishError::Foreign`] where a table's link cannot be made: better before the work than after it.
     pub fn stage(&mut self, tables: &[&str]) -> Result<Staging<'_>, PublishError> {
-        Staging::new(self.output, tables)
+        let remote = match &self.held {
+            Held::Local(_) => None,
+            Held::Remote { remote, staged } => Some((remote, staged.path())),
+        };
+        Staging::new(self.output, tables, remote)
     }
 }
 
@@ -240,6 +290,8 @@ impl Drop for OutputLock<'_> {
     fn drop(&mut self) {
         // Closing would not do where another thread is just starting a process: until that has begun its program,
         // it holds a copy of the file and with it the lock.
-        let _ = self.file.unlock();
+        if let Held::Local(file) = &self.held {
+            let _ = file.unlock();
+        }
     }
 }

@@ -9,6 +9,7 @@ use fs_err::os::unix::fs::symlink;
 
 use super::manifest::{DescribeError, FILE_NAME};
 use super::output::{CURRENT, LOCK, PREVIOUS, TableLink};
+use super::remote::RemoteOutput;
 use super::{Manifest, Output, Provenance, PublishError, PublishedFile};
 use crate::atomic_file::sync;
 
@@ -20,16 +21,22 @@ const NEW_LINK: &str = ".new-link";
 pub struct Staging<'a> {
     output: &'a Output,
     tables: BTreeSet<String>,
+    /// Where the output is in an object store: what publishes there, and the folder where tables wait.
+    remote: Option<(&'a RemoteOutput, &'a Path)>,
 }
 
 impl<'a> Staging<'a> {
-    pub(super) fn new(output: &'a Output, tables: &[&str]) -> Result<Self, PublishError> {
+    pub(super) fn new(
+        output: &'a Output,
+        tables: &[&str],
+        remote: Option<(&'a RemoteOutput, &'a Path)>,
+    ) -> Result<Self, PublishError> {
         for table in tables {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if table.is_empty() || !table.chars().all(plain) {
                 return Err(PublishError::Bug(format!("`{table}` is no name of a table")));
             }
-            if output.link(table) == TableLink::Foreign {
+            if remote.is_none() && output.link(table) == TableLink::Foreign {
                 return Err(PublishError::Foreign {
                     path: output.folder().join(table),
                 });
@@ -38,6 +45,7 @@ impl<'a> Staging<'a> {
         let staging = Self {
             output,
             tables: tables.iter().map(|&table| table.to_owned()).collect(),
+            remote,
         };
         let error = |source| output.step("stage tables", source);
         remove_all(&staging.folder()).map_err(error)?;
@@ -75,6 +83,10 @@ impl<'a> Staging<'a> {
     /// Any [`PublishError`]; what was published before is whole then.
     pub fn publish(self, provenance: Provenance) -> Result<Manifest, PublishError> {
         let sealed = self.seal(provenance)?;
+        if let Some((remote, staged)) = sealed.staging.remote {
+            remote.publish(&staged.join(STAGING), &sealed.manifest)?;
+            return Ok(sealed.manifest);
+        }
         for step in Sealed::STEPS {
             step(&sealed)?;
         }
@@ -118,7 +130,10 @@ impl<'a> Staging<'a> {
         }
         let manifest = Manifest::new(provenance, described)?;
         crate::atomic_file::write(&folder.join(FILE_NAME), manifest.to_text()?.as_bytes()).map_err(error)?;
-        let version = self.free_or_same(&manifest);
+        let version = match self.remote {
+            Some(_) => PathBuf::from(&manifest.version),
+            None => self.free_or_same(&manifest),
+        };
         Ok(Sealed {
             staging: self,
             manifest,
@@ -140,7 +155,10 @@ impl<'a> Staging<'a> {
     }
 
     fn folder(&self) -> PathBuf {
-        self.output.versions().join(STAGING)
+        match self.remote {
+            Some((_, staged)) => staged.join(STAGING),
+            None => self.output.versions().join(STAGING),
+        }
     }
 }
 

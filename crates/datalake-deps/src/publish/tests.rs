@@ -65,7 +65,7 @@ fn stage<'a>(lock: &'a mut OutputLock<'_>, value: i64) -> Staging<'a> {
 }
 
 fn publish(output: &Output, value: i64) -> Manifest {
-    stage(&mut output.lock("r").unwrap(), value)
+    stage(&mut output.lock("r", &std::env::temp_dir()).unwrap(), value)
         .publish(provenance("1"))
         .unwrap()
 }
@@ -159,7 +159,7 @@ fn the_same_content_is_the_same_version_and_changes_no_byte() {
     assert_eq!(publish(&output, 2), second);
     assert_eq!(tree(folder.path()), before);
     // Whatever it was made of is part of a version.
-    let other = stage(&mut output.lock("r").unwrap(), 2)
+    let other = stage(&mut output.lock("r", &std::env::temp_dir()).unwrap(), 2)
         .publish(provenance("2"))
         .unwrap();
     assert_ne!(other.version, second.version);
@@ -185,7 +185,7 @@ fn the_version_before_is_kept_and_no_older_one() {
 /// Runs the steps of one publish up to `steps` of them and stops there as a killed process does: nothing is
 /// dropped but the lock, which the system takes back.
 fn publish_killed_after(output: &Output, value: i64, steps: usize) {
-    let mut lock = output.lock("killed").unwrap();
+    let mut lock = output.lock("killed", &std::env::temp_dir()).unwrap();
     let staging = lock.stage(&TABLES).unwrap();
     let step = |name: &str| write_parquet(&staging.table_path(name).unwrap(), value, 3);
     match steps {
@@ -288,7 +288,7 @@ fn damage_is_noticed_and_mended_by_the_next_publish() {
         let manifest = publish(&output, 1);
         damage(&output.versions(), &output.current().unwrap());
         assert_eq!(output.published(), None, "{what}");
-        assert_eq!(output.lock("r").unwrap().published().unwrap(), None, "{what}");
+        assert_eq!(output.lock("r", &std::env::temp_dir()).unwrap().published().unwrap(), None, "{what}");
         assert_eq!(publish(&output, 1), manifest, "{what}");
         assert_eq!(output.published(), Some(manifest), "{what}");
         assert_eq!(seen(folder.path()), [Some(1); 2], "{what}");
@@ -302,13 +302,13 @@ fn links_are_put_back_and_those_of_dropped_tables_removed() {
     let manifest = publish(&output, 1);
     fs::remove_file(output.folder().join("theft_cases")).unwrap();
     assert_eq!(output.published(), None);
-    assert_eq!(output.lock("r").unwrap().published().unwrap(), Some(manifest));
+    assert_eq!(output.lock("r", &std::env::temp_dir()).unwrap().published().unwrap(), Some(manifest));
     assert_eq!(seen(output.folder()), [Some(1); 2]);
     // The links are relative: the folder can be moved.
     let moved = Output::open(folder.path().join("moved")).unwrap();
     fs::rename(output.folder(), moved.folder()).unwrap();
     assert_eq!(seen(moved.folder()), [Some(1); 2]);
-    let mut lock = moved.lock("r").unwrap();
+    let mut lock = moved.lock("r", &std::env::temp_dir()).unwrap();
     let staging = lock.stage(&["theft_cases"]).unwrap();
     write_parquet(&staging.table_path("theft_cases").unwrap(), 2, 1);
     staging.publish(provenance("1")).unwrap();
@@ -327,7 +327,7 @@ fn what_others_put_in_a_links_place_is_left_alone() {
     for obstacle in obstacles {
         let folder = tempfile::tempdir().unwrap();
         let output = Output::open(folder.path()).unwrap();
-        let mut lock = output.lock("r").unwrap();
+        let mut lock = output.lock("r", &std::env::temp_dir()).unwrap();
         obstacle(&folder.path().join("theft_scores"));
         let before = tree(folder.path());
         let error = lock.stage(&TABLES).unwrap_err();
@@ -344,8 +344,8 @@ fn what_others_put_in_a_links_place_is_left_alone() {
 fn one_run_at_a_time_holds_an_output() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::open(folder.path()).unwrap();
-    let lock = output.lock("20250131T000000000Z-1").unwrap();
-    let error = Output::open(folder.path()).unwrap().lock("other").unwrap_err();
+    let lock = output.lock("20250131T000000000Z-1", &std::env::temp_dir()).unwrap();
+    let error = Output::open(folder.path()).unwrap().lock("other", &std::env::temp_dir()).unwrap_err();
     assert_eq!(error.exit_code(), ExitCode::TryAgain);
     let text = render(&error)
         .replace(&folder.path().display().to_string(), "OUT")
@@ -355,9 +355,10 @@ fn one_run_at_a_time_holds_an_output() {
     hint: wait until that run has ended, or write to another folder
     ");
     // As a process that another thread is just starting holds it.
-    let copy = lock.file.try_clone().unwrap();
+    let super::output::Held::Local(file) = &lock.held else { unreachable!() };
+    let copy = file.try_clone().unwrap();
     drop(lock);
-    output.lock("other").unwrap();
+    output.lock("other", &std::env::temp_dir()).unwrap();
     drop(copy);
 }
 
@@ -368,7 +369,7 @@ fn an_output_that_cannot_be_a_folder_is_refused() {
         let error = Output::open(path).unwrap_err();
         assert_eq!(error.exit_code(), ExitCode::CannotCreate);
     }
-    let error = Output::open("/proc/nothing/here").unwrap().lock("r").unwrap_err();
+    let error = Output::open("/proc/nothing/here").unwrap().lock("r", &std::env::temp_dir()).unwrap_err();
     assert_eq!(error.exit_code(), ExitCode::CannotCreate);
 }
 
@@ -376,7 +377,7 @@ fn an_output_that_cannot_be_a_folder_is_refused() {
 fn a_job_that_stages_the_wrong_tables_has_a_bug() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::open(folder.path()).unwrap();
-    let mut lock = output.lock("r").unwrap();
+    let mut lock = output.lock("r", &std::env::temp_dir()).unwrap();
     for name in ["", "../x", "a/b", ".versions", "Upper"] {
         assert_eq!(
             lock.stage(&[name]).unwrap_err().exit_code(),
@@ -416,7 +417,7 @@ fn a_job_that_stages_the_wrong_tables_has_a_bug() {
 fn partitioned_tables_are_published_whole() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::open(folder.path()).unwrap();
-    let mut lock = output.lock("r").unwrap();
+    let mut lock = output.lock("r", &std::env::temp_dir()).unwrap();
     let staging = lock.stage(&["day_profile"]).unwrap();
     for day in ["2024-01-02", "2024-01-01"] {
         let partition = staging
@@ -507,7 +508,7 @@ fn readers_see_whole_sets_during_many_publishes() {
         // Also where the writer fails, or the readers would go on for ever.
         let ending = SetOnDrop(&done);
         for number in 1..=PUBLISHES {
-            let mut lock = output.lock("r").unwrap();
+            let mut lock = output.lock("r", &std::env::temp_dir()).unwrap();
             let staging = lock.stage(&TABLES).unwrap();
             for table in TABLES {
                 let path = staging.table_folder(table).unwrap().join("part-0.txt");
@@ -530,7 +531,7 @@ fn the_lock_clears_what_a_killed_run_staged() {
     let output = Output::open(folder.path()).unwrap();
     let left = folder.path().join(".versions/.staging/theft_cases");
     fs_err::create_dir_all(&left).unwrap();
-    let lock = output.lock("run").unwrap();
+    let lock = output.lock("run", &std::env::temp_dir()).unwrap();
     assert!(!left.exists());
     drop(lock);
 }

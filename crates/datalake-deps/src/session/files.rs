@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SessionError;
+use crate::store;
 
 /// A file whose name ends so is the job's config.
 const CONFIG_SUFFIX: &str = "config.json";
@@ -33,7 +34,7 @@ pub(super) fn find_config(files: &[PathBuf], config: Option<&Path>) -> Result<Op
 /// Refuses files that are not there, before hours of work.
 pub(super) fn check(files: &[PathBuf]) -> Result<(), SessionError> {
     for path in files {
-        fs_err::metadata(path).map_err(|source| SessionError::File {
+        store::exists(path).map_err(|source| SessionError::File {
             path: path.clone(),
             source,
         })?;

@@ -34,7 +34,7 @@ pub(super) fn inputs(lake: &Lake) -> Result<Vec<InputFile>, CompactError> {
     files
         .into_par_iter()
         .map(|(spec, file)| {
-            let fingerprint = Fingerprint::of_file(&file.path).map_err(CompactError::Fingerprint)?;
+            let fingerprint = file.fingerprint().map_err(CompactError::Fingerprint)?;
             Ok(InputFile {
                 spec,
                 file,

@@ -14,6 +14,7 @@ use datalake_deps::logging::Logger;
 use datalake_deps::publish::{Output, OutputLock, Provenance};
 use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::Session;
+use datalake_deps::store;
 
 use super::args::Args;
 use super::config::{Config, validate};
@@ -75,7 +76,7 @@ fn dispatch(
         refuse_output_in_the_lake(resolved, &folder)?;
     }
     refuse_output_of_another_job(&output)?;
-    let mut lock = output.lock(session.run_id())?;
+    let mut lock = output.lock(session.run_id(), session.spill_folder())?;
     let mut record = RunRecord::start(session, VERSION);
     let outcome = resolved.and_then(|resolved| {
         record.set_config(&resolved);
@@ -118,9 +119,12 @@ fn refuse_output_in_the_lake(resolved: &Resolved<RawConfig>, output: &str) -> Re
         return Ok(());
     };
     let real = |path: &Path| fs_err::canonicalize(path).ok();
-    if let (Some(lake), Some(out)) = (real(Path::new(folder)), real(Path::new(output)))
-        && (lake == out || lake.starts_with(out.join(".versions")))
-    {
+    let same = match (real(Path::new(folder)), real(Path::new(output))) {
+        (Some(lake), Some(out)) => lake == out || lake.starts_with(out.join(".versions")),
+        // URLs, or a folder that is not there yet.
+        _ => store::is_remote(Path::new(folder)) && Path::new(output) == Path::new(folder),
+    };
+    if same {
         return Err(CompactError::OutputIsLake {
             output: output.to_owned(),
         });

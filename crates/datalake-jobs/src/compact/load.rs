@@ -36,7 +36,7 @@ pub(super) fn copy_tables<'a>(
                 fs_err::create_dir_all(folder)?;
             }
             // Not `copy`, which would take over that nobody may write to the file.
-            let mut source = fs_err::File::open(&input.file.path)?;
+            let mut source = input.file.open()?;
             std::io::copy(&mut source, &mut fs_err::File::create(&target)?)?;
             Ok(())
         };

@@ -12,10 +12,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Parser};
-use datalake_deps::atomic_file;
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::lake::{Lake, LakeConfig};
 use datalake_deps::session::{SessionArgs, StopFlag};
+use datalake_deps::store;
 use jiff::civil::Date;
 
 use crate::format::Format;
@@ -132,7 +132,7 @@ pub fn run(args: &Args) -> Result<Report, ToolError> {
     let report = evaluate(args)?;
     if let Some(path) = &args.report {
         let page = html::page(&report);
-        atomic_file::write(path, page.as_bytes()).map_err(|source| ToolError::Report {
+        store::write(path, page.as_bytes()).map_err(|source| ToolError::Report {
             path: path.clone(),
             source,
         })?;

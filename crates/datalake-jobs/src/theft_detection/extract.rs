@@ -53,7 +53,7 @@ pub(super) fn inputs(lake: &Lake) -> Result<Vec<InputFile>, JobError> {
     files
         .into_par_iter()
         .map(|(table, file)| {
-            let fingerprint = Fingerprint::of_file(&file.path).map_err(JobError::Fingerprint)?;
+            let fingerprint = file.fingerprint().map_err(JobError::Fingerprint)?;
             Ok(InputFile {
                 table,
                 file,

@@ -131,7 +131,7 @@ fn dispatch(
             refuse_output_in_a_table(resolved, file)?;
         }
     }
-    let mut lock = output.lock(session.run_id())?;
+    let mut lock = output.lock(session.run_id(), session.spill_folder())?;
     let mut record = RunRecord::start(session, VERSION);
     let outcome = resolved.and_then(|resolved| {
         record.set_config(&resolved);
@@ -173,7 +173,7 @@ fn on_state(output: &Output, action: StateAction, session: &Session) -> Result<(
         }
         StateAction::Drop { first, last } => {
             // Not under the hands of a run.
-            let _lock = output.lock(session.run_id())?;
+            let _lock = output.lock(session.run_id(), session.spill_folder())?;
             let day = |date: jiff::civil::Date| {
                 let since = date.since(jiff::civil::Date::constant(1970, 1, 1));
                 since.map_or(i32::MAX, |span| span.get_days())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use datalake_deps::diagnostic::Diagnostic;
 use datalake_deps::exit_code::ExitCode;
 use datalake_deps::fingerprint::sha256_hex;
+use datalake_deps::store;
 use datalake_transforms::billing::Bills;
 use datalake_transforms::error::TransformError;
 use datalake_transforms::learning::Matrix;
@@ -82,7 +83,7 @@ impl LoadedModel {
     pub(super) fn read(path: &str) -> Result<Self, ModelFileError> {
         let path = Path::new(path);
         let mut bytes = Vec::new();
-        let file = fs_err::File::open(path).map_err(ModelFileError::Read)?;
+        let file = store::open(path).map_err(ModelFileError::Read)?;
         // One byte more than allowed tells a file that is too large.
         file.take(MAX_MODEL_BYTES + 1)
             .read_to_end(&mut bytes)

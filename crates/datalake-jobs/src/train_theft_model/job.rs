@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 
-use datalake_deps::atomic_file;
 use datalake_deps::config::JobConfig;
 use datalake_deps::exit_code::ExitCode;
-use datalake_deps::fingerprint::{Fingerprint, sha256_hex};
+use datalake_deps::fingerprint::sha256_hex;
 use datalake_deps::lake::Lake;
 use datalake_deps::lake::model::INSPECTION;
 use datalake_deps::logging::Logger;
 use datalake_deps::session::Session;
+use datalake_deps::store;
 use datalake_transforms::learning::model::Training;
 use datalake_transforms::subject_features::model_features;
 
@@ -99,7 +99,7 @@ fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>
     let model = train(examples, &learning, training, || Ok(session.check_stop()?))?;
 
     let file = serde_json::to_string(&model)? + "\n";
-    atomic_file::write(&args.model, file.as_bytes()).map_err(|source| TrainError::Write {
+    store::write(&args.model, file.as_bytes()).map_err(|source| TrainError::Write {
         path: args.model.clone(),
         source,
     })?;
@@ -123,7 +123,7 @@ fn learn(args: &Args, session: &Session, log: &Logger, config: Option<JobConfig>
 fn with_inspections(lake: &Lake, features: &str) -> Result<String, TrainError> {
     let mut text = features.to_owned();
     for file in lake.files(&INSPECTION)? {
-        let fingerprint = Fingerprint::of_file(&file.path).map_err(JobError::Fingerprint)?;
+        let fingerprint = file.fingerprint().map_err(JobError::Fingerprint)?;
         text = format!("{text} {} {}", file.relative, fingerprint.sha256);
     }
     Ok(sha256_hex(text.as_bytes()))

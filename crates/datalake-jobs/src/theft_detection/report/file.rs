@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use datalake_deps::atomic_file;
+use datalake_deps::store;
 use fs_err as fs;
 
 use crate::theft_detection::error::JobError;
@@ -13,6 +13,10 @@ pub(in crate::theft_detection) fn check(path: &Path) -> Result<(), JobError> {
         path: path.to_owned(),
         source,
     };
+    if store::is_remote(path) {
+        // Whether it may be written shows when it is.
+        return store::locate(path).map(drop).map_err(cannot);
+    }
     if path.file_name().is_none() || path.is_dir() {
         return Err(cannot(std::io::ErrorKind::IsADirectory.into()));
     }
@@ -29,7 +33,7 @@ pub(in crate::theft_detection) fn write(path: Option<&Path>, html: Option<&str>)
     let (Some(path), Some(html)) = (path, html) else {
         return Ok(String::new());
     };
-    atomic_file::write(path, html.as_bytes()).map_err(|source| JobError::Report {
+    store::write(path, html.as_bytes()).map_err(|source| JobError::Report {
         path: path.to_owned(),
         source,
     })?;

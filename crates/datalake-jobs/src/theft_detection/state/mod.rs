@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 
 use datalake_deps::fingerprint::sha256_hex;
 use datalake_deps::run_record::Rows;
+use datalake_deps::store;
 use datalake_transforms::accounting::RowCounts;
 use datalake_transforms::day_grid::DayFacts;
 use datalake_transforms::findings::{Finding, Findings};
 use datalake_transforms::registry::Registry;
 use datalake_transforms::resolve::{RegisterRow, Resolver};
-use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::measure::rows_of;
@@ -260,7 +260,7 @@ impl State {
 
     /// Makes ready for [`Self::write`].
     pub(super) fn prepare(&self) -> Result<(), StateError> {
-        fs::create_dir_all(&self.folder).map_err(StateError::Io)
+        store::make_folder(&self.folder).map_err(StateError::Io)
     }
 
     /// Removes what this run wrote before it failed to keep it.
@@ -397,8 +397,8 @@ fn findings_from(findings: &[Finding]) -> Findings {
 
 /// The manifest, after its own digest in a line of its own.
 fn read_manifest(folder: &Path) -> Result<Option<Manifest>, String> {
-    let text = match fs::read_to_string(folder.join(MANIFEST)) {
-        Ok(text) => text,
+    let text = match store::read(&folder.join(MANIFEST)) {
+        Ok(text) => String::from_utf8(text).map_err(|error| error.to_string())?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
@@ -414,9 +414,7 @@ fn read_manifest(folder: &Path) -> Result<Option<Manifest>, String> {
 fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), StateError> {
     let body = serde_json::to_string(manifest).map_err(|error| StateError::Io(error.into()))?;
     let text = format!("{}\n{body}", sha256_hex(body.as_bytes()));
-    let partial = folder.join(format!("{MANIFEST}.partial"));
-    fs::write(&partial, text).map_err(StateError::Io)?;
-    fs::rename(partial, folder.join(MANIFEST)).map_err(StateError::Io)
+    store::keep(&folder.join(MANIFEST), text.as_bytes()).map_err(StateError::Io)
 }
 
 /// Removes files that the manifest does not name. What cannot be removed is in nobody's way.
@@ -430,12 +428,9 @@ fn sweep_leftovers(folder: &Path, manifest: &Manifest) {
         .map(|file| file.name.as_str())
         .chain([MANIFEST])
         .collect();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if name.to_str().is_none_or(|name| !named.contains(name)) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
+    let mut others = store::names(folder).unwrap_or_default();
+    others.retain(|name| !named.contains(name.as_str()));
+    let _ = store::remove(folder, &others);
 }
 
 /// A line for each day that is kept, for people; `None` where nothing is.
@@ -462,11 +457,10 @@ pub(super) fn drop_days(output: &Path, days: Option<(i32, i32)>) -> Result<usize
             .ok()
             .flatten()
             .map_or(0, |manifest| manifest.days.len());
-        return match fs::remove_dir_all(&folder) {
-            Ok(()) => Ok(count),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(StateError::Io(error)),
-        };
+        return store::names(&folder)
+            .and_then(|names| store::remove(&folder, &names))
+            .map(|()| count)
+            .map_err(StateError::Io);
     };
     let found = read_manifest(&folder).map_err(|why| StateError::Damaged {
         folder: folder.clone(),

@@ -14,11 +14,11 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
+use datalake_deps::store;
 use datalake_transforms::day_grid::DayFacts;
 use datalake_transforms::day_profile::{self, HOURS, column};
 use datalake_transforms::error::TransformError;
 use datalake_transforms::registry::Registry;
-use fs_err as fs;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -61,9 +61,7 @@ pub(super) struct KeptFile {
 impl KeptFile {
     /// Writes a file under its own name, or not at all.
     pub(super) fn write(folder: &Path, name: String, content: &[u8]) -> Result<Self, StateError> {
-        let partial = folder.join(format!("{name}.partial"));
-        fs::write(&partial, content).map_err(StateError::Io)?;
-        fs::rename(partial, folder.join(&name)).map_err(StateError::Io)?;
+        store::keep(&folder.join(&name), content).map_err(StateError::Io)?;
         Ok(Self {
             name,
             bytes: content.len() as u64,
@@ -77,7 +75,7 @@ impl KeptFile {
         if self.name.contains('/') {
             return None;
         }
-        let content = fs::read(folder.join(&self.name)).ok()?;
+        let content = store::read(&folder.join(&self.name)).ok()?;
         let sound =
             content.len() as u64 == self.bytes && twox_hash::XxHash3_64::oneshot(&content) == self.xxh3;
         sound.then_some(content)
