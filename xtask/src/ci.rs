@@ -10,7 +10,7 @@ use clap::ValueEnum as _;
 
 use crate::error::{Error, Result};
 use crate::process::{cargo, run as run_command, run_keeping, succeeds};
-use crate::{browser, codegen, dependencies, new_job, package, readme, tidy};
+use crate::{browser, codegen, dependencies, new_job, package, readme, s3, tidy};
 
 /// Options of `ci`.
 #[derive(Debug, clap::Args)]
@@ -31,10 +31,12 @@ enum Step {
     Tidy,
     /// Lints, all targets, warnings are errors.
     Clippy,
-    /// Unit and integration tests of all crates; left out where the README's commands run them.
+    /// Unit and integration tests of all crates but those of the cluster; left out where the README's commands run them.
     Test,
     /// The examples in the documentation; left out where the README's commands run them.
     Doctest,
+    /// The crates for object stores and clusters: their tests, against an S3 and one that fails.
+    Cluster,
     /// A scaffolded job compiles and passes its tests.
     NewJob,
     /// The documentation builds without a warning.
@@ -100,9 +102,10 @@ fn run_step(root: &Path, step: Step) -> Outcome {
     let (closing_lines, result) = match step {
         Step::Readme => readme::run(root, is_closing_line),
         Step::Test => tests(root),
+        Step::Cluster => s3::tests(root, is_closing_line),
         Step::NewJob => new_job::check(root, is_closing_line),
         Step::Doctest => run_keeping(
-            cargo(root).args(["test", "--locked", "--workspace", "--doc", "--quiet"]),
+            cargo(root).args(["test", "--locked", "--doc", "--quiet"]),
             is_closing_line,
         ),
         _ => (Vec::new(), check(root, step)),
@@ -143,7 +146,7 @@ fn check(root: &Path, step: Step) -> Result<()> {
         Step::Browser => browser::run(root, &browser::Args::default()),
         // The cheap profile: what is checked does not depend on the optimizer, and a release build takes long.
         Step::Package => package::run(root, &package::Args::checking("dev")),
-        Step::Readme | Step::Test | Step::Doctest | Step::NewJob => {
+        Step::Readme | Step::Test | Step::Doctest | Step::Cluster | Step::NewJob => {
             Err(Error::Bug("a step with output has no check".into()))
         }
     }
@@ -153,7 +156,7 @@ fn check(root: &Path, step: Step) -> Result<()> {
 fn tests(root: &Path) -> (Vec<String>, Result<()>) {
     let mut command = cargo(root);
     if succeeds(cargo(root).args(["nextest", "--version"])) {
-        command.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]);
+        command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
         command.args([
             "--status-level",
             "slow",
@@ -162,7 +165,7 @@ fn tests(root: &Path) -> (Vec<String>, Result<()>) {
             "--cargo-quiet",
         ]);
     } else {
-        command.args(["test", "--locked", "--workspace", "--no-fail-fast", "--quiet"]);
+        command.args(["test", "--locked", "--no-fail-fast", "--quiet"]);
         command.args(["--lib", "--bins", "--tests", "--examples"]);
     }
     // A snapshot that differs fails; none is written in passing.

@@ -15,6 +15,7 @@ mod new_job;
 mod package;
 mod process;
 mod readme;
+mod s3;
 mod sources;
 mod tidy;
 

@@ -90,7 +90,7 @@ fn runs_all_tests(markdown: &str) -> bool {
         .iter()
         .filter(|block| block.runs())
         .flat_map(|block| &block.commands);
-    run.any(|command| command == "cargo test --workspace")
+    run.any(|command| command == "cargo test")
 }
 
 /// The shell blocks of a Markdown text.
@@ -270,8 +270,8 @@ sudo systemctl start x
 
     #[test]
     fn only_the_whole_workspace_counts_as_all_tests() {
-        assert!(runs_all_tests("```sh\ncargo test --workspace\n```\n"));
-        assert!(!runs_all_tests("```sh by-hand\ncargo test --workspace\n```\n"));
+        assert!(runs_all_tests("```sh\ncargo test\n```\n"));
+        assert!(!runs_all_tests("```sh by-hand\ncargo test\n```\n"));
         assert!(!runs_all_tests(TEXT));
     }
 

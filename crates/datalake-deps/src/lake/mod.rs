@@ -35,6 +35,8 @@ pub mod model;
 mod parquet_file;
 mod preset;
 mod reject;
+#[cfg(test)]
+mod remote_tests;
 mod source;
 mod table;
 mod text_batch;

@@ -31,6 +31,11 @@ const ABANDONED: Duration = Duration::from_hours(7 * 24);
 const POINTER: &str = "current.json";
 const VERSIONS: &str = ".versions";
 
+/// How often the one write is tried that nothing but its answer tells the end of.
+const TRIES: u32 = 4;
+
+const SWITCH: &str = "switch to the new version";
+
 /// What `current.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,7 +104,9 @@ impl RemoteOutput {
 
     /// The manifest of what is published, if every file is the one that was uploaded.
     pub(super) fn published(&self) -> Result<Option<Manifest>, PublishError> {
-        let Some((pointer, _)) = &self.found else { return Ok(None) };
+        let Some((pointer, _)) = &self.found else {
+            return Ok(None);
+        };
         let folder = pointer.as_ref().map(|pointer| self.version(&pointer.folder));
         let (Some(pointer), Some(folder)) = (pointer, folder) else {
             tracing::warn!("what `{}/{POINTER}` says cannot be understood", self.root.url());
@@ -112,7 +119,8 @@ impl RemoteOutput {
         let whole = files.len() == pointer.tags.len()
             && files.iter().zip(&pointer.tags).all(|(file, tag)| {
                 let key = format!("{}/{}", folder.key(), file.path);
-                let same = |info: &ObjectInfo| info.key == key && info.bytes == file.bytes && info.tag == *tag;
+                let same =
+                    |info: &ObjectInfo| info.key == key && info.bytes == file.bytes && info.tag == *tag;
                 there.iter().any(same)
             });
         if whole {
@@ -147,34 +155,49 @@ impl RemoteOutput {
         };
         let text = serde_json::to_vec_pretty(&pointer)
             .map_err(|error| PublishError::Bug(format!("{POINTER} cannot be written: {error}")))?;
+        self.switch(&folder, &Bytes::from(text), &place)?;
+        self.clean(&pointer, before);
+        Ok(())
+    }
+
+    /// Replaces `current.json`, unless another run did so first. Where no answer comes, what it says now tells whether the
+    /// write was done; if nobody's was, it is tried again: the condition keeps a late one from being done twice.
+    fn switch(&self, folder: &str, text: &Bytes, place: &Object) -> Result<(), PublishError> {
+        let pointer = self.root.join(POINTER);
         let condition = match &self.found {
             Some((_, tag)) => Condition::Tag(tag),
             None => Condition::Absent,
         };
-        let switched = self.root.join(POINTER).write(Bytes::from(text), condition);
-        if let Err(error) = switched {
-            // The answer may have been lost after the store did it.
-            let now = read_pointer(&self.root).ok().flatten();
-            let done = now.is_some_and(|(now, _)| now.is_some_and(|now| now.folder == folder));
-            if !done {
-                let overtaken = error.kind() == io::ErrorKind::AlreadyExists;
-                if overtaken {
-                    self.clear(&place);
-                    return Err(PublishError::Overtaken {
-                        output: self.root.url(),
-                    });
-                }
-                return Err(step(&self.root, "switch to the new version", error));
+        let mut tries = 1;
+        loop {
+            let Err(error) = pointer.write(text.clone(), condition) else {
+                return Ok(());
+            };
+            let now = read_pointer(&self.root).map_err(|error| step(&self.root, SWITCH, error))?;
+            let tag = |found: &Option<(Option<Pointer>, String)>| found.as_ref().map(|(_, tag)| tag.clone());
+            let unchanged = tag(&now) == tag(&self.found);
+            if now.is_some_and(|(now, _)| now.is_some_and(|now| now.folder == folder)) {
+                return Ok(());
             }
+            if !unchanged {
+                self.clear(place);
+                return Err(PublishError::Overtaken {
+                    output: self.root.url(),
+                });
+            }
+            if tries == TRIES || error.kind() == io::ErrorKind::PermissionDenied {
+                return Err(step(&self.root, SWITCH, error));
+            }
+            tries += 1;
         }
-        self.clean(&pointer, before);
-        Ok(())
     }
 
     /// Removes the version before the last, and what killed runs left long ago. A version that is neither may be on its
     /// way up from another run.
     fn clean(&self, now: &Pointer, before: Option<&Pointer>) {
-        let Ok(all) = self.root.join(VERSIONS).list() else { return };
+        let Ok(all) = self.root.join(VERSIONS).list() else {
+            return;
+        };
         let prefix = self.root.join(VERSIONS).key().len() + 1;
         let older = before.and_then(|before| before.previous.as_deref());
         let old = |info: &&ObjectInfo| {
@@ -200,7 +223,10 @@ impl RemoteOutput {
 
     fn remove(&self, keys: &[String]) {
         if let Err(error) = self.root.store().remove(keys) {
-            tracing::warn!("cannot remove what is no longer needed in {}: {error}", self.root.url());
+            tracing::warn!(
+                "cannot remove what is no longer needed in {}: {error}",
+                self.root.url()
+            );
         }
     }
 
@@ -222,7 +248,10 @@ fn read_pointer(root: &Object) -> io::Result<Option<(Option<Pointer>, String)>> 
         Ok((text, tag)) => {
             let pointer = serde_json::from_slice::<Pointer>(&text).ok();
             // A folder that leads elsewhere is none of ours.
-            Ok(Some((pointer.filter(|pointer| !pointer.folder.contains('/')), tag)))
+            Ok(Some((
+                pointer.filter(|pointer| !pointer.folder.contains('/')),
+                tag,
+            )))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

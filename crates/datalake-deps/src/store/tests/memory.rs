@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     DiesAtWrite(usize),
     /// The write with this number is done, and its answer lost.
     LosesAnswer(usize),
+    /// The write with this number is not done, and nobody says so.
+    LosesRequest(usize),
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +31,7 @@ struct Inner {
     writes: u64,
     faults: Vec<Fault>,
     since_fault: usize,
+    bytes_read: u64,
 }
 
 /// One bucket in memory.
@@ -46,7 +49,12 @@ impl OpenStore for Opener {
 }
 
 fn bucket_of(name: &str) -> Arc<MemoryStore> {
-    BUCKETS.lock().unwrap().entry(name.to_owned()).or_default().clone()
+    BUCKETS
+        .lock()
+        .unwrap()
+        .entry(name.to_owned())
+        .or_default()
+        .clone()
 }
 
 /// The bucket `mem://NAME`; each test has its own.
@@ -86,6 +94,10 @@ impl MemoryStore {
         for (_, _, time) in self.0.lock().unwrap().objects.values_mut() {
             *time -= by;
         }
+    }
+
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.0.lock().unwrap().bytes_read
     }
 
     /// How many writes there were since the last [`Self::fail`].
@@ -134,7 +146,8 @@ impl ObjectStore for MemoryStore {
     }
 
     fn read(&self, key: &str, tag: Option<&str>, ranges: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
-        let inner = self.0.lock().unwrap();
+        let mut inner = self.0.lock().unwrap();
+        inner.bytes_read += ranges.iter().map(|range| range.end - range.start).sum::<u64>();
         let object = inner.objects.get(key).ok_or_else(|| no_such(key))?;
         if tag.is_some_and(|tag| tag != info(key, object).tag) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -163,7 +176,10 @@ impl ObjectStore for MemoryStore {
                     return Err(io::Error::new(io::ErrorKind::TimedOut, "the store is gone"));
                 }
                 Fault::LosesAnswer(at) => loses |= number == *at,
-                Fault::DiesAtWrite(_) => {}
+                Fault::LosesRequest(at) if number == *at => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
+                }
+                Fault::DiesAtWrite(_) | Fault::LosesRequest(_) => {}
             }
         }
         let there = inner.objects.get(key).map(|object| info(key, object).tag);
