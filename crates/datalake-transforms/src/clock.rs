@@ -345,4 +345,11 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn without_a_zone_two_hours_around_a_legal_time_are_in_doubt() {
+        let unknown = LegalClock::new(&ClockConfig::default()).unwrap();
+        assert_eq!(unknown.doubt_seconds(), 7_200);
+        assert_eq!(clock("UTC", "Europe/London").doubt_seconds(), 0);
+    }
 }

@@ -446,7 +446,10 @@ impl Job<'_> {
         let mut too_many_rejected = None;
         let mut check =
             |table: &TableRows, lake_rows: Option<u64>, rejected: &[RejectedRow]| match check_share(
-                table, lake_rows, rejected, config,
+                table,
+                lake_rows,
+                rejected,
+                config.max_rejected_share,
             ) {
                 Err(error) if self.dry_run => {
                     too_many_rejected.get_or_insert(error);

@@ -530,8 +530,11 @@ mod tests {
             .unwrap()
             .tenths(FIRST_DAY + 30)
             .unwrap();
-        assert!((low - 0.6).abs() < 0.04, "{low}");
-        assert!((high - 1.4).abs() < 0.06, "{high}");
+        // Bins of a sixteenth of an octave. Four homes of forty: up to 0.575, at the upper end of its bin, which is -12. And 36: one of
+        // the two in the bin from 7 to 8.
+        let at = |bin: f64| (bin / 16.0).exp2();
+        assert!((low - at(-12.0)).abs() < 1e-5, "{low}");
+        assert!((high - at(7.5)).abs() < 1e-5, "{high}");
     }
 
     #[test]
@@ -607,5 +610,32 @@ mod tests {
                 prop_assert!((index(&profiles, day) - index(&scaled, day)).abs() < 1e-3);
             }
         }
+    }
+
+    #[test]
+    fn a_channel_receives_from_a_tenth_of_a_kilowatt_hour_a_day_on() {
+        let mut channel = typed("MC-0", Some(86_400), &[period(0, 0, i64::MAX)]);
+        channel.component_type.as_mut().unwrap().direction = crate::model::Direction::Received;
+        let registry = Registry::new(vec![channel], places(1));
+        let first = |kwh: &[f64]| {
+            let profiles = Profiles::daily(0, FIRST_DAY, kwh);
+            count(&registry, &[profiles]).finish(20).first_received(0)
+        };
+        assert_eq!(first(&[0.0, 0.099, 0.1, 5.0]), Some(Some(FIRST_DAY + 2)));
+        assert_eq!(first(&[0.0, 0.099]), Some(None));
+    }
+
+    #[test]
+    fn four_weeks_make_a_peer_and_three_meters_a_transformer() {
+        let counted = |homes: usize, days: usize| {
+            let (registry, mut profiles) = lake(&[("A", homes)], &|_| 1.0);
+            profiles[0] = Profiles::daily(0, FIRST_DAY, &vec![3.0; days]);
+            let peers = count(&registry, &profiles).finish(1);
+            let share = peers.transformer_silent_share(0, FIRST_DAY);
+            (peers.group(0).unwrap().members, share)
+        };
+        // Under each of four transformers hang three of them, or two.
+        assert_eq!(counted(12, 28), (12, Some(0.0)));
+        assert_eq!(counted(8, 27), (7, None));
     }
 }
