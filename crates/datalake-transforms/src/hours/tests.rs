@@ -310,11 +310,11 @@ fn one_day_in_ten_lies_below_the_low_of_an_hour() {
 
 #[test]
 fn a_day_with_zeros_has_eight_in_a_hundred_and_is_lived_in_from_three_tenths_of_the_peak() {
-    // Forty days of 96 values, all of them 0.25 kWh but for one of 1 kWh; on half of the days some are at zero and the greatest is
+    // Days of 96 values, all of them 0.25 kWh but for one of 1 kWh; on half of the days some are at zero and the greatest is
     // so much.
     let zeros = |zeros: usize, greatest: f64| {
         let day = |day: usize| -> Vec<f64> {
-            let changed = day % 2 == 0;
+            let changed = day.is_multiple_of(2);
             let value = |at: usize| match at {
                 95 if changed => greatest,
                 95 => 1.0,
@@ -323,9 +323,7 @@ fn a_day_with_zeros_has_eight_in_a_hundred_and_is_lived_in_from_three_tenths_of_
             };
             (0..96).map(value).collect()
         };
-        let days: Vec<Vec<f64>> = (0..41).map(day).collect();
-        let mut days = days;
-        days[40] = day(1);
+        let days: Vec<Vec<f64>> = (1..42).map(day).collect();
         let profiles = Profiles::intervals(0, FIRST_DAY, &days);
         let component = typed("MC-0", Some(900), &[period(0, 0, i64::MAX)]);
         let series = profiles.series();

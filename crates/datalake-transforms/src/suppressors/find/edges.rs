@@ -291,12 +291,12 @@ fn panels_take_half_of_the_six_hours_around_noon_and_leave_the_nights() {
     assert!(at(0.1, 0.85));
 }
 
-/// An hourly home whose hours are at 100 Wh, and from day 100 on at what they are then by day and hour.
-fn said_hourly<T>(wh: impl Fn(usize, usize) -> f64, say: impl Fn(&mut Suppressing<'_, '_>) -> T) -> T {
+/// An hourly home whose hours are at 100 Wh, and from day 100 on at what they are then.
+fn said_hourly<T>(wh: impl Fn(usize) -> f64, say: impl Fn(&mut Suppressing<'_, '_>) -> T) -> T {
     let world = World::steady(typed("MC-0", Some(3600), &[period(0, 0, i64::MAX)]), 3);
     let days: Vec<Vec<f64>> = (0..200)
         .map(|day| {
-            let hours = (0..24).map(|hour| if day < 100 { 100.0 } else { wh(day - 100, hour) });
+            let hours = (0..24).map(|hour| if day < 100 { 100.0 } else { wh(hour) });
             hours.map(|wh| wh / 1_000.0).collect()
         })
         .collect();
@@ -322,22 +322,28 @@ fn a_change_of_the_hours_within_three_weeks_is_the_same_change() {
     assert!(!left(78) && !left(122));
 }
 
+/// Whether a block that is missing from day 100 on is taken for panels.
+fn midday_is_solar(after: impl Fn(usize) -> f64) -> bool {
+    let bypass = RuleEvidence {
+        rule: Rule::PartialBypass,
+        ..evidence()
+    };
+    said_hourly(after, |suppressing| {
+        suppressing.midday_block(&bypass);
+        !suppressing.found.is_empty()
+    })
+}
+
 #[test]
 fn panels_take_three_hours_of_the_day_to_three_fifths() {
     // From noon on so many hours are at so much, and the nights at so much.
     let solar = |hours: usize, wh: f64, nights: f64| {
-        let after = |_: usize, hour: usize| match hour {
+        let after = |hour: usize| match hour {
             22.. | 0..4 => nights,
             _ if (12..12 + hours).contains(&hour) => wh,
             _ => 100.0,
         };
-        said_hourly(after, |suppressing| {
-            suppressing.midday_block(&RuleEvidence {
-                rule: Rule::PartialBypass,
-                ..evidence()
-            });
-            !suppressing.found.is_empty()
-        })
+        midday_is_solar(after)
     };
     assert!(solar(3, 59.0, 100.0));
     assert!(!solar(3, 61.0, 100.0));
@@ -352,7 +358,7 @@ fn a_part_of_the_day_may_keep_half_more_than_the_mean() {
     // All hours at one half, but for the last one of a part: the part is at p, the mean of six at (2.5 + p) / 6, and half more than
     // that is 5/6 where p is.
     let all = |part: f64, last: usize| {
-        let wh = |_: usize, hour: usize| if hour == last { 400.0 * part - 150.0 } else { 50.0 };
+        let wh = |hour: usize| if hour == last { 400.0 * part - 150.0 } else { 50.0 };
         said_hourly(wh, |suppressing| suppressing.fell_at_all_hours(FIRST_DAY + 100))
     };
     for last in [3, 15, 23] {
@@ -515,4 +521,35 @@ fn shares_are_told_in_percent() {
         .text();
         assert!(text.contains("25 %"), "{text}");
     }
+}
+
+#[test]
+fn panels_yield_from_four_to_nine_in_the_evening() {
+    // Three hours from noon on fell by half, and one more.
+    let solar = |other: usize| {
+        let after = |hour: usize| {
+            if (12..15).contains(&hour) || hour == other {
+                50.0
+            } else {
+                100.0
+            }
+        };
+        midday_is_solar(after)
+    };
+    assert!(solar(4) && solar(20));
+    assert!(!solar(3) && !solar(21));
+}
+
+#[test]
+fn the_night_is_from_ten_to_four() {
+    // Half of its six hours at four fifths: the middle is nine tenths, three fifths of which are 54.
+    let solar = |midday: f64| {
+        let after = |hour: usize| match hour {
+            22 | 23 | 0 => 80.0,
+            12..15 => midday,
+            _ => 100.0,
+        };
+        midday_is_solar(after)
+    };
+    assert!(solar(53.0) && !solar(55.0));
 }
