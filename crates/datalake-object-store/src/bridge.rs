@@ -62,7 +62,10 @@ impl Bridge {
 
     fn path(&self, key: &str) -> io::Result<Path> {
         Path::parse(key).map_err(|error| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("{}/{key}: {error}", self.url))
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{}/{key}: {error}", self.url),
+            )
         })
     }
 
@@ -180,7 +183,10 @@ impl ObjectStore for Bridge {
             }),
         };
         let options = PutOptions::from(mode);
-        let written = self.wait(key, self.store.put_opts(&path, PutPayload::from(content), options))?;
+        let written = self.wait(
+            key,
+            self.store.put_opts(&path, PutPayload::from(content), options),
+        )?;
         match written.e_tag {
             Some(tag) => Ok(tag),
             None => Ok(self.head(key)?.tag),

@@ -38,8 +38,12 @@ impl OpenStore for Stores {
     fn open(&self, scheme: &str, bucket: &str) -> Option<io::Result<Arc<dyn ObjectStore>>> {
         // What Hadoop calls `s3a` and `s3n` is the same.
         matches!(scheme, "s3" | "s3a" | "s3n").then(|| {
-            let store = s3(bucket).map_err(|error| bridge::io_error(&format!("{scheme}://{bucket}"), error))?;
-            Ok(Arc::new(Bridge::new(Arc::new(store), &format!("{scheme}://{bucket}"))?) as Arc<dyn ObjectStore>)
+            let store =
+                s3(bucket).map_err(|error| bridge::io_error(&format!("{scheme}://{bucket}"), error))?;
+            Ok(
+                Arc::new(Bridge::new(Arc::new(store), &format!("{scheme}://{bucket}"))?)
+                    as Arc<dyn ObjectStore>,
+            )
         })
     }
 }

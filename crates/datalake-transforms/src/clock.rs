@@ -289,6 +289,13 @@ mod tests {
     }
 
     #[test]
+    fn offsets_reach_to_the_last_minute_of_fourteen_hours() {
+        for (offset, seconds) in [("+14:59", 53_940), ("-12:48", -46_080), ("z", 0)] {
+            assert_eq!(fixed_offset(offset), Some(seconds));
+        }
+    }
+
+    #[test]
     fn times_beyond_the_calendar_are_none() {
         let clock = clock("UTC", "Europe/London");
         assert_eq!(clock.to_measurement(i64::MAX), None);

@@ -58,7 +58,10 @@ pub(super) fn with_tails<T: Send>(
             .filter_map(|(at, file)| Some((at, &file.object.as_ref()?.0, file.bytes)))
             .collect();
         if let Some((_, first, _)) = objects.first() {
-            let asked: Vec<(&str, u64)> = objects.iter().map(|(_, object, bytes)| (object.key(), *bytes)).collect();
+            let asked: Vec<(&str, u64)> = objects
+                .iter()
+                .map(|(_, object, bytes)| (object.key(), *bytes))
+                .collect();
             let fetched = first.store().read_tails(&asked, TAIL_BYTES);
             for ((at, _, _), tail) in objects.iter().zip(fetched) {
                 tails[*at] = Some(tail.map_err(LakeError::Read)?);
@@ -92,7 +95,10 @@ impl Source {
     }
 
     /// Opens a file to read these ranges of it, which are fetched at once where it is an object.
-    pub(super) fn ranges(file: &DataFile, ranges: impl Iterator<Item = Range<u64>>) -> Result<Self, LakeError> {
+    pub(super) fn ranges(
+        file: &DataFile,
+        ranges: impl Iterator<Item = Range<u64>>,
+    ) -> Result<Self, LakeError> {
         let Some((object, tag)) = &file.object else {
             let handle = open(file)?;
             let bytes = handle.metadata().map_err(LakeError::Read)?.len();
@@ -115,7 +121,12 @@ fn open(file: &DataFile) -> Result<File, LakeError> {
     Ok(handle.into_file())
 }
 
-fn fetch(file: &DataFile, object: &Object, tag: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, LakeError> {
+fn fetch(
+    file: &DataFile,
+    object: &Object,
+    tag: &str,
+    ranges: &[Range<u64>],
+) -> Result<Vec<Bytes>, LakeError> {
     let fetched = object.read(tag, ranges).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => LakeError::Changed {
             file: file.path.clone(),

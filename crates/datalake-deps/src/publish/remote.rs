@@ -99,7 +99,9 @@ impl RemoteOutput {
 
     /// The manifest of what is published, if every file is the one that was uploaded.
     pub(super) fn published(&self) -> Result<Option<Manifest>, PublishError> {
-        let Some((pointer, _)) = &self.found else { return Ok(None) };
+        let Some((pointer, _)) = &self.found else {
+            return Ok(None);
+        };
         let folder = pointer.as_ref().map(|pointer| self.version(&pointer.folder));
         let (Some(pointer), Some(folder)) = (pointer, folder) else {
             tracing::warn!("what `{}/{POINTER}` says cannot be understood", self.root.url());
@@ -112,7 +114,8 @@ impl RemoteOutput {
         let whole = files.len() == pointer.tags.len()
             && files.iter().zip(&pointer.tags).all(|(file, tag)| {
                 let key = format!("{}/{}", folder.key(), file.path);
-                let same = |info: &ObjectInfo| info.key == key && info.bytes == file.bytes && info.tag == *tag;
+                let same =
+                    |info: &ObjectInfo| info.key == key && info.bytes == file.bytes && info.tag == *tag;
                 there.iter().any(same)
             });
         if whole {
@@ -174,7 +177,9 @@ impl RemoteOutput {
     /// Removes the version before the last, and what killed runs left long ago. A version that is neither may be on its
     /// way up from another run.
     fn clean(&self, now: &Pointer, before: Option<&Pointer>) {
-        let Ok(all) = self.root.join(VERSIONS).list() else { return };
+        let Ok(all) = self.root.join(VERSIONS).list() else {
+            return;
+        };
         let prefix = self.root.join(VERSIONS).key().len() + 1;
         let older = before.and_then(|before| before.previous.as_deref());
         let old = |info: &&ObjectInfo| {
@@ -200,7 +205,10 @@ impl RemoteOutput {
 
     fn remove(&self, keys: &[String]) {
         if let Err(error) = self.root.store().remove(keys) {
-            tracing::warn!("cannot remove what is no longer needed in {}: {error}", self.root.url());
+            tracing::warn!(
+                "cannot remove what is no longer needed in {}: {error}",
+                self.root.url()
+            );
         }
     }
 
@@ -222,7 +230,10 @@ fn read_pointer(root: &Object) -> io::Result<Option<(Option<Pointer>, String)>> 
         Ok((text, tag)) => {
             let pointer = serde_json::from_slice::<Pointer>(&text).ok();
             // A folder that leads elsewhere is none of ours.
-            Ok(Some((pointer.filter(|pointer| !pointer.folder.contains('/')), tag)))
+            Ok(Some((
+                pointer.filter(|pointer| !pointer.folder.contains('/')),
+                tag,
+            )))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -288,7 +288,15 @@ fn damage_is_noticed_and_mended_by_the_next_publish() {
         let manifest = publish(&output, 1);
         damage(&output.versions(), &output.current().unwrap());
         assert_eq!(output.published(), None, "{what}");
-        assert_eq!(output.lock("r", &std::env::temp_dir()).unwrap().published().unwrap(), None, "{what}");
+        assert_eq!(
+            output
+                .lock("r", &std::env::temp_dir())
+                .unwrap()
+                .published()
+                .unwrap(),
+            None,
+            "{what}"
+        );
         assert_eq!(publish(&output, 1), manifest, "{what}");
         assert_eq!(output.published(), Some(manifest), "{what}");
         assert_eq!(seen(folder.path()), [Some(1); 2], "{what}");
@@ -302,7 +310,14 @@ fn links_are_put_back_and_those_of_dropped_tables_removed() {
     let manifest = publish(&output, 1);
     fs::remove_file(output.folder().join("theft_cases")).unwrap();
     assert_eq!(output.published(), None);
-    assert_eq!(output.lock("r", &std::env::temp_dir()).unwrap().published().unwrap(), Some(manifest));
+    assert_eq!(
+        output
+            .lock("r", &std::env::temp_dir())
+            .unwrap()
+            .published()
+            .unwrap(),
+        Some(manifest)
+    );
     assert_eq!(seen(output.folder()), [Some(1); 2]);
     // The links are relative: the folder can be moved.
     let moved = Output::open(folder.path().join("moved")).unwrap();
@@ -344,8 +359,13 @@ fn what_others_put_in_a_links_place_is_left_alone() {
 fn one_run_at_a_time_holds_an_output() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::open(folder.path()).unwrap();
-    let lock = output.lock("20250131T000000000Z-1", &std::env::temp_dir()).unwrap();
-    let error = Output::open(folder.path()).unwrap().lock("other", &std::env::temp_dir()).unwrap_err();
+    let lock = output
+        .lock("20250131T000000000Z-1", &std::env::temp_dir())
+        .unwrap();
+    let error = Output::open(folder.path())
+        .unwrap()
+        .lock("other", &std::env::temp_dir())
+        .unwrap_err();
     assert_eq!(error.exit_code(), ExitCode::TryAgain);
     let text = render(&error)
         .replace(&folder.path().display().to_string(), "OUT")
@@ -355,7 +375,9 @@ fn one_run_at_a_time_holds_an_output() {
     hint: wait until that run has ended, or write to another folder
     ");
     // As a process that another thread is just starting holds it.
-    let super::output::Held::Local(file) = &lock.held else { unreachable!() };
+    let super::output::Held::Local(file) = &lock.held else {
+        unreachable!()
+    };
     let copy = file.try_clone().unwrap();
     drop(lock);
     output.lock("other", &std::env::temp_dir()).unwrap();
@@ -369,7 +391,10 @@ fn an_output_that_cannot_be_a_folder_is_refused() {
         let error = Output::open(path).unwrap_err();
         assert_eq!(error.exit_code(), ExitCode::CannotCreate);
     }
-    let error = Output::open("/proc/nothing/here").unwrap().lock("r", &std::env::temp_dir()).unwrap_err();
+    let error = Output::open("/proc/nothing/here")
+        .unwrap()
+        .lock("r", &std::env::temp_dir())
+        .unwrap_err();
     assert_eq!(error.exit_code(), ExitCode::CannotCreate);
 }
 

@@ -120,12 +120,16 @@ impl UrlError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Scheme { has_stores: false, .. } => {
-                "this build reads and writes local folders: mount or copy it, or use the build for clusters".to_owned()
+            Self::Scheme {
+                has_stores: false, ..
+            } => "this build reads and writes local folders: mount or copy it, or use the build for clusters"
+                .to_owned(),
+            Self::Scheme { has_stores: true, .. } => {
+                "use s3://BUCKET/PATH, file:///PATH or a path".to_owned()
             }
-            Self::Scheme { has_stores: true, .. } => "use s3://BUCKET/PATH, file:///PATH or a path".to_owned(),
             Self::Extra { .. } => {
-                "credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or a role)".to_owned()
+                "credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or a role)"
+                    .to_owned()
             }
             Self::NoBucket { .. } => "write s3://BUCKET/PATH".to_owned(),
         }
@@ -331,12 +335,19 @@ pub fn names(folder: &Path) -> io::Result<Vec<String>> {
 /// The I/O error.
 pub fn remove(folder: &Path, names: &[String]) -> io::Result<()> {
     match locate(folder)? {
-        Located::Local(path) => names.iter().try_for_each(|name| match fs_err::remove_file(path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }),
+        Located::Local(path) => {
+            names
+                .iter()
+                .try_for_each(|name| match fs_err::remove_file(path.join(name)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Ok(()),
+                })
+        }
         Located::Object(object) => {
-            let keys: Vec<String> = names.iter().map(|name| object.join(name).key().to_owned()).collect();
+            let keys: Vec<String> = names
+                .iter()
+                .map(|name| object.join(name).key().to_owned())
+                .collect();
             object.store().remove(&keys)
         }
     }

@@ -74,7 +74,11 @@ impl Object {
     /// The object at a path below this one.
     #[must_use]
     pub fn join(&self, path: &str) -> Self {
-        Self::new(Arc::clone(&self.store), &self.root, &format!("{}/{path}", self.key))
+        Self::new(
+            Arc::clone(&self.store),
+            &self.root,
+            &format!("{}/{path}", self.key),
+        )
     }
 
     /// What the store tells of it.

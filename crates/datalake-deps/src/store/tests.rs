@@ -31,9 +31,16 @@ fn an_object_is_read_and_written_like_a_file() {
     keep(&path.with_file_name("d.json"), b"two").unwrap();
     assert_eq!(store.keys(), ["a/b/c.json", "a/b/d.json"]);
     assert_eq!(read(path).unwrap(), b"one");
-    assert_eq!(names(Path::new("mem://files/a/b/")).unwrap(), ["c.json", "d.json"]);
+    assert_eq!(
+        names(Path::new("mem://files/a/b/")).unwrap(),
+        ["c.json", "d.json"]
+    );
     assert_eq!(names(Path::new("mem://files/a")).unwrap(), [""; 0]);
-    remove(Path::new("mem://files/a/b"), &["c.json".to_owned(), "z".to_owned()]).unwrap();
+    remove(
+        Path::new("mem://files/a/b"),
+        &["c.json".to_owned(), "z".to_owned()],
+    )
+    .unwrap();
     assert_eq!(store.keys(), ["a/b/d.json"]);
 }
 
@@ -60,21 +67,34 @@ fn an_object_that_changes_while_it_is_read_is_an_error() {
     stream.read_exact(&mut first).unwrap();
     write(path, &vec![2; 600_000]).unwrap();
     let mut rest = Vec::new();
-    assert_eq!(stream.read_to_end(&mut rest).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(
+        stream.read_to_end(&mut rest).unwrap_err().kind(),
+        io::ErrorKind::AlreadyExists
+    );
 }
 
 #[test]
 fn a_url_with_more_than_a_bucket_and_a_path_is_refused_without_its_secret() {
     memory_store("x");
-    for url in ["mem://user:secret@x/a", "mem://x/a?key=secret", "mem://x/a#secret"] {
+    for url in [
+        "mem://user:secret@x/a",
+        "mem://x/a?key=secret",
+        "mem://x/a#secret",
+    ] {
         let error = check(Path::new(url)).unwrap_err();
         assert!(matches!(error, UrlError::Extra { .. }), "{url}");
         let text = format!("{error} {} {}", error.hint(), read(Path::new(url)).unwrap_err());
         assert!(!text.contains("secret"), "{text}");
     }
-    assert!(matches!(check(Path::new("mem:///a")), Err(UrlError::NoBucket { .. })));
+    assert!(matches!(
+        check(Path::new("mem:///a")),
+        Err(UrlError::NoBucket { .. })
+    ));
     let unknown = locate(Path::new("gopher://hole/a")).unwrap_err();
-    assert!(unknown.to_string().contains("`gopher://` is no local folder"), "{unknown}");
+    assert!(
+        unknown.to_string().contains("`gopher://` is no local folder"),
+        "{unknown}"
+    );
     // No URLs, but names with colons.
     for path in ["a:b", "c://x", "dir/s3:/x"] {
         assert!(!is_remote(Path::new(path)), "{path}");

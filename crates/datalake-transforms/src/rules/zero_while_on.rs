@@ -371,4 +371,18 @@ mod tests {
         let verdict = |first: usize| judged(&scaled(vec![8.0; 100], first..100, 0.0)).0.verdict;
         assert_eq!((verdict(14), verdict(13)), (Verdict::Hit, Verdict::Miss));
     }
+
+    #[test]
+    fn a_day_of_a_tenth_of_the_baseline_parts_two_spells() {
+        // Three spells of five days at zero, with six days of use between them; a day in the middle of the first one has so much.
+        let verdict = |share: f64| {
+            let mut kwh = vec![8.0; 200];
+            for first in [120, 132, 143] {
+                kwh[first..first + 5].fill(0.0);
+            }
+            (kwh[122], kwh[125]) = (8.0 * share, 0.0);
+            judged(&kwh).0.verdict
+        };
+        assert_eq!((verdict(0.11), verdict(0.09)), (Verdict::Hit, Verdict::Miss));
+    }
 }

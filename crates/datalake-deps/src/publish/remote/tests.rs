@@ -53,7 +53,9 @@ fn seen(store: &MemoryStore) -> Option<[String; 2]> {
 }
 
 fn root(store: &MemoryStore) -> Object {
-    let crate::store::Located::Object(root) = crate::store::locate(Path::new(&store.url("lake/out"))).unwrap() else {
+    let crate::store::Located::Object(root) =
+        crate::store::locate(Path::new(&store.url("lake/out"))).unwrap()
+    else {
         unreachable!()
     };
     root
@@ -114,7 +116,11 @@ fn a_store_that_fails_at_any_write_leaves_the_old_tables_or_the_new_ones() {
         let failed = run(&output, &format!("dies-{at}"), "new");
         store.fail(&[]);
         assert_eq!(failed.is_err(), at < writes, "{at}");
-        assert_eq!(seen(&store), both(if at < writes { "old" } else { "new" }), "{at}");
+        assert_eq!(
+            seen(&store),
+            both(if at < writes { "old" } else { "new" }),
+            "{at}"
+        );
         switched += usize::from(at >= writes);
     }
     assert_eq!(switched, 1);
@@ -142,12 +148,19 @@ fn of_two_runs_at_once_the_slower_is_refused_and_leaves_nothing() {
     hint: its tables stand; run again where they are older
     ");
     assert_eq!(seen(&store), both("fast"));
-    assert!(store.keys().iter().all(|key| !key.contains("slow")), "{:?}", store.keys());
+    assert!(
+        store.keys().iter().all(|key| !key.contains("slow")),
+        "{:?}",
+        store.keys()
+    );
     // The same where nothing was published when both began.
     let (store, output) = super::tests::output("two-first");
     let mut slow = output.lock("slow", &std::env::temp_dir()).unwrap();
     run(&output, "fast", "fast").unwrap();
-    assert!(matches!(publish(&mut slow, "slow"), Err(PublishError::Overtaken { .. })));
+    assert!(matches!(
+        publish(&mut slow, "slow"),
+        Err(PublishError::Overtaken { .. })
+    ));
     assert_eq!(seen(&store), both("fast"));
 }
 
@@ -173,7 +186,9 @@ fn damage_is_seen_and_published_over() {
         .into_iter()
         .find(|key| key.ends_with("theft_scores/part.txt"))
         .unwrap();
-    store.write(&key, Bytes::from_static(b"odd"), Condition::Always).unwrap();
+    store
+        .write(&key, Bytes::from_static(b"odd"), Condition::Always)
+        .unwrap();
     let published = |output: &Output| {
         output
             .lock("look", &std::env::temp_dir())
@@ -185,7 +200,11 @@ fn damage_is_seen_and_published_over() {
     run(&output, "second", "new").unwrap();
     assert!(published(&output).is_some());
     store
-        .write("lake/out/current.json", Bytes::from_static(b"{"), Condition::Always)
+        .write(
+            "lake/out/current.json",
+            Bytes::from_static(b"{"),
+            Condition::Always,
+        )
         .unwrap();
     assert_eq!(published(&output), None);
     run(&output, "third", "newer").unwrap();
@@ -197,9 +216,14 @@ fn what_killed_runs_uploaded_goes_when_it_is_old() {
     let (store, output) = output("garbage");
     run(&output, "first", "old").unwrap();
     let left = "lake/out/.versions/dead-run/theft_cases/part.txt";
-    store.write(left, Bytes::from_static(b"x"), Condition::Always).unwrap();
+    store
+        .write(left, Bytes::from_static(b"x"), Condition::Always)
+        .unwrap();
     run(&output, "second", "new").unwrap();
-    assert!(store.keys().iter().any(|key| key == left), "it may still be on its way");
+    assert!(
+        store.keys().iter().any(|key| key == left),
+        "it may still be on its way"
+    );
     store.age(ABANDONED);
     run(&output, "third", "newer").unwrap();
     assert!(!store.keys().iter().any(|key| key == left));

@@ -46,7 +46,12 @@ impl OpenStore for Opener {
 }
 
 fn bucket_of(name: &str) -> Arc<MemoryStore> {
-    BUCKETS.lock().unwrap().entry(name.to_owned()).or_default().clone()
+    BUCKETS
+        .lock()
+        .unwrap()
+        .entry(name.to_owned())
+        .or_default()
+        .clone()
 }
 
 /// The bucket `mem://NAME`; each test has its own.

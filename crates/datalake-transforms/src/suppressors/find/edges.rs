@@ -87,6 +87,17 @@ fn an_empty_home_keeps_its_standby() {
     let of = |drop| left(Suppressor::Vacancy, &Step { drop, ..step() });
     near(of(-2.51), 0.75);
     near(of(-2.49), 1.0);
+    // Days that did not vary before either, by less than two percent, vary as much as before.
+    let still = Step {
+        drop: -2.6,
+        scatter_before: 0.0,
+        scatter_after: 0.0,
+        ..step()
+    };
+    let found = said(&home(1, 200, 8.0), |suppressing| {
+        suppressing.vacancy(Rule::SustainedDrop, &still);
+    });
+    near(found[0].measured, 1.0);
 }
 
 #[test]
