@@ -363,7 +363,7 @@ mod tests {
     fn brute_force(blocks: &[Block], before: usize, after: usize) -> Option<(usize, f64)> {
         let mut best: Option<(usize, f64, f64)> = None;
         for t in before..=blocks.len() - after {
-            let (mut xx, mut xy) = (RIDGE, RIDGE);
+            let (mut xx, mut xy) = (0.15, 0.15);
             let segments = [&blocks[..t], &blocks[t..]];
             let means: Vec<(f64, f64)> = segments
                 .iter()
@@ -428,5 +428,159 @@ mod tests {
                 prop_assert!((fast - slow).abs() < 1e-9);
             }
         }
+    }
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+    }
+
+    #[test]
+    fn an_elasticity_is_drawn_to_one_and_is_three_at_most() {
+        // Sums of squares 2 and products 4, both with a ridge of 0.15.
+        near(elasticity(&blocks(&[(-2.0, -1.0), (2.0, 1.0)])), 4.15 / 2.15);
+        // 6.3 of products would make exactly three.
+        near(elasticity(&blocks(&[(-3.1, -1.0), (3.1, 1.0)])), 6.35 / 2.15);
+        near(elasticity(&blocks(&[(-3.5, -1.0), (3.5, 1.0)])), 3.0);
+        near(elasticity(&blocks(&[(2.0, -1.0), (-2.0, 1.0)])), 0.0);
+    }
+
+    #[test]
+    fn a_robust_spread_by_hand() {
+        // Distances from 3: 2, 1, 0, 1 and 97.
+        near(spread(&mut [1.0, 2.0, 3.0, 4.0, 100.0]), 1.4826);
+    }
+
+    /// Days from a Monday on at some levels (ln kWh) by day.
+    fn days(n: usize, ln_kwh: impl Fn(usize) -> f64) -> Levels {
+        let kwh: Vec<f64> = (0..n).map(|day| ln_kwh(day).exp()).collect();
+        Levels::of(crate::rules::testing::FIRST_DAY, &kwh)
+    }
+
+    fn step_of(levels: &Levels) -> Step {
+        step_down(levels, &levels.blocks(false), 4, 3).unwrap()
+    }
+
+    #[test]
+    fn a_level_that_never_wavered_has_a_noise_of_five_percent() {
+        // Eight weeks a twentieth above and below 1 in turn, and eight about 0.5: squares of 16 x 0.0025 = 0.04 around the two
+        // levels and of 16 x 0.0625 = 1 between them.
+        let step = step_of(&days(112, |day| {
+            let wavers = if day / 7 % 2 == 0 { 0.05 } else { -0.05 };
+            wavers + if day < 56 { 1.0 } else { 0.5 }
+        }));
+        near(step.explained, 1.0 - 0.04 / (1.04 + 16.0 * 0.0025));
+    }
+
+    #[test]
+    fn a_deep_drop_is_looked_at_closely_and_a_slight_one_is_not() {
+        let of = |drop: f64| {
+            step_of(&days(112, |day| {
+                let wavers = 0.1 * (noise(1, day) - 0.5) * f64::from(u8::from(day % 7 > 3));
+                wavers + if day < 56 { 2.0 } else { 2.0 - drop }
+            }))
+        };
+        // To three tenths and a little.
+        let (deep, less) = (of(1.21), of(1.19));
+        assert!(deep.spread_kept < 0.9, "{deep:?}");
+        assert_eq!((less.spread_kept, less.spread_before), (1.0, 0.0));
+        assert!(of(0.11).noise.is_some() && of(0.09).noise.is_none());
+    }
+
+    #[test]
+    fn the_upper_days_must_fall_by_two_thirds_of_the_level() {
+        let agreed = |upper_drop: f64| {
+            let step = Step {
+                upper_drop,
+                ..crate::rules::testing::step_to((-0.9_f64).exp())
+            };
+            step.agreed_drop()
+        };
+        near(agreed(-0.5), -0.75);
+        near(agreed(-0.61), -0.9);
+    }
+
+    #[test]
+    fn the_upper_decile_of_the_days_by_hand() {
+        // Every week from -0.3 to 0.3 in steps of 0.1, but for one day on each side, which stands out. Of 70 days the 90th percentile
+        // lies among the nine others at 0.3.
+        let step = step_of(&days(140, |day| {
+            let of_week = 0.1 * ((day % 7) as f64 - 3.0);
+            let level = if day < 70 { 0.0 } else { -1.0 };
+            match day {
+                6 => 0.6,
+                76 => -0.2,
+                _ => level + of_week,
+            }
+        }));
+        near(step.upper_drop, -1.0);
+    }
+
+    #[test]
+    fn three_weeks_of_the_year_before_are_a_comparison() {
+        // So many weeks at 1 kWh, of which the fourth to the tenth are at 0.1 less; and then three weeks at half.
+        let of = |weeks: usize| {
+            step_of(&days(7 * (weeks + 3), |day| {
+                let of_week = if (3..10).contains(&(day / 7)) { -0.1 } else { 0.0 };
+                of_week - if day < 7 * weeks { 0.0 } else { 0.7 }
+            }))
+            .year_drop
+        };
+        near(of(55).unwrap(), -0.6);
+        // The weeks that follow 51 have a week before the first, the first and the second a year before.
+        assert_eq!(of(51), None);
+    }
+
+    #[test]
+    fn a_week_of_the_year_before_begins_up_to_six_days_late() {
+        let kwh = vec![1.0; 7 * 60];
+        let levels = Levels::of(0, &kwh);
+        let late = |days: i32| {
+            let mut weeks: Vec<Block> = blocks(&[(0.0, 0.0); 60]);
+            for week in &mut weeks[57..] {
+                week.level = -1.0;
+            }
+            // Those of three weeks 52 before the last ones.
+            for week in &mut weeks[5..8] {
+                week.first_day += days;
+                week.last_day += days;
+            }
+            weeks.remove(8);
+            step_down(&levels, &weeks, 4, 3).unwrap().year_drop
+        };
+        near(late(6).unwrap(), -1.0);
+        assert_eq!(late(7), None);
+    }
+
+    #[test]
+    fn an_earlier_step_takes_three_weeks_on_each_side() {
+        let earlier = |first: usize, second: usize| {
+            step_of(&days(7 * (first + second + 6), |day| match day / 7 {
+                week if week < first => 0.0,
+                week if week < first + second => -0.3,
+                _ => -3.0,
+            }))
+            .earlier_step
+        };
+        near(earlier(3, 3), -0.3);
+        near(earlier(2, 3), 0.0);
+        near(earlier(3, 2), 0.0);
+    }
+
+    #[test]
+    fn the_day_of_a_step_lies_within_a_week_of_the_first_week_after_it() {
+        // Days at 1 kWh and from some day on at a tenth; a block of five weeks that begins on day 70.
+        let onset = |fall: usize| {
+            let levels = Levels::of(
+                0,
+                &(0..140)
+                    .map(|day| if day < fall { 1.0 } else { 0.1 })
+                    .collect::<Vec<_>>(),
+            );
+            let mut block = blocks(&[(0.0, 0.0)])[0];
+            (block.first_day, block.last_day) = (70, 104);
+            refine(&levels, &[block], 0, 1.0, 0.0, 0.1_f64.ln())
+        };
+        assert_eq!((onset(66), onset(63), onset(60)), (66, 63, 63));
+        assert_eq!((onset(74), onset(77), onset(80)), (74, 77, 77));
     }
 }

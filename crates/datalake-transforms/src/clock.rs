@@ -289,6 +289,13 @@ mod tests {
     }
 
     #[test]
+    fn offsets_reach_to_the_last_minute_of_fourteen_hours() {
+        for (offset, seconds) in [("+14:59", 53_940), ("-12:48", -46_080), ("z", 0)] {
+            assert_eq!(fixed_offset(offset), Some(seconds));
+        }
+    }
+
+    #[test]
     fn times_beyond_the_calendar_are_none() {
         let clock = clock("UTC", "Europe/London");
         assert_eq!(clock.to_measurement(i64::MAX), None);
@@ -344,5 +351,12 @@ mod tests {
                 prop_assert_eq!(Offset::UTC.to_timestamp(shown).unwrap().as_second(), legal);
             }
         }
+    }
+
+    #[test]
+    fn without_a_zone_two_hours_around_a_legal_time_are_in_doubt() {
+        let unknown = LegalClock::new(&ClockConfig::default()).unwrap();
+        assert_eq!(unknown.doubt_seconds(), 7_200);
+        assert_eq!(clock("UTC", "Europe/London").doubt_seconds(), 0);
     }
 }

@@ -414,4 +414,21 @@ mod tests {
             near(noise(2.0, 2.0, memory), restless);
         }
     }
+
+    #[test]
+    fn days_that_somebody_may_make_lie_two_to_five_percent_apart() {
+        let kept = |by_day_before: f64| {
+            DayNoise {
+                by_day: 0.0,
+                by_week: 0.0,
+                by_day_before,
+                lower: 0.0,
+                memory: 0.0,
+            }
+            .kept()
+        };
+        for (apart, part) in [(0.02, 0.0), (0.026, 0.2), (0.035, 0.5), (0.05, 1.0)] {
+            near(kept(apart), part);
+        }
+    }
 }

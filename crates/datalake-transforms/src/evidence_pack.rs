@@ -338,4 +338,10 @@ mod tests {
         assert_eq!(pack.hourly_wh.len(), 40);
         assert_eq!(pack.hourly_wh[3][12], 4200);
     }
+
+    #[test]
+    fn two_weeks_of_days_tell_the_usual_one() {
+        let usual = |days: usize| usual_kwh(&Levels::of(FIRST_DAY, &vec![6.0; days]), None);
+        assert_eq!((usual(14), usual(13)), (Some(6.0), None));
+    }
 }

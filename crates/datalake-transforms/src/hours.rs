@@ -102,6 +102,18 @@ pub(crate) struct FirstWeeks {
     kwh: f64,
 }
 
+#[cfg(test)]
+impl FirstWeeks {
+    /// Weeks like those that lasted.
+    pub(crate) fn like(side: &Side) -> Self {
+        Self {
+            peak: side.peak,
+            roughness: side.roughness,
+            kwh: side.kwh,
+        }
+    }
+}
+
 /// The change of shape that explains most, lasting to the end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct HourChange {

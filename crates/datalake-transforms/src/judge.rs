@@ -577,5 +577,9 @@ mod tests {
             .find(|rule| rule.rule == Rule::UsageDisconnected)
             .unwrap();
         assert_eq!(usage.kwh_micro, 140 * 2_000_000);
+        // A year, where nothing else is said.
+        let profiles = Profiles::daily(0, FIRST_DAY, &vec![2.0; 500]).switch_off(100..500);
+        let stays = World::steady(installed(), 500).judge(&profiles);
+        assert_eq!(stays[0].usage_micro, 365 * 2_000_000);
     }
 }

@@ -359,8 +359,10 @@ mod tests {
         let levels = Levels::new(&profiles.series(), 0..17, stay, 1, Around::default());
         assert!(!levels.has_peers);
         let blocks = levels.blocks(false);
-        // Three days of the third week are no week.
+        // Three days of the third week are no week, four are.
         assert_eq!(blocks.len(), 2);
+        let one_more = Levels::of(FIRST_DAY, &[5.0; 18]);
+        assert_eq!(one_more.blocks(false).len(), 3);
         assert_eq!(
             (blocks[0].first_day, blocks[0].last_day),
             (FIRST_DAY, FIRST_DAY + 6)
@@ -410,5 +412,12 @@ mod tests {
         assert!(levels.is_zero(11) && !levels.is_zero(12));
         assert!((levels.ln_kwh[0] - 4.0_f64.ln()).abs() < 1e-12);
         assert!((levels.ln_kwh[3] - 0.08_f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn no_day_counts_less_than_twenty_watt_hours_or_two_percent() {
+        let least = |usual: f64| Levels::of(FIRST_DAY, &[usual, usual, 0.0]).ln_kwh[2].exp();
+        assert!((least(0.1) - 0.02).abs() < 1e-12);
+        assert!((least(10.0) - 0.2).abs() < 1e-12);
     }
 }

@@ -443,17 +443,16 @@ impl Job<'_> {
         warn_of_clocks(config);
         let dimensions = record.time("read the registry", || extract::dimensions(lake, config))?;
         let registry = dimensions.registry;
-        let mut too_many_rejected = None;
-        let mut check =
-            |table: &TableRows, lake_rows: Option<u64>, rejected: &[RejectedRow]| match check_share(
-                table, lake_rows, rejected, config,
-            ) {
-                Err(error) if self.dry_run => {
-                    too_many_rejected.get_or_insert(error);
-                    Ok(())
-                }
-                checked => checked,
-            };
+        let (mut too_many_rejected, allowed) = (None, config.max_rejected_share);
+        let mut check = |table: &TableRows, of_lake: Option<u64>, rejected: &[RejectedRow]| match check_share(
+            table, of_lake, rejected, allowed,
+        ) {
+            Err(error) if self.dry_run => {
+                too_many_rejected.get_or_insert(error);
+                Ok(())
+            }
+            checked => checked,
+        };
         for table in &dimensions.rows {
             check(table, None, &dimensions.rejected)?;
         }

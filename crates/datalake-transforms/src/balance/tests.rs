@@ -244,6 +244,14 @@ fn an_excess_lasts_to_the_end() {
             .onset_day,
         101 * WEEK
     );
+    // Four of five are enough, six of eight are not.
+    for (residuals, onset) in [
+        (&[16, 5, 16, 16, 16][..], 100),
+        (&[16, 5, 5, 16, 16, 16, 16, 16], 103),
+    ] {
+        let found = excess(&weeks(residuals), &config).unwrap();
+        assert_eq!(found.onset_day, onset * WEEK);
+    }
     assert_eq!(excess(&weeks(&[5, 5, 5, 5, 5, 5, 5, 16, 16]), &config), None);
     assert_eq!(excess(&weeks(&[16, 16, 16, 16, 5, 5, 5]), &config), None);
     assert_eq!(excess(&weeks(&[6, 6, 6, 6]), &config), None);

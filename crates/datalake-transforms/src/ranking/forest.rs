@@ -149,4 +149,36 @@ mod tests {
         let found = assessed(&world);
         assert_eq!(found.scores["forest_score"].null_count(), found.scores.num_rows());
     }
+
+    #[test]
+    fn a_score_of_the_forest_counts_from_forty_five_to_seventy_five_hundredths() {
+        let part = |score: f64| OddityConfig::default().part(score);
+        for (score, expected) in [
+            (0.45, 0.0),
+            (0.525, 0.0125),
+            (0.6, 0.025),
+            (0.75, 0.05),
+            (0.9, 0.05),
+        ] {
+            assert!((part(score) - expected).abs() < 1e-9, "{score}");
+        }
+    }
+
+    #[test]
+    fn scores_are_those_of_two_hundred_trees_by_six_decimals() {
+        let world = World::steady(installed(), 240);
+        let found = assessed(&world);
+        let matrix = oddity_matrix(&found, &world.registry).unwrap();
+        let forest = ForestConfig {
+            trees: 200,
+            sample_rows: 256,
+            seed: 1,
+        };
+        let scores = isolation_scores(&matrix, &forest);
+        for subject in &found.subjects {
+            let id = row_id(&found.evidence[subject.strongest], &world.registry);
+            let exact = scores[matrix.position(&id).unwrap()];
+            assert!((subject.forest_score.unwrap() - exact).abs() <= 5.1e-7, "{exact}");
+        }
+    }
 }

@@ -223,8 +223,16 @@ mod tests {
 
     #[test]
     fn twelve_weeks_before_and_after_are_compared() {
-        // 6 kWh a day less than in the twelve weeks before; what was earlier and what came later is much more.
-        let fallen = stay(&[(0..38, 100.0), (38..50, 10.0), (50..63, 4.0), (63..100, 100.0)]);
+        // 6 kWh a day less than in the twelve weeks before; what was earlier and what came later is much more. The two weeks at
+        // either end of the twelve are not those next to them.
+        let fallen = stay(&[
+            (0..38, 100.0),
+            (38..40, 30.0),
+            (40..50, 6.0),
+            (50..61, 4.6),
+            (61..63, 1.0),
+            (63..100, 100.0),
+        ]);
         near(
             share(
                 &[fallen, stay(&[(0..50, 1.0), (50..100, 4.0)])],

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod plausible;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -159,7 +159,7 @@ pub(crate) fn judge(context: &StayContext<'_>) -> RuleEvidence {
 mod tests {
     use super::*;
     use crate::rules::testing::{
-        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly,
+        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly, period, typed,
     };
 
     const RULE: Rule = Rule::ClippedPeaks;
@@ -222,5 +222,86 @@ mod tests {
         });
         let (found, _) = judge_hourly(&boiler, RULE);
         assert_eq!(found.verdict, Verdict::Miss, "{found:?}");
+    }
+
+    /// A hundred days whose last digits go round ten levels, none of which lies within one per cent of their 90th percentile,
+    /// and then a hundred others.
+    fn two_sides(level: impl Fn(usize) -> f64, after: impl Fn(usize) -> f64) -> RuleEvidence {
+        let kwh: Vec<f64> = (0..200)
+            .map(|day| {
+                if day < 100 {
+                    level(day % 10)
+                } else {
+                    after(day - 100)
+                }
+            })
+            .collect();
+        let world = World::new(installed(), &|_, _| 10.0, 200);
+        world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE).0
+    }
+
+    /// 8.0 to 11.6 kWh, 9.8 on average.
+    fn usual(at: usize) -> f64 {
+        8.0 + 0.4 * at as f64
+    }
+
+    #[test]
+    fn an_empty_home_has_less_than_three_tenths_of_the_level() {
+        // The median before is 9.8: three tenths of it are 2.94.
+        assert!((two_sides(usual, |_| 3.0).value - 1.0).abs() < 1e-6);
+        assert!(two_sides(usual, |_| 2.9).value.abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_twentieth_of_the_energy_must_be_gone() {
+        // 0.95 x 9.8 = 9.31. Half of the days before passed that by a twentieth: half of the way from 0.15 to 0.6 and more.
+        let found = two_sides(usual, |_| 9.3);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert!((found.value - 0.5).abs() < 1e-6, "{found:?}");
+        assert!((found.strength - 0.35 / 0.45).abs() < 1e-5, "{found:?}");
+        assert!(two_sides(usual, |_| 9.32).value.abs() < 1e-6);
+    }
+
+    #[test]
+    fn days_above_the_cap_are_a_habit_from_three_in_twenty_on() {
+        // Every third day of the first weeks lies 3 % above the cap, which is neither at it nor past it.
+        let above = |n: usize| {
+            let after = move |day: usize| {
+                if day % 3 == 1 && day < 3 * n { 7.2 } else { 7.0 }
+            };
+            two_sides(usual, after)
+        };
+        // 13 of 87, and 14 of 86.
+        assert!((above(13).value - 0.87).abs() < 1e-6, "{:?}", above(13));
+        assert!(above(14).value.abs() < 1e-6, "{:?}", above(14));
+    }
+
+    #[test]
+    fn a_day_has_passed_the_cap_that_lies_a_twentieth_above() {
+        // Half of the days before lie far above 7, the others at so much of it.
+        let passed = |share: f64| {
+            let level = move |at: usize| if at < 5 { 7.0 * share } else { usual(at) };
+            two_sides(level, |_| 7.0).value
+        };
+        assert!((passed(1.055) - 1.0).abs() < 1e-6);
+        assert!((passed(1.045) - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn two_weeks_on_each_side_and_two_that_tell_the_cap_are_needed() {
+        let verdict = |intervals: usize, days: usize| {
+            let seconds = 86_400 / intervals as u32;
+            let world = World::steady(typed("MC-0", Some(seconds), &[period(0, 0, i64::MAX)]), 3);
+            let days = vec![vec![1.0; intervals]; days];
+            world
+                .rule(&Profiles::intervals(0, FIRST_DAY, &days), RULE)
+                .0
+                .verdict
+        };
+        assert_eq!(verdict(12, 42), Verdict::Miss);
+        assert_eq!(verdict(12, 41), Verdict::NotJudged(Gap::TooFewDays));
+        // Four weeks on each side where there are fewer than twelve values a day.
+        assert_eq!(verdict(10, 70), Verdict::Miss);
+        assert_eq!(verdict(10, 69), Verdict::NotJudged(Gap::TooFewDays));
     }
 }

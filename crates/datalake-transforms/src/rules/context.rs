@@ -79,3 +79,49 @@ impl StayContext<'_> {
         series.day[last.unwrap_or(self.rows.end - 1)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Direction;
+    use crate::peers::PeerBuilder;
+    use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, period, places, typed};
+
+    #[test]
+    fn panels_of_two_months_before_are_no_news() {
+        let world = World::steady(installed(), 200);
+        let news = |days_before: i32| {
+            world.at_stay(&Profiles::daily(0, FIRST_DAY, &home(1, 200, 8.0)), |context| {
+                let context = StayContext {
+                    received: Some(FIRST_DAY + 100 - days_before),
+                    ..context.clone()
+                };
+                context.panels_since(FIRST_DAY + 100)
+            })
+        };
+        assert!(news(59) && !news(60) && news(-50));
+    }
+
+    #[test]
+    fn a_place_of_two_hundred_components_has_channels_and_one_of_more_is_none() {
+        let received = |components: usize| {
+            let hung = || [period(0, 0, i64::MAX)];
+            let mut all: Vec<Component> = (0..components)
+                .map(|n| typed(&format!("MC-{n:03}"), Some(86_400), &hung()))
+                .collect();
+            if let Some(of) = &mut all[1].component_type {
+                of.direction = Direction::Received;
+            }
+            let mut world = World::steady(installed(), 200);
+            world.registry = Registry::new(all, places(1));
+            let mut builder = PeerBuilder::new(&world.registry);
+            let panels = Profiles::daily(1, FIRST_DAY + 7, &[5.0; 30]);
+            builder.observe_series(&panels.series(), &world.registry);
+            world.peers = builder.finish(20);
+            let profiles = Profiles::daily(0, FIRST_DAY, &home(1, 200, 8.0));
+            world.at_stay(&profiles, |context| context.received)
+        };
+        assert_eq!(received(200), Some(FIRST_DAY + 7));
+        assert_eq!(received(201), None);
+    }
+}

@@ -320,4 +320,44 @@ mod tests {
         assert!(!old.replaced_by(&steady((50, 199), 1.0)));
         assert!(!old.replaced_by(&steady((160, 199), 1.0)));
     }
+
+    #[test]
+    fn a_level_half_way_to_three_tenths_is_half_as_sure_again() {
+        let found = judged(&steady((0, 99), 10.0), &steady((100, 199), 4.5));
+        assert!((found.strength - 0.85).abs() < 1e-5, "{found:?}");
+        let found = judged(&steady((0, 99), 10.0), &steady((100, 199), 3.0));
+        assert!((found.strength - 1.0).abs() < 1e-5, "{found:?}");
+    }
+
+    #[test]
+    fn the_level_of_an_end_is_that_of_sixty_days() {
+        // At 5 kWh but for so many days at the end, which are at 10: more than half of sixty, or less.
+        let level = |last: usize| {
+            let days = [vec![(5.0, 0.0); 100 - last], vec![(10.0, 0.0); last]].concat();
+            meter(0, &days).tail.level.counted.exp()
+        };
+        assert!((level(31) - 10.0).abs() < 1e-4 && (level(29) - 5.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn seven_whole_days_of_the_first_fortnight_are_a_level() {
+        let known = |first: &[i32]| {
+            let mut levels = Levels::of(0, &[10.0; 60]);
+            for (at, day) in levels.day.iter_mut().enumerate() {
+                *day = first.get(at).copied().unwrap_or(14 + at as i32);
+            }
+            Edges::new(&levels).unwrap().head.near.is_some()
+        };
+        assert!(known(&[0, 1, 2, 3, 4, 5, 13]));
+        assert!(!known(&[0, 1, 2, 3, 4, 5, 14]));
+        assert!(!known(&[0, 1, 2, 3, 4, 13]));
+    }
+
+    #[test]
+    fn sixty_days_may_lie_between_and_two_may_be_shared() {
+        let old = steady((0, 99), 1.0);
+        assert!(old.replaced_by(&steady((159, 199), 1.0)));
+        assert!(!old.replaced_by(&steady((97, 199), 1.0)));
+        assert!(old.replaced_by(&steady((98, 199), 1.0)));
+    }
 }

@@ -229,4 +229,129 @@ mod tests {
             .collect();
         assert_eq!(judged(&kwh).verdict, Verdict::MissFor(Lack::Unclear));
     }
+
+    /// Weeks at some levels (ln).
+    fn weeks(levels: impl IntoIterator<Item = f64>) -> Vec<Block> {
+        let weeks = levels.into_iter().zip(0..);
+        weeks
+            .map(|(level, week)| Block {
+                first_day: FIRST_DAY + 7 * week,
+                last_day: FIRST_DAY + 7 * week + 6,
+                level,
+                index: 0.0,
+            })
+            .collect()
+    }
+
+    fn look<T>(blocks: &[Block], look: impl Fn(&StayContext<'_>, &[Block]) -> T) -> T {
+        let kwh = vec![8.0; 7 * blocks.len()];
+        let world = World::new(installed(), &|_, _| 10.0, kwh.len());
+        world.at_stay(&Profiles::daily(0, FIRST_DAY, &kwh), |context| {
+            look(context, blocks)
+        })
+    }
+
+    #[test]
+    fn a_slope_is_taken_over_half_a_year_and_over_a_year() {
+        // One percent a week for a hundred weeks: 51 of them in the last year.
+        let found = look(&weeks((0..100).map(|week| -0.01 * f64::from(week))), judge);
+        assert!(
+            (f64::from(found.value) - (-0.51_f64).exp()).abs() < 1e-6,
+            "{found:?}"
+        );
+        assert_eq!(found.onset_day, FIRST_DAY + 7 * 48);
+        // Three percent a week in the last 26 weeks of sixty: 25 of them, of which 1 is as deep as it gets.
+        let found = look(
+            &weeks((0..60).map(|week| -0.03 * f64::from((week - 34).max(0)))),
+            judge,
+        );
+        assert!(
+            (f64::from(found.value) - (-0.75_f64).exp()).abs() < 1e-6,
+            "{found:?}"
+        );
+        assert_eq!(found.onset_day, FIRST_DAY + 7 * 34);
+    }
+
+    #[test]
+    fn a_fall_by_two_thirds_is_as_deep_as_it_gets() {
+        let strength =
+            |fall: f64| look(&weeks((0..26).map(|week| -fall * f64::from(week) / 25.0)), judge).strength;
+        assert!((strength(0.8) - 0.8).abs() < 1e-6);
+        assert!((strength(1.0) - 1.0).abs() < 1e-6);
+        assert!((strength(1.5) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn thirteen_weeks_are_a_slope() {
+        let verdict = |n: i32| look(&weeks((0..n).map(|week| -0.1 * f64::from(week))), judge).verdict;
+        assert_eq!(verdict(13), Verdict::Hit);
+        assert_eq!(verdict(12), Verdict::NotJudged(Gap::TooFewDays));
+    }
+
+    #[test]
+    fn weeks_must_agree_on_the_slope() {
+        // Thirteen weeks that fall by e each, the first six of them in turned order, and one or two pairs of the others:
+        // 16 or 17 of 78 pairs rise.
+        let levels = |swapped: &[usize]| {
+            let mut order: Vec<i32> = (0..13).collect();
+            order[..6].reverse();
+            for &at in swapped {
+                order.swap(at, at + 1);
+            }
+            look(&weeks(order.into_iter().map(|week| -f64::from(week))), judge)
+        };
+        // 62 fall; the share that they are more counts from 0.4 to 0.75.
+        let found = levels(&[6]);
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert!(
+            (f64::from(found.strength) - (46.0 / 78.0 - 0.4) / 0.35).abs() < 1e-6,
+            "{found:?}"
+        );
+        let found = levels(&[6, 8]);
+        assert_eq!(found.verdict, Verdict::MissFor(Lack::Unclear));
+        assert!(
+            (f64::from(found.strength) - (44.0 / 78.0 - 0.4) / 0.35).abs() < 1e-6,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_fall_over_the_year_of_a_tenth_is_asked_of_the_flattest_slope() {
+        // A thousandth a week: 0.051 in the last year, and 0.052 less than the same weeks of the year before.
+        let found = look(&weeks((0..60).map(|week| -0.001 * f64::from(week))), judge);
+        assert!((found.strength - 0.051 * 0.52).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn the_last_four_weeks_are_compared_with_those_of_a_year_before() {
+        let levels = |week: usize| match week {
+            44..48 => 0.5,
+            96 => -0.1,
+            97 => -0.2,
+            98 => -0.4,
+            99 => -0.8,
+            _ => 0.0,
+        };
+        let blocks = weeks((0..100).map(levels));
+        let change = |blocks: &[Block]| look(blocks, year_change);
+        // -0.6, -0.7, -0.9 and -1.3.
+        assert!((change(&blocks).unwrap_or_default() + 0.8).abs() < 1e-9);
+        // Three of the four are enough, two are not.
+        let without = |missing: &[usize]| {
+            let kept = (0..100).filter(|week| !missing.contains(week));
+            kept.map(|week| blocks[week]).collect::<Vec<_>>()
+        };
+        assert!((change(&without(&[45])).unwrap_or_default() + 0.9).abs() < 1e-9);
+        assert_eq!(change(&without(&[45, 46])), None);
+        // A week of the year before that begins six days late is the same week; seven days late it is another.
+        let late = |days: i32| {
+            let mut blocks = without(&[45]);
+            blocks[45].first_day = FIRST_DAY + 7 * 45 + days;
+            blocks[45].level = 0.1;
+            change(&blocks).unwrap_or_default()
+        };
+        // What begins there stands for the week after as well: -0.6, -0.3, -0.5 and -1.3, or -0.6, -0.5 and -1.3.
+        assert!((late(6) + 0.55).abs() < 1e-9, "{}", late(6));
+        assert!((late(7) + 0.6).abs() < 1e-9, "{}", late(7));
+    }
 }

@@ -131,4 +131,43 @@ mod tests {
     fn nothing_fell_and_nothing_is_said() {
         assert_eq!(judged(0.95, &[95, 96, 98, 102]).verdict, Verdict::Miss);
     }
+
+    /// What is said of a fall to `ratio` so many days after the first, where a few days are missing.
+    fn around(onset: i32, ratio: f64, missing: &[usize]) -> RuleEvidence {
+        let mut kwh = home(1, 200, 8.0);
+        for &day in missing {
+            kwh[day] = f64::NAN;
+        }
+        let world = World::steady(installed(), 200);
+        world.at_stay(&Profiles::daily(0, FIRST_DAY, &kwh), |context| {
+            judge(context, Some((FIRST_DAY + onset, ratio)))
+        })
+    }
+
+    #[test]
+    fn half_of_the_way_from_eighty_five_to_sixty_percent_is_a_fall() {
+        let four = |ratio| around(100, ratio, &[95, 96, 98, 102]);
+        assert_eq!(four(0.724).verdict, Verdict::Hit);
+        assert_eq!(four(0.726).verdict, Verdict::Miss);
+        // 0.6 of the way, and 4/14 of the half that is as much as it gets.
+        assert!((four(0.7).strength - 0.6 * (4.0 / 14.0) / 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn more_than_a_fifth_of_the_days_must_be_missing_beyond_the_usual() {
+        assert_eq!(around(100, 0.5, &[95, 96, 98]).verdict, Verdict::Hit);
+        // 3/14 less the 2/93 that were missing before: 0.193.
+        let found = around(100, 0.5, &[30, 60, 95, 96, 98]);
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!(
+            (found.value - (3.0 / 14.0 - 2.0 / 93.0)).abs() < 1e-6,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn four_weeks_before_tell_what_is_usual() {
+        assert_eq!(around(35, 0.5, &[]).verdict, Verdict::Miss);
+        assert_eq!(around(34, 0.5, &[]).verdict, Verdict::NotJudged(Gap::TooFewDays));
+    }
 }

@@ -120,7 +120,8 @@ fn at_fall(context: &StayContext<'_>, falls: (f64, f64), share: f64, days: (i32,
 mod tests {
     use super::*;
     use crate::rules::testing::{
-        FIRST_DAY, Profiles, World, from_day, hourly_home, judge_hourly, noise, period, typed,
+        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly, noise, period,
+        step_to, typed,
     };
 
     const RULE: Rule = Rule::MultiplierChanged;
@@ -177,5 +178,55 @@ mod tests {
             }
         });
         assert_eq!(judge_hourly(&away, RULE).0.verdict, Verdict::Miss);
+    }
+
+    /// What is said of the least and the greatest fall (ln) among several ways of looking.
+    fn of_falls(least: f64, most: f64) -> RuleEvidence {
+        let world = World::steady(installed(), 60);
+        let days = (FIRST_DAY + 30, FIRST_DAY + 59);
+        world.at_stay(&Profiles::daily(0, FIRST_DAY, &home(1, 60, 8.0)), |context| {
+            at_fall(context, (least, most), 1.0, days)
+        })
+    }
+
+    #[test]
+    fn a_level_within_five_percent_of_what_wrong_multipliers_leave_hits() {
+        for left in [0.025, 0.05, 0.1, 1.0 / 3.0, 0.5, 2.0 / 3.0] {
+            let verdict = |off: f64| {
+                let fall = -f64::ln(left * off);
+                of_falls(fall, fall).verdict
+            };
+            for (inside, outside) in [(0.951, 0.949), (1.049, 1.051)] {
+                assert_eq!(verdict(inside), Verdict::Hit, "{left} {inside}");
+                assert_eq!(verdict(outside), Verdict::Miss, "{left} {outside}");
+            }
+        }
+        // A level that rose to twenty times what it was is off by far, and no number says how far.
+        assert!((of_falls(-3.0, -3.0).value - 9.99).abs() < 1e-6);
+    }
+
+    #[test]
+    fn falls_that_lie_apart_are_not_alike() {
+        let half = |range: f64| {
+            let middle = std::f64::consts::LN_2;
+            of_falls(middle - range / 2.0, middle + range / 2.0)
+        };
+        // Alike at 0.15, no more at 0.4, straight in between.
+        for (range, strength) in [(0.0, 1.0), (0.15, 1.0), (0.2, 0.8), (0.274, 0.504)] {
+            let found = half(range);
+            assert_eq!(found.verdict, Verdict::Hit, "{range}");
+            assert!((found.strength - strength).abs() < 1e-5, "{found:?}");
+        }
+        assert_eq!(half(0.276).verdict, Verdict::MissFor(Lack::Uneven));
+    }
+
+    #[test]
+    fn where_only_days_are_known_a_fraction_counts_two_fifths() {
+        let world = World::steady(installed(), 200);
+        let found = world.at_stay(&Profiles::daily(0, FIRST_DAY, &home(1, 200, 8.0)), |context| {
+            judge(context, Some(&step_to(1.0 / 3.0)))
+        });
+        assert_eq!(found.verdict, Verdict::Hit);
+        assert!((found.strength - 0.4).abs() < 1e-6, "{found:?}");
     }
 }

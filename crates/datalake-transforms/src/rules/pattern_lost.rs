@@ -119,7 +119,8 @@ fn lag_correlation(levels: &Levels, positions: std::ops::Range<usize>) -> Option
 mod tests {
     use super::*;
     use crate::rules::testing::{
-        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly, noise, scaled,
+        FIRST_DAY, Profiles, World, from_day, home, hour_change, hourly_home, installed, judge_hourly, noise,
+        scaled, side,
     };
 
     const RULE: Rule = Rule::PatternLost;
@@ -183,5 +184,68 @@ mod tests {
             )
             .0;
         assert_eq!(plain.verdict, Verdict::Miss);
+    }
+
+    /// A rhythm that falls from 0.9 by so much, and a mean day that was half at 50 and half at 150 Wh, and is so far from 100.
+    fn flattened(fall: f64, apart: f64) -> RuleEvidence {
+        let half = |low: f64, high: f64| side(std::array::from_fn(|hour| if hour < 12 { low } else { high }));
+        let mut change = hour_change(&half(50.0, 150.0), &half(100.0 - apart, 100.0 + apart));
+        (change.before.rhythm, change.after.rhythm) = (0.9, 0.9 - fall);
+        let world = World::steady(installed(), 200);
+        world.at_stay(&Profiles::daily(0, FIRST_DAY, &home(1, 200, 8.0)), |context| {
+            let hours = [change];
+            let context = StayContext {
+                hours: &hours,
+                ..context.clone()
+            };
+            judge(&context, None)
+        })
+    }
+
+    #[test]
+    fn a_mean_day_half_as_varied_is_flat_enough() {
+        // From 0.5 of the mean to 0.226 of it: ln (0.53 / 0.256) = 0.7277, half of the way from 0.45 to 1 and a little more.
+        let found = flattened(0.5, 22.6);
+        assert_eq!(found.verdict, Verdict::Hit);
+        let part = ((0.53_f64 / 0.256).ln() - 0.45) / 0.55;
+        assert!((f64::from(found.strength) - part).abs() < 1e-6, "{found:?}");
+        // ln (0.53 / 0.257) = 0.7238, a little less.
+        assert_eq!(flattened(0.5, 22.7).verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn two_fifths_of_the_rhythm_must_go() {
+        assert_eq!(flattened(0.41, 0.0).verdict, Verdict::Hit);
+        let found = flattened(0.39, 0.0);
+        assert_eq!(found.verdict, Verdict::Miss);
+        assert!((found.strength - 0.975).abs() < 1e-6, "{found:?}");
+    }
+
+    /// Weeks that repeat each other, and from day 56 on so many days of weeks each of which turns the one before round.
+    fn turned_weeks(days: usize) -> RuleEvidence {
+        let level = |day: usize| -> f64 {
+            let of_week = [0.3, -0.3, 0.3, -0.3, 0.3, -0.3, 0.0][day % 7];
+            if day >= 56 && day / 7 % 2 == 1 {
+                -of_week
+            } else {
+                of_week
+            }
+        };
+        let kwh: Vec<f64> = (0..56 + days).map(|day| 8.0 * level(day).exp()).collect();
+        let mut world = World::new(installed(), &|_, _| 10.0, 56 + days);
+        world.config.pattern_lost.min_fall = 1.6;
+        world.at_stay(&Profiles::daily(0, FIRST_DAY, &kwh), |context| {
+            judge(context, Some(FIRST_DAY + 56))
+        })
+    }
+
+    #[test]
+    fn a_weekly_rhythm_is_told_from_eight_weeks_on_each_side() {
+        let found = turned_weeks(56);
+        assert_eq!(found.verdict, Verdict::Hit);
+        // From 1 to -1, of twice 1.6 that are a whole loss; three tenths of that.
+        assert!((found.value - 2.0).abs() < 1e-5, "{found:?}");
+        assert!((found.strength - 0.3 * 2.0 / 3.2).abs() < 1e-5, "{found:?}");
+        assert_eq!(turned_weeks(55).verdict, Verdict::NotJudged(Gap::TooFewDays));
     }
 }

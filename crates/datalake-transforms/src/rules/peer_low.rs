@@ -140,4 +140,31 @@ mod tests {
             prop_assert!(judged(&vec![kwh; 60]).value < judged(&vec![kwh * 1.3; 60]).value);
         }
     }
+
+    #[test]
+    fn twice_the_least_distance_is_as_low_as_it_gets() {
+        // All peers at 10 kWh: the least spread, 0.25. Half way from -3.5 to -7.
+        let world = World::new(installed(), &|_, _| 10.0, 120);
+        let judged = |kwh: f64| {
+            let kwh = vec![kwh; 120];
+            world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), Rule::PeerLow).0
+        };
+        let found = judged(10.0 * (-0.25 * 5.25_f64).exp());
+        // Medians of peers are known to a bin of four percent or so: 0.17 in units of 0.25.
+        assert!((found.value + 5.25).abs() < 0.17, "{found:?}");
+        let way = (-3.5 - found.value) / 3.5;
+        assert!((found.strength - 0.6 - 0.4 * way).abs() < 1e-5, "{found:?}");
+        // No energy at all counts as a watt-hour in ninety days.
+        let z = (0.001_f64 / 900.0).ln() / 0.25;
+        assert!(
+            (f64::from(judged(0.0).value) - z).abs() < 0.17,
+            "{}",
+            judged(0.0).value
+        );
+    }
+
+    #[test]
+    fn twenty_eight_days_are_enough() {
+        assert_eq!(judged(&[10.0; 28]).verdict, Verdict::Miss);
+    }
 }

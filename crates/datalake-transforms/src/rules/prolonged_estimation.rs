@@ -178,4 +178,13 @@ mod tests {
         let evidence = judged(&kwh, 100..102);
         assert_eq!(evidence.verdict, Verdict::Miss);
     }
+
+    #[test]
+    fn ninety_days_are_sure_and_what_ended_counts_three_tenths() {
+        // Sixty days are half of the way from 30 to 90: 0.5 + 0.5 x 0.5.
+        let strength = |rows: std::ops::Range<usize>| judged(&home(1, 200, 8.0), rows).strength;
+        assert!((strength(140..200) - 0.75).abs() < 1e-6);
+        assert!((strength(110..200) - 1.0).abs() < 1e-6);
+        assert!((strength(139..199) - 0.225).abs() < 1e-6);
+    }
 }

@@ -194,4 +194,62 @@ mod tests {
         );
         assert_eq!(short.verdict, Verdict::NotJudged(Gap::TooFewDays));
     }
+
+    /// Judges weeks of intervals against weeks of a register.
+    fn compared(
+        intervals: impl Fn(i32) -> f32,
+        register: impl Fn(i32) -> f32,
+        min_shortfall: f64,
+    ) -> RuleEvidence {
+        let config = RegisterMismatchConfig {
+            min_shortfall,
+            ..RegisterMismatchConfig::default()
+        };
+        judge(&weeks(intervals), Some(&weeks(register)), &config)
+    }
+
+    #[test]
+    fn a_quarter_is_half_of_the_way_to_a_sure_shortfall() {
+        let strength = |left: f32, min_shortfall| compared(|_| left, |_| 100.0, min_shortfall).strength;
+        // From 0.1, which counts 0.4, to 0.4, which counts wholly.
+        assert!((strength(75.0, 0.1) - 0.7).abs() < 1e-5);
+        assert!((strength(60.0, 0.1) - 1.0).abs() < 1e-5);
+        // Where more than that is asked for, a hundredth more than what is asked for is sure.
+        assert!((strength(49.5, 0.5) - 0.7).abs() < 1e-3);
+    }
+
+    #[test]
+    fn six_weeks_are_enough_to_compare() {
+        // A period of the register that begins so many weeks before the end, in which half is missing.
+        let shortfall = |last: i32| {
+            let register = |week: i32| if week < 40 - last { 100.0 } else { 90.0 };
+            let intervals = |week: i32| if week < 40 - last { 100.0 } else { 45.0 };
+            compared(intervals, register, 0.1).value
+        };
+        assert!((shortfall(6) - 0.5).abs() < 1e-6);
+        // Five weeks lack 225 of all 3,950 kWh.
+        assert!((shortfall(5) - 225.0 / 3_950.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_earlier_shortfall_within_a_tenth_of_the_greatest_counts() {
+        // From week 20 on half of 1,800 kWh is missing; of 2,000 before that so much that the whole lacks a share.
+        let onset = |share: f32| {
+            let before = (3_800.0 * share - 900.0) / 20.0;
+            let register = |week: i32| if week < 20 { 100.0 } else { 90.0 };
+            let intervals = |week: i32| if week < 20 { 100.0 - before } else { 45.0 };
+            compared(intervals, register, 0.1).onset_day
+        };
+        assert_eq!((onset(0.46), onset(0.44)), (0, 20 * WEEK));
+    }
+
+    #[test]
+    fn weeks_that_differ_by_a_thousandth_are_of_one_period() {
+        let verdict = |other: f32| {
+            let register = |week: i32| if week % 2 == 0 { 100.0 } else { other };
+            compared(|_| 50.0, register, 0.1).verdict
+        };
+        assert_eq!(verdict(100.09), Verdict::Hit);
+        assert_eq!(verdict(100.11), Verdict::NotJudged(Gap::TooFewDays));
+    }
 }

@@ -220,7 +220,7 @@ fn evidence(
 mod tests {
     use super::*;
     use crate::rules::testing::{
-        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly,
+        FIRST_DAY, Profiles, World, from_day, home, hourly_home, installed, judge_hourly, period, typed,
     };
 
     const RULE: Rule = Rule::RepeatedDay;
@@ -461,5 +461,15 @@ mod tests {
         kwh[60..].fill(8.0);
         let (found, _) = world.rule(&Profiles::daily(0, FIRST_DAY, &kwh), RULE);
         assert_eq!(found.verdict, Verdict::Miss);
+    }
+
+    #[test]
+    fn twenty_values_a_day_have_no_hours() {
+        let world = World::steady(typed("MC-0", Some(4_320), &[period(0, 0, i64::MAX)]), 3);
+        let days = vec![vec![1.0; 20]; 60];
+        let found = world
+            .rule(&Profiles::intervals(0, FIRST_DAY, &days), Rule::RepeatedDay)
+            .0;
+        assert_eq!(found.verdict, Verdict::NotJudged(Gap::NoHours));
     }
 }

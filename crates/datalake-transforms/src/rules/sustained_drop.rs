@@ -239,6 +239,8 @@ fn strengths(step: &Step, noise: Option<&DayNoise>) -> (f64, f64) {
 }
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing::{

@@ -10,13 +10,14 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field};
 
+use crate::change_point::Step;
 use crate::day_profile::{self, HOURS, watt_hours};
 use crate::hours::{FirstWeeks, HourChange, Side};
-use crate::judge::{StayEvidence, judge_series};
+use crate::judge::{Scratch, StayEvidence, each_stay, judge_series};
 use crate::model::{ComponentType, DAY_SECONDS, Direction, Kind, MICRO};
 use crate::peers::{PeerBuilder, Peers};
 use crate::registry::{Component, InstallPeriod, Registry, ServicePoint, Switch};
-use crate::rules::{Rule, RuleConfig, RuleEvidence};
+use crate::rules::{Rule, RuleConfig, RuleEvidence, StayContext};
 use crate::series::DaySeries;
 use crate::suppressors::Suppressor;
 
@@ -132,9 +133,32 @@ pub(crate) fn hour_change(before: &Side, after: &Side) -> HourChange {
         last_day: FIRST_DAY + 199,
         before: *before,
         after: *after,
-        first_weeks: FirstWeeks::default(),
+        first_weeks: FirstWeeks::like(after),
         peers: 0.0,
         noise: 0.0,
+    }
+}
+
+/// A step of a hundred days to a hundred others at so much of their level, of which nothing else is known.
+pub(crate) fn step_to(ratio: f64) -> Step {
+    Step {
+        onset_day: FIRST_DAY + 100,
+        last_day: FIRST_DAY + 199,
+        days_before: 100,
+        elasticity: 0.0,
+        drop: ratio.ln(),
+        raw_drop: ratio.ln(),
+        upper_drop: ratio.ln(),
+        year_drop: None,
+        below_shown: -1.0,
+        explained: 0.9,
+        earlier_step: 0.0,
+        spread_before: 0.1,
+        spread_after: 0.1,
+        spread_kept: 0.3,
+        scatter_before: 0.1,
+        scatter_after: 0.1,
+        noise: None,
     }
 }
 
@@ -387,6 +411,17 @@ impl World {
 
     pub(crate) fn judge(&self, profiles: &Profiles) -> Vec<StayEvidence> {
         judge_series(&profiles.series(), &self.registry, &self.peers, &self.config)
+    }
+
+    /// Looks at the only stay as the rules do.
+    pub(crate) fn at_stay<T>(&self, profiles: &Profiles, mut look: impl FnMut(&StayContext<'_>) -> T) -> T {
+        let lake = (&self.registry, &self.peers, &self.config);
+        let mut seen = Vec::new();
+        each_stay(&mut Scratch::default(), &profiles.series(), lake, |context| {
+            seen.push(look(context));
+        });
+        assert_eq!(seen.len(), 1);
+        seen.remove(0)
     }
 
     /// The evidence of one rule at the only stay, and what was found against it.

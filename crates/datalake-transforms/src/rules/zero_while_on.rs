@@ -336,4 +336,53 @@ mod tests {
         // Longer than the days between them: the home is empty rather than lived in.
         assert_eq!(spells(4, 13).verdict, Verdict::Miss);
     }
+
+    #[test]
+    fn six_days_without_a_value_are_bridged_and_seven_are_not() {
+        let value = |missing: Range<usize>| {
+            let mut kwh = scaled(vec![8.0; 200], 100..130, 0.0);
+            kwh[missing].fill(f64::NAN);
+            judged(&kwh).0.value as i32
+        };
+        assert_eq!(value(114..120), 24);
+        assert_eq!(value(113..120), 13);
+    }
+
+    /// Fourteen single days at zero, from day 100 on over so many days, among days of so much of the 8 kWh before.
+    fn among(days: usize, share: f64) -> Verdict {
+        let mut kwh = vec![8.0; 240];
+        kwh[100..].fill(8.0 * share);
+        for zero in 0..14 {
+            kwh[100 + zero * (days - 1) / 13] = 0.0;
+        }
+        judged(&kwh).0.verdict
+    }
+
+    #[test]
+    fn scattered_zeros_lie_within_sixty_days_and_among_days_of_half_the_use() {
+        assert_eq!(among(60, 1.0), Verdict::Hit);
+        assert_eq!(among(61, 1.0), Verdict::Miss);
+        assert_eq!(among(60, 0.51), Verdict::Hit);
+        assert_eq!(among(60, 0.49), Verdict::Miss);
+    }
+
+    #[test]
+    fn two_weeks_before_the_zeros_are_a_baseline() {
+        let verdict = |first: usize| judged(&scaled(vec![8.0; 100], first..100, 0.0)).0.verdict;
+        assert_eq!((verdict(14), verdict(13)), (Verdict::Hit, Verdict::Miss));
+    }
+
+    #[test]
+    fn a_day_of_a_tenth_of_the_baseline_parts_two_spells() {
+        // Three spells of five days at zero, with six days of use between them; a day in the middle of the first one has so much.
+        let verdict = |share: f64| {
+            let mut kwh = vec![8.0; 200];
+            for first in [120, 132, 143] {
+                kwh[first..first + 5].fill(0.0);
+            }
+            (kwh[122], kwh[125]) = (8.0 * share, 0.0);
+            judged(&kwh).0.verdict
+        };
+        assert_eq!((verdict(0.11), verdict(0.09)), (Verdict::Hit, Verdict::Miss));
+    }
 }

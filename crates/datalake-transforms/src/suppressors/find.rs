@@ -55,10 +55,17 @@ fn day_of(seconds: i64) -> i32 {
 /// Gathers what speaks against the rules of one stay.
 pub(crate) struct Suppressing<'a, 'b> {
     pub(super) context: &'a StayContext<'b>,
-    found: Vec<Suppression>,
+    pub(super) found: Vec<Suppression>,
 }
 
-impl<'a> Suppressing<'a, '_> {
+impl<'a, 'b> Suppressing<'a, 'b> {
+    pub(super) fn new(context: &'a StayContext<'b>) -> Self {
+        Self {
+            context,
+            found: Vec::new(),
+        }
+    }
+
     pub(super) fn add(&mut self, suppressor: Suppressor, rule: Rule, measured: f64) {
         self.add_in_part(suppressor, rule, measured, 1.0);
     }
@@ -320,10 +327,7 @@ pub(crate) fn suppress(
     run: Option<&ZeroRun>,
     step: Option<&Step>,
 ) -> Vec<Suppression> {
-    let mut suppressing = Suppressing {
-        context,
-        found: Vec::new(),
-    };
+    let mut suppressing = Suppressing::new(context);
     for rule in evidence {
         match rule.rule {
             Rule::ZeroWhileOn if rule.is_hit() => {

@@ -124,6 +124,7 @@ mod tests {
     use super::*;
     use crate::registry::{DayTemperatures, Weather};
     use crate::rules::testing::{FIRST_DAY, Profiles, World, home, installed, noise};
+    use crate::rules::{Gap, Verdict};
 
     /// From a first of October on: 10 degrees, falling to 0 in the middle of January and rising to 13 at the end of May; a few
     /// degrees up and down every day.
@@ -198,5 +199,83 @@ mod tests {
         let (found, against) = judged(&only(4.0), true, Rule::ZeroWhileOn);
         assert!(found.is_hit(), "{found:?}");
         assert!(!against.contains(&Suppressor::Weather), "{against:?}");
+    }
+
+    /// 0, 7 and 14 degrees in turn on 99 days, at which a home uses `base` and 1.6 kWh for each degree below 14; then days of
+    /// some temperature, each at so much of what is to be expected of it.
+    fn spring(base: f64, celsius: f64, after: &[f64], rule: Rule) -> Vec<Suppressor> {
+        let mut degrees: Vec<f64> = (0..99).map(|day| 7.0 * f64::from(day % 3)).collect();
+        degrees.extend(after.iter().map(|_| celsius));
+        let usual = |celsius: f64| base + 1.6 * (14.0 - celsius);
+        let mut kwh: Vec<f64> = degrees.iter().map(|&celsius| usual(celsius)).collect();
+        for (kwh, share) in kwh[99..].iter_mut().zip(after) {
+            *kwh *= share;
+        }
+        let mut world = World::steady(installed(), 3);
+        let places = world.registry.service_points.len();
+        world.registry.weather = Weather::everywhere(DayTemperatures::of(FIRST_DAY, &degrees), places);
+        let last = FIRST_DAY + kwh.len() as i32 - 1;
+        let evidence = RuleEvidence {
+            verdict: Verdict::Hit,
+            onset_day: if rule == Rule::GradualDecline {
+                FIRST_DAY + 198 - (last - FIRST_DAY)
+            } else {
+                FIRST_DAY + 99
+            },
+            end_day: last,
+            strength: 1.0,
+            ..RuleEvidence::not_judged(rule, Gap::NoFall, 0.6)
+        };
+        world.at_stay(&Profiles::daily(0, FIRST_DAY, &kwh), |context| {
+            let mut suppressing = Suppressing::new(context);
+            if rule == Rule::ZeroWhileOn {
+                suppressing.weather_of_zeros(&ZeroRun {
+                    positions: 99..kwh.len(),
+                    baseline_kwh: 10.0,
+                    zero_days_before: 0,
+                    zero_days: after.len(),
+                    scattered: false,
+                });
+            } else {
+                suppressing.weather(&evidence);
+            }
+            suppressing.found.iter().map(|found| found.suppressor).collect()
+        })
+    }
+
+    #[test]
+    fn two_weeks_of_weather_are_needed() {
+        let explained =
+            |days: usize| !spring(4.0, 7.0 + 3.0, &vec![1.0; days], Rule::SustainedDrop).is_empty();
+        assert!(explained(14) && !explained(13));
+    }
+
+    #[test]
+    fn weather_that_takes_fifteen_percent_is_a_spring() {
+        // On average 4 + 1.6 x 7 = 15.2 kWh; 85 % of that are 12.92, as at 8.425 degrees.
+        let explained = |celsius: f64| !spring(4.0, celsius, &[1.0; 30], Rule::SustainedDrop).is_empty();
+        assert!(explained(8.5) && !explained(8.35));
+    }
+
+    #[test]
+    fn a_slow_decline_ends_with_four_weeks() {
+        // Of the last 28 days 15 are as the weather has them, most of them early; the others, and those before, fell.
+        let mut after = vec![0.3; 100];
+        after[72..77].fill(1.0);
+        after[87..97].fill(1.0);
+        assert!(!spring(4.0, 10.0, &after, Rule::GradualDecline).is_empty());
+        after[72] = 0.3;
+        after[73] = 0.3;
+        assert!(spring(4.0, 10.0, &after, Rule::GradualDecline).is_empty());
+        // Those before the four weeks do not help.
+        after[40..72].fill(1.0);
+        assert!(spring(4.0, 10.0, &after, Rule::GradualDecline).is_empty());
+    }
+
+    #[test]
+    fn a_tenth_of_the_usual_heat_stands_still() {
+        // Nothing but heat, 11.2 kWh on average: a tenth is 0.7 degrees of it.
+        let explained = |celsius: f64| !spring(0.0, celsius, &[0.0; 30], Rule::ZeroWhileOn).is_empty();
+        assert!(explained(13.33) && !explained(13.27));
     }
 }
