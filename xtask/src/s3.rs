@@ -62,7 +62,8 @@ fn environment(command: &mut Command, endpoint: &str) {
         .env("AWS_ACCESS_KEY_ID", KEY.0)
         .env("AWS_SECRET_ACCESS_KEY", KEY.1)
         // What does not answer is asked again soon.
-        .env("AWS_TIMEOUT", "3 seconds");
+        .env("AWS_TIMEOUT", "3 seconds")
+        .env("S3_IS_MOTO", "1");
 }
 
 /// A moto server, which ends with this value.
@@ -106,7 +107,7 @@ impl Server {
         loop {
             match make_bucket(port) {
                 Ok(()) => return Ok(Some(server)),
-                Err(error) if started.elapsed() > Duration::from_secs(60) => return Err(error.into()),
+                Err(error) if started.elapsed() > Duration::from_mins(1) => return Err(error.into()),
                 Err(_) => std::thread::sleep(Duration::from_millis(200)),
             }
         }

@@ -35,18 +35,17 @@ impl Bridge {
     /// Where no threads can be had for it.
     pub fn new(store: Arc<dyn object_store::ObjectStore>, url: &str) -> io::Result<Self> {
         static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-        let runtime = match RUNTIME.get() {
-            Some(runtime) => runtime,
-            None => {
-                // They only wait and decrypt: two are enough for many requests.
-                let made = Builder::new_multi_thread()
-                    .worker_threads(2)
-                    .thread_name("object-store")
-                    .enable_all()
-                    .build()?;
-                RUNTIME.get_or_init(|| made)
-            }
-        };
+        if RUNTIME.get().is_none() {
+            // They only wait and decrypt: two are enough for many requests.
+            let made = Builder::new_multi_thread()
+                .worker_threads(2)
+                .thread_name("object-store")
+                .enable_all()
+                .build()?;
+            // Where another thread was faster, its own counts.
+            let _ = RUNTIME.set(made);
+        }
+        let runtime = RUNTIME.get().ok_or(io::ErrorKind::Other)?;
         Ok(Self {
             store,
             url: url.to_owned(),
@@ -57,7 +56,7 @@ impl Bridge {
     fn wait<T>(&self, key: &str, work: impl Future<Output = object_store::Result<T>>) -> io::Result<T> {
         self.runtime
             .block_on(work)
-            .map_err(|error| io_error(&format!("{}/{key}", self.url), error))
+            .map_err(|error| io_error(&format!("{}/{key}", self.url), &error))
     }
 
     fn path(&self, key: &str) -> io::Result<Path> {
@@ -80,9 +79,9 @@ impl Bridge {
 }
 
 /// The error of a request, with the object's URL, and without what a message may hold of another.
-pub(crate) fn io_error(url: &str, error: object_store::Error) -> io::Error {
+pub(crate) fn io_error(url: &str, error: &object_store::Error) -> io::Error {
     use object_store::Error;
-    let kind = match &error {
+    let kind = match error {
         Error::NotFound { .. } => io::ErrorKind::NotFound,
         Error::AlreadyExists { .. } | Error::Precondition { .. } => io::ErrorKind::AlreadyExists,
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => io::ErrorKind::PermissionDenied,
@@ -162,7 +161,7 @@ impl ObjectStore for Bridge {
             }
             self.get(&path, None, length.saturating_sub(bytes)..length)
                 .await
-                .map_err(|error| io_error(&format!("{}/{key}", self.url), error))
+                .map_err(|error| io_error(&format!("{}/{key}", self.url), &error))
         };
         let asked: Vec<(String, u64)> = objects
             .iter()

@@ -25,7 +25,7 @@ pub use bridge::Bridge;
 pub const REQUEST: Duration = Duration::from_secs(30);
 
 /// How long one request is tried again.
-pub const RETRIES: Duration = Duration::from_secs(180);
+pub const RETRIES: Duration = Duration::from_mins(3);
 
 /// Gives the program these stores.
 pub fn install() {
@@ -39,7 +39,7 @@ impl OpenStore for Stores {
         // What Hadoop calls `s3a` and `s3n` is the same.
         matches!(scheme, "s3" | "s3a" | "s3n").then(|| {
             let store =
-                s3(bucket).map_err(|error| bridge::io_error(&format!("{scheme}://{bucket}"), error))?;
+                s3(bucket).map_err(|error| bridge::io_error(&format!("{scheme}://{bucket}"), &error))?;
             Ok(
                 Arc::new(Bridge::new(Arc::new(store), &format!("{scheme}://{bucket}"))?)
                     as Arc<dyn ObjectStore>,

@@ -83,12 +83,11 @@ impl Source {
         let Some((object, tag)) = &file.object else {
             return Ok(Self::File(open(file)?));
         };
-        let tail = match tail {
-            Some(tail) => tail,
-            None => {
-                let from = file.bytes.saturating_sub(TAIL_BYTES);
-                fetch(file, object, tag, &[from..file.bytes])?.remove(0)
-            }
+        let tail = if let Some(tail) = tail {
+            tail
+        } else {
+            let last = file.bytes.saturating_sub(TAIL_BYTES)..file.bytes;
+            fetch(file, object, tag, std::slice::from_ref(&last))?.remove(0)
         };
         let from = file.bytes.saturating_sub(tail.len() as u64);
         Ok(Self::Object(Fetched::new(file, object, tag, vec![(from, tail)])))
@@ -186,13 +185,15 @@ impl Fetched {
             let problem = format!("bytes {start} to {end} lie beyond the end at {}", self.bytes);
             return Err(ParquetError::EOF(problem));
         }
-        let mut read = self
-            .object
-            .read(&self.tag, &[start..end])
-            .map_err(|error| ParquetError::External(Box::new(error)))?;
-        read.pop()
-            .filter(|bytes| bytes.len() == length)
-            .ok_or_else(|| ParquetError::EOF(format!("the object has no {length} bytes at {start}")))
+        let read = self.object.read_range(&self.tag, start..end);
+        let read = read.map_err(|error| ParquetError::External(Box::new(error)))?;
+        if read.len() == length {
+            Ok(read)
+        } else {
+            Err(ParquetError::EOF(format!(
+                "the object has no {length} bytes at {start}"
+            )))
+        }
     }
 }
 
@@ -227,12 +228,11 @@ impl ChunkReader for Source {
         match self {
             Self::File(file) => Ok(SourceRead::File(file.get_read(start)?)),
             Self::Object(fetched) => {
-                let held = match fetched.held(start) {
-                    Some(held) => held,
-                    None => {
-                        let rest = fetched.bytes.saturating_sub(start).min(TAIL_BYTES);
-                        fetched.fetch(start, rest as usize)?
-                    }
+                let held = if let Some(held) = fetched.held(start) {
+                    held
+                } else {
+                    let rest = fetched.bytes.saturating_sub(start).min(TAIL_BYTES);
+                    fetched.fetch(start, rest as usize)?
                 };
                 Ok(SourceRead::Held(held.reader()))
             }

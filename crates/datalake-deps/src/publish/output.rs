@@ -115,7 +115,10 @@ impl Output {
             })?;
             return Ok(OutputLock {
                 output: self,
-                held: Held::Remote { remote, staged },
+                held: Held::Remote {
+                    remote: Box::new(remote),
+                    staged,
+                },
             });
         }
         let folder_error = |source| PublishError::Folder {
@@ -252,7 +255,7 @@ pub(super) enum Held {
     Local(std::fs::File),
     /// What it found in the object store, and where its tables wait.
     Remote {
-        remote: RemoteOutput,
+        remote: Box<RemoteOutput>,
         staged: tempfile::TempDir,
     },
 }
@@ -280,7 +283,7 @@ impl OutputLock<'_> {
     pub fn stage(&mut self, tables: &[&str]) -> Result<Staging<'_>, PublishError> {
         let remote = match &self.held {
             Held::Local(_) => None,
-            Held::Remote { remote, staged } => Some((remote, staged.path())),
+            Held::Remote { remote, staged } => Some((&**remote, staged.path())),
         };
         Staging::new(self.output, tables, remote)
     }

@@ -74,17 +74,26 @@ impl RemoteOutput {
     fn probe(&self) -> Result<(), PublishError> {
         let object = self.root.join(&format!("{VERSIONS}/.probe-{}", self.run_id));
         let failed = |error| step(&self.root, "write", error);
-        let held = |written: io::Result<String>| match written {
-            Ok(_) => Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
-            Err(error) => Err(failed(error)),
+        let held = |content: &'static [u8], condition: Condition<'_>| {
+            let mut tries = 1;
+            loop {
+                match object.write(Bytes::from_static(content), condition) {
+                    Ok(_) => return Ok(false),
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::AlreadyExists => return Ok(true),
+                        io::ErrorKind::Unsupported => return Ok(false),
+                        io::ErrorKind::PermissionDenied => return Err(failed(error)),
+                        _ if tries == TRIES => return Err(failed(error)),
+                        _ => tries += 1,
+                    },
+                }
+            }
         };
         object
             .write(Bytes::from_static(b"1"), Condition::Always)
             .map_err(failed)?;
-        let absent = held(object.write(Bytes::from_static(b"2"), Condition::Absent));
-        let tag = held(object.write(Bytes::from_static(b"3"), Condition::Tag("\"0\"")));
+        let absent = held(b"2", Condition::Absent);
+        let tag = held(b"3", Condition::Tag("\"0\""));
         // In the way of nobody where it stays.
         let _ = object.remove();
         if absent? && tag? {

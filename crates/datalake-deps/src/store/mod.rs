@@ -203,18 +203,15 @@ pub fn locate(path: &Path) -> io::Result<Located<'_>> {
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let root = format!("{scheme}://{bucket}");
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    let store = match opened.get(&root) {
-        Some(store) => Arc::clone(store),
-        None => {
-            let open = OPENER.get().and_then(|opener| opener.open(scheme, bucket));
-            let store = open.ok_or_else(|| UrlError::Scheme {
-                scheme: scheme.to_owned(),
-                has_stores: true,
-            })??;
-            opened.insert(root.clone(), Arc::clone(&store));
-            store
-        }
-    };
+    if let Some(store) = opened.get(&root) {
+        return Ok(Located::Object(Object::new(Arc::clone(store), &root, key)));
+    }
+    let open = OPENER.get().and_then(|opener| opener.open(scheme, bucket));
+    let store = open.ok_or_else(|| UrlError::Scheme {
+        scheme: scheme.to_owned(),
+        has_stores: true,
+    })??;
+    opened.insert(root.clone(), Arc::clone(&store));
     Ok(Located::Object(Object::new(store, &root, key)))
 }
 
@@ -270,7 +267,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// The I/O error, which names the path.
 pub fn exists(path: &Path) -> io::Result<()> {
     match locate(path)? {
-        Located::Local(path) => fs_err::metadata(path.into_owned()).map(drop),
+        Located::Local(path) => fs_err::metadata(&*path).map(drop),
         Located::Object(object) => object.head().map(drop),
     }
 }
@@ -311,7 +308,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 /// The I/O error.
 pub fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names: Vec<String> = match locate(folder)? {
-        Located::Local(path) => match fs_err::read_dir(path.into_owned()) {
+        Located::Local(path) => match fs_err::read_dir(&*path) {
             Ok(entries) => entries
                 .flatten()
                 .filter_map(|entry| entry.file_name().into_string().ok())

@@ -97,8 +97,13 @@ impl Object {
         if info.bytes == 0 {
             return Ok((Bytes::new(), info.tag));
         }
-        let mut read = self.read(&info.tag, &[0..info.bytes])?;
-        Ok((read.pop().unwrap_or_default(), info.tag))
+        Ok((self.read_range(&info.tag, 0..info.bytes)?, info.tag))
+    }
+
+    /// A range of the content that has this tag.
+    pub fn read_range(&self, tag: &str, range: Range<u64>) -> io::Result<Bytes> {
+        let mut read = self.read(tag, std::slice::from_ref(&range))?;
+        Ok(read.pop().unwrap_or_default())
     }
 
     /// Ranges of the content that has this tag.
@@ -157,8 +162,7 @@ impl Read for ObjectStream {
         if self.held.is_empty() && self.next < self.end {
             let upto = self.end.min(self.next + self.request);
             self.request = (self.request * 2).min(STREAM_BYTES.1);
-            let range = self.next..upto;
-            self.held = self.object.read(&self.tag, &[range])?.pop().unwrap_or_default();
+            self.held = self.object.read_range(&self.tag, self.next..upto)?;
             if self.held.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
