@@ -256,12 +256,15 @@ mod tests {
 
     #[test]
     fn ranges_that_nearly_meet_are_one_request() {
-        let joined = |ranges: &[Range<u64>]| joined(ranges.iter().cloned());
-        assert_eq!(joined(&[10..20, 0..5, 7..7]), [0..20]);
+        let joined = |ranges: &[Range<u64>]| -> Vec<(u64, u64)> {
+            let joined = joined(ranges.iter().cloned()).into_iter();
+            joined.map(|range| (range.start, range.end)).collect()
+        };
+        assert_eq!(joined(&[10..20, 0..5, 7..7]), [(0, 20)]);
         let far = 20 + GAP_BYTES;
-        assert_eq!(joined(&[0..20, far..far + 1]), [0..far + 1]);
-        assert_eq!(joined(&[0..20, far + 1..far + 2]), [0..20, far + 1..far + 2]);
+        assert_eq!(joined(&[0..20, far..far + 1]), [(0, far + 1)]);
+        assert_eq!(joined(&[0..20, far + 1..far + 2]), [(0, 20), (far + 1, far + 2)]);
         // One within the other.
-        assert_eq!(joined(&[0..20, 3..5, 19..30]), [0..30]);
+        assert_eq!(joined(&[0..20, 3..5, 19..30]), [(0, 30)]);
     }
 }
