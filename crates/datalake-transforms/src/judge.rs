@@ -1,5 +1,6 @@
 //! The second pass: judges every stay of every component by all rules.
 
+use crate::billing::rules::TakenBack;
 use crate::change_point::Step;
 use crate::hours::{HourChange, HourScratch};
 use crate::levels::{Around, Block, Levels, Week, intervals_of_a_day};
@@ -46,6 +47,8 @@ pub struct StayEvidence {
     pub weeks: Vec<Week>,
     /// By the home's own baseline from the first onset of a hit; `None` without a hit or a baseline.
     pub loss: Option<Loss>,
+    /// What the register that was fitted next read, where that is evidence of a fall in bills.
+    pub taken_back: Option<TakenBack>,
     /// Usage of the hits of the two usage rules within the billable time, 10^-6 kWh.
     pub usage_micro: i64,
 }
@@ -279,6 +282,7 @@ pub(crate) fn judge_shared(context: &StayContext<'_>, shared: &Shared) -> StayEv
             Vec::new()
         },
         loss: level_loss(context, blocks, &rules, billable),
+        taken_back: None,
         usage_micro: usage(context, &rules, billable),
         rules,
         suppressions,

@@ -93,6 +93,10 @@ fn a_fall_that_ended_with_its_register_is_a_case_that_can_be_looked_into() {
         explained.contains("CLIPPED_PEAKS         not judged: readings lie weeks or months apart"),
         "{explained}"
     );
+    // 365 days after the exchange; 639 days at 10 before the fall, and 457 at 3 from it on.
+    let afterwards = "the register fitted next, MC-NEW, read 10.0 kWh a day in its first 365 days; in such seasons 10.0 had \
+                      been read before the fall and 3.0 after it";
+    assert!(explained.contains(afterwards), "{explained}");
     let steady = run(&folder, &["explain", "SP-STEADY"]).stdout;
     assert!(steady.contains("no case"), "{steady}");
     assert!(

@@ -22,7 +22,7 @@ struct Expected {
 }
 
 /// Every case, in the order of the README.
-const CASES: [Expected; 13] = [
+const CASES: [Expected; 14] = [
     // Never installed: known by its component, as there is no service point.
     Expected {
         place: "MC-NEVER",
@@ -157,6 +157,17 @@ const CASES: [Expected; 13] = [
         kwh: (747.429, 22.422),
         suppressors: &[],
     },
+    // Read by the quarter; 60 % of what it would have used in two years.
+    Expected {
+        place: "SP-BILLS-HIT",
+        code: "SUSTAINED_DROP",
+        onset: "2021-01-01",
+        end: "2022-12-31",
+        value: (0.40, 0.02),
+        threshold: 0.6,
+        kwh: (4_131.789, 206.589),
+        suppressors: &[],
+    },
 ];
 
 /// Near misses: the rule that they nearly hit, and the setting that moves its threshold to their side.
@@ -234,7 +245,7 @@ const CODES_WITHOUT_A_CASE: [(&str, &str); 6] = [
 ];
 
 /// Hits that have an explanation: the suppressors that keep them from being cases.
-const SUPPRESSED: [(&str, &[&str]); 9] = [
+const SUPPRESSED: [(&str, &[&str]); 10] = [
     ("SP-HEAT-ONLY", &["weather", "mains_off_before"]),
     ("SP-INSTALL-LATE", &["late_paperwork"]),
     ("SP-ZERO-RESUMED", &["resumed"]),
@@ -244,6 +255,7 @@ const SUPPRESSED: [(&str, &[&str]); 9] = [
     ("SP-DROP-VACANT", &["vacancy"]),
     ("SP-DROP-NEW", &["new_install"]),
     ("SP-DROP-GAP", &["data_gap"]),
+    ("SP-BILLS-HOUSEHOLD", &["billing_register"]),
 ];
 
 /// The bundled lake, judged with these settings.

@@ -58,8 +58,8 @@ fn every_row_is_accounted_for() {
     assert_eq!(
         record["rows"],
         json!({
-            "read": 30_349,
-            "used": 30_205,
+            "read": 30_393,
+            "used": 30_249,
             "superseded": 29,
             "out_of_scope": {"do_not_use": 3, "not_energy": 96},
             "rejected": {

@@ -158,7 +158,7 @@ fn a_lake_without_labels_that_can_be_learned_from() {
     let folder = Folder::with_lake(&inspected(|_| false));
     assert_snapshot!(learn(&folder, &[]).verdict(), @r"
     exit 65
-    error: 0 service points with theft and 105 without can be learned from; 5 of each are needed: 5 are not in the lake or have no data
+    error: 0 service points with theft and 107 without can be learned from; 5 of each are needed: 5 are not in the lake or have no data
     hint: without labels theft-detection works by its rules; learning.min_labels says how many are needed
     ");
     let mut files = lake::files();

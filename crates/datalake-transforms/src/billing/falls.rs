@@ -10,7 +10,7 @@ const BEFORE: usize = 4;
 const AFTER: usize = 3;
 
 /// Days that both sides span at least where there are no peers to take the season out.
-const SEASONS_DAYS: f64 = 330.0;
+pub(super) const SEASONS_DAYS: f64 = 330.0;
 
 /// Added to the spread that a fall is held against.
 const LEAST_SPREAD: f64 = 0.1;

@@ -8,7 +8,7 @@ use crate::quantiles::{median, quantile};
 /// Bills below so many kWh a day are near zero.
 const NEAR_ZERO: f64 = 0.3;
 /// A bill a year before ended so many days earlier.
-const YEAR: std::ops::RangeInclusive<f64> = 335.0..=395.0;
+const YEAR: std::ops::RangeInclusive<i64> = 335 * DAY_SECONDS..=395 * DAY_SECONDS;
 const DAYS_OF_A_YEAR: f64 = 365.0;
 /// Days between bills from which on there is a gap.
 const GAP_DAYS: f64 = 3.0;
@@ -75,6 +75,23 @@ fn slope(points: &[(f64, f64)]) -> Option<f64> {
         }
     }
     median(&mut slopes)
+}
+
+/// The bill that ended nearest to a year before `end`, of two as near the later one; `before` by end.
+pub(super) fn a_year_before(before: &[Period], end: i64) -> Option<&Period> {
+    let wanted = end.saturating_sub(365 * DAY_SECONDS);
+    let later = before.partition_point(|bill| bill.billed.end <= wanted);
+    let nearest_later = before.get(later).map(|bill| bill.billed.end);
+    let of_later = nearest_later.and_then(|end| {
+        let last = before.partition_point(|bill| bill.billed.end <= end);
+        before[..last].last()
+    });
+    let off = |bill: &&Period| bill.billed.end.abs_diff(wanted);
+    of_later
+        .into_iter()
+        .chain(before[..later].last())
+        .min_by_key(off)
+        .filter(|bill| YEAR.contains(&end.saturating_sub(bill.billed.end)))
 }
 
 impl<'a> Series<'a> {
@@ -161,16 +178,7 @@ impl<'a> Series<'a> {
             .chunk_by(|a, b| a.billed.component == b.billed.component)
         {
             for (at, period) in register.iter().enumerate() {
-                let before = register[..at].iter().rev();
-                let age = |other: &Period| period.end_day() - other.end_day();
-                // The nearest to a year, of two as near the later one.
-                let best = before
-                    .take_while(|other| age(other) <= *YEAR.end())
-                    .filter(|other| YEAR.contains(&age(other)))
-                    .min_by(|a, b| {
-                        let off = |other: &Period| (age(other) - DAYS_OF_A_YEAR).abs();
-                        off(a).total_cmp(&off(b))
-                    });
+                let best = a_year_before(&register[..at], period.billed.end);
                 if let Some(before) = best {
                     changes.push((period.billed.end, period.ln - before.ln));
                 }

@@ -9,27 +9,30 @@
 //! | `ZERO_WHILE_ON` | bills of exactly 0 for 60 days or more after three used ones | 0.8 where other use of the place (gas) went on, else 0.5 |
 //! | `REVERSE_FLOW` | bills below 0, or readings that fell and no roll-over makes up for; in days | 0.4 |
 //! | `REGISTER_MISMATCH` | bills of less than the difference of their readings, added up: no more thefts than chance | 0.05 |
-//! | `SIBLING_MISMATCH` | a fall or zeros beside other use (gas) that stood still | that of the fall |
+//! | `SIBLING_MISMATCH` | a fall or zeros beside registers and other use (gas) that stood still | that of the fall |
 //! | `OVERLAPPING_INSTALL` | as for all meters | |
 //!
 //! A fall that goes on says little of a cause: of real bills, such homes held no more thefts than others did. So falls,
 //! zeros and readings that fell carry `billing_register` and open no case alone. One thing does: the level fell while the home
-//! was lived in, the register was exchanged, and the next one counted at least half of the way back. Half of
-//! such homes were thefts.
+//! was lived in, the register was exchanged, and the next one read again what had been read before the fall
+//! (`exchange` says what that takes). Half of such homes were thefts.
 //!
-//! Rules rest on [`BilledPeriod::is_usable`] bills only. Where other use fell as well, `vacancy` stands against a hit.
+//! Rules rest on [`BilledPeriod::is_usable`] bills only. Where other use fell as well, `vacancy` stands against a hit; where
+//! registers beside made up for half of it, `sibling_rose`.
 
 mod days;
+mod exchange;
 mod readings;
+mod windows;
+mod zeros;
 
 use rayon::prelude::*;
 
-use super::falls::{Fall, short_of, strongest};
+use super::falls::{short_of, strongest};
 use super::{Period, hold_against, order};
 use crate::judge::StayEvidence;
 use crate::loss::{Loss, first_billable_day};
 use crate::model::DAY_SECONDS;
-use crate::quantiles::median;
 use crate::register_periods::{BilledPeriod, overlap_allowed};
 use crate::registry::{Component, Registry};
 use crate::rules::{
@@ -38,6 +41,7 @@ use crate::rules::{
 use crate::suppressors::{Suppression, Suppressor};
 
 pub use days::{answer, questions_of_days};
+pub use exchange::TakenBack;
 
 /// Score of a fall that is clear, and one that is as clear as it gets.
 const CLEAR: (f64, f64) = (4.0, 10.0);
@@ -47,8 +51,6 @@ const LIVED_IN: f64 = -1.5;
 const LIVED_IN_KWH: f64 = 1.0;
 /// Share of a fall that a register which follows takes back, for the fall to have been the register's.
 const TAKEN_BACK: f64 = 0.5;
-/// First bills of a register that its level is taken from.
-const FIRST_BILLS: usize = 3;
 /// Days before and after the last bill of a register in which the one begins that follows it.
 const FOLLOWS_DAYS: (i64, i64) = (60, 200);
 /// Days at zero that a hit needs at least, whatever the days of daily meters: one short bill of nothing is a holiday.
@@ -57,6 +59,8 @@ const ZERO_DAYS: u32 = 60;
 const USED_BILLS: usize = 3;
 /// Days before an onset that other use is held against, and most days after it.
 const OTHER_DAYS: i64 = 365;
+/// Share of a fall that registers beside make up for where the use moved to them.
+const MADE_UP: f64 = 0.5;
 /// Share of the other use before that it keeps where the place is still lived in.
 const OTHER_KEPT: f64 = 0.5;
 
@@ -188,7 +192,12 @@ fn days(bill: &BilledPeriod) -> (i32, i32) {
 
 fn length(bill: &BilledPeriod) -> u32 {
     let (first, last) = days(bill);
-    (last - first + 1).unsigned_abs()
+    (i64::from(last) - i64::from(first) + 1).unsigned_abs() as u32
+}
+
+/// Days of some bills together.
+fn days_of<'b>(bills: impl Iterator<Item = &'b BilledPeriod>) -> u32 {
+    bills.map(length).fold(0, u32::saturating_add)
 }
 
 /// First day of some bills and their last.
@@ -217,8 +226,8 @@ struct Found {
     evidence: RuleEvidence,
     /// Positions among the usable bills.
     bills: std::ops::Range<usize>,
-    /// Whether nothing but the register explains it.
-    confirmed: bool,
+    /// What the next register says, where nothing but this one explains it.
+    taken_back: Option<TakenBack>,
 }
 
 impl Judge<'_> {
@@ -257,8 +266,8 @@ impl Judge<'_> {
                     .unwrap_or_else(|| RuleEvidence::not_judged(rule, Gap::LongPeriods, f64::NAN))
             })
             .collect();
-        let usable_days: u32 = self.usable.iter().map(|bill| length(&bill.billed)).sum();
-        let all_days: u32 = self.bills.iter().map(length).sum();
+        let usable_days = days_of(self.usable.iter().map(|bill| &bill.billed));
+        let all_days = days_of(self.bills.iter());
         StayEvidence {
             component: self.bills[0].component,
             service_point: self.bills[0].service_point,
@@ -272,6 +281,7 @@ impl Judge<'_> {
             edges: None,
             weeks: Vec::new(),
             loss: self.loss(&drop, &zero, last_actual_day),
+            taken_back: drop.taken_back,
             usage_micro: 0,
         }
     }
@@ -296,7 +306,7 @@ impl Judge<'_> {
         let none = |evidence| Found {
             evidence,
             bills: n..n,
-            confirmed: false,
+            taken_back: None,
         };
         let Some(fall) = strongest(self.usable) else {
             return none(RuleEvidence::not_judged(rule, Gap::TooFewDays, max_ratio));
@@ -309,11 +319,11 @@ impl Judge<'_> {
             (false, _) => Verdict::Miss,
         };
         let is_hit = verdict == Verdict::Hit;
-        let confirmed = is_hit && self.is_lived_in(&fall) && self.is_taken_back(&fall);
+        let taken_back = if is_hit { self.taken_back(&fall) } else { None };
         let sure = ramp(-fall.score, CLEAR.0, CLEAR.1);
-        let strength = match (is_hit, confirmed) {
-            (true, true) => 0.7 + 0.3 * sure,
-            (true, false) => 0.5 + 0.3 * sure,
+        let strength = match (is_hit, &taken_back) {
+            (true, Some(back)) => 0.6 + 0.2 * sure + 0.2 * f64::from(back.closeness),
+            (true, None) => 0.5 + 0.3 * sure,
             (false, _) => 0.3 * ramp(ratio, 1.0, max_ratio) * ramp(-fall.score, 0.0, CLEAR.0),
         };
         let after = fall.first..n;
@@ -331,133 +341,20 @@ impl Judge<'_> {
                 kwh_micro: missing.map_or(0, |loss| loss.lost_micro),
             },
             bills: after,
-            confirmed,
+            taken_back,
         }
-    }
-
-    fn is_lived_in(&self, fall: &Fall) -> bool {
-        if fall.has_peers {
-            return fall.after > LIVED_IN;
-        }
-        let mut rates: Vec<f64> = self.usable[fall.first..].iter().map(Period::kwh_a_day).collect();
-        median(&mut rates).is_some_and(|kwh| kwh > LIVED_IN_KWH)
-    }
-
-    /// Whether a register followed whose level is at least half of the way back to that before the fall.
-    fn is_taken_back(&self, fall: &Fall) -> bool {
-        let Some(last) = self.usable.last() else {
-            return false;
-        };
-        let end = last.billed.end;
-        let follows = end - FOLLOWS_DAYS.0 * DAY_SECONDS..=end + FOLLOWS_DAYS.1 * DAY_SECONDS;
-        let others = self
-            .at_place
-            .chunk_by(|a, b| a.billed.component == b.billed.component)
-            .filter(|bills| bills[0].billed.component != last.billed.component)
-            .filter(|bills| follows.contains(&bills[0].billed.start));
-        others.into_iter().any(|bills| {
-            let level = |bill: &Period| if fall.has_peers { bill.peer } else { Some(bill.ln) };
-            let mut levels: Vec<f64> = bills.iter().filter_map(level).take(FIRST_BILLS).collect();
-            median(&mut levels).is_some_and(|level| level >= fall.after - TAKEN_BACK * fall.size)
-        })
-    }
-
-    fn zero(&self) -> Found {
-        let rule = Rule::ZeroWhileOn;
-        let config = &self.config.zero_while_on;
-        let needed = config.min_days.max(ZERO_DAYS);
-        let is_zero = |bill: &Period| bill.billed.value_micro == Some(0);
-        let n = self.usable.len();
-        let mut longest: Option<(u32, std::ops::Range<usize>)> = None;
-        let mut start = 0;
-        while start < n {
-            let mut end = start;
-            while end < n && is_zero(&self.usable[end]) {
-                end += 1;
-            }
-            let days: u32 = self.usable[start..end]
-                .iter()
-                .map(|bill| length(&bill.billed))
-                .sum();
-            let mut used: Vec<f64> = self.usable[..start]
-                .iter()
-                .filter(|bill| bill.kwh > 0.0)
-                .map(Period::kwh_a_day)
-                .collect();
-            let lived_in = used.len() >= USED_BILLS
-                && median(&mut used).is_some_and(|kwh| kwh > config.min_baseline_kwh_per_day);
-            // The latest of equals.
-            if end > start && lived_in && longest.as_ref().is_none_or(|(most, _)| days >= *most) {
-                longest = Some((days, start..end));
-            }
-            start = end.max(start + 1);
-        }
-        let (found, bills) = longest.unwrap_or((0, n..n));
-        let hit = found >= needed;
-        let (onset_day, end_day) = if bills.is_empty() {
-            (0, 0)
-        } else {
-            span(self.usable[bills.clone()].iter().map(|bill| &bill.billed))
-        };
-        let goes_on = hit
-            && self
-                .other_kept((onset_day, end_day))
-                .is_some_and(|kept| kept >= OTHER_KEPT);
-        let strength = match (hit, goes_on) {
-            (true, true) => 0.8,
-            (true, false) => 0.5,
-            (false, _) => 0.3 * f64::from(found) / f64::from(needed),
-        };
-        let missing = short_of(&self.usable[..bills.start], &self.usable[bills.clone()], i64::MIN);
-        Found {
-            evidence: RuleEvidence {
-                rule,
-                verdict: if n == 0 {
-                    Verdict::NotJudged(Gap::TooFewDays)
-                } else if hit {
-                    Verdict::Hit
-                } else {
-                    Verdict::Miss
-                },
-                value: found as f32,
-                threshold: needed as f32,
-                onset_day,
-                end_day,
-                strength: strength as f32,
-                kwh_micro: missing.map_or(0, |loss| loss.lost_micro),
-            },
-            bills,
-            confirmed: false,
-        }
-    }
-
-    /// Other use of the place from `onset` on, as a share of that of the year before; `None` where half of either time, or
-    /// more, has no bill, or nothing was used before.
-    fn other_kept(&self, (onset, end): (i32, i32)) -> Option<f64> {
-        let onset = i64::from(onset) * DAY_SECONDS;
-        let end = ((i64::from(end) + 1) * DAY_SECONDS).min(onset + OTHER_DAYS * DAY_SECONDS);
-        let rate = |from: i64, to: i64| {
-            let (mut used, mut covered) = (0.0, 0);
-            for bill in self.other {
-                let shared = bill.end.min(to) - bill.start.max(from);
-                if shared > 0 {
-                    let share = shared as f64 / (bill.end - bill.start) as f64;
-                    used += share * bill.value_micro.unwrap_or(0) as f64;
-                    covered += shared;
-                }
-            }
-            (2 * covered > to - from).then(|| used / covered as f64)
-        };
-        let before = rate(onset - OTHER_DAYS * DAY_SECONDS, onset)?;
-        let after = rate(onset, end)?;
-        (before > 0.0).then(|| after / before)
     }
 
     fn sibling(&self, fallen: &Found) -> RuleEvidence {
         let found = Some(&fallen.evidence).filter(|evidence| evidence.is_hit());
         let fall = found.and_then(|evidence| {
-            let kept = self.other_kept((evidence.onset_day, evidence.end_day))?;
-            Some((evidence, kept - 1.0))
+            let by_other = self.other_kept((evidence.onset_day, evidence.end_day));
+            let by_other = by_other.map(|kept| kept - 1.0);
+            let share = match (by_other, self.made_up(evidence)) {
+                (Some(other), Some(beside)) => other.max(beside),
+                (one, other) => one.or(other)?,
+            };
+            Some((evidence, share))
         });
         sibling_mismatch::judge(fall, &self.config.sibling_mismatch)
     }
@@ -465,10 +362,18 @@ impl Judge<'_> {
     /// What speaks against a fall or zeros.
     fn against(&self, found: &Found, suppressions: &mut Vec<Suppression>) {
         let evidence = &found.evidence;
-        if !evidence.is_hit() || found.confirmed {
+        if !evidence.is_hit() || found.taken_back.is_some() {
             return;
         }
         suppressions.push(self.totals_only(evidence));
+        if let Some(share) = self.made_up(evidence).filter(|share| *share >= MADE_UP) {
+            suppressions.push(Suppression {
+                suppressor: Suppressor::SiblingRose,
+                rule: evidence.rule,
+                factor: self.config.suppressors.factor(Suppressor::SiblingRose) as f32,
+                measured: share as f32,
+            });
+        }
         if let Some(kept) = self
             .other_kept((evidence.onset_day, evidence.end_day))
             .filter(|kept| *kept < OTHER_KEPT)

@@ -238,3 +238,28 @@ proptest! {
         prop_assert!((found.unwrap() - median(&mut slopes).unwrap()).abs() < 1e-9);
     }
 }
+
+proptest! {
+    #[test]
+    fn the_bill_of_a_year_before_is_the_one_that_looking_at_all_finds(
+        gaps in proptest::collection::vec(0_i64..90, 0..40), last in 0_i64..90
+    ) {
+        let mut end = 0;
+        let bills: Vec<Period> = gaps
+            .iter()
+            .map(|gap| {
+                end += gap;
+                Period::of(&bill(1, (end - 10, end), 5.0, (0.0, 5.0))).unwrap()
+            })
+            .collect();
+        let end = (end + last) * DAY_SECONDS;
+        let age = |other: &Period| end - other.billed.end;
+        let expected = (0..bills.len())
+            .rev()
+            .filter(|&at| (335 * DAY_SECONDS..=395 * DAY_SECONDS).contains(&age(&bills[at])))
+            .min_by_key(|&at| (age(&bills[at]) - 365 * DAY_SECONDS).abs());
+        let found = figures::a_year_before(&bills, end);
+        let expected = expected.map(|at| &bills[at]);
+        prop_assert_eq!(found.map(std::ptr::from_ref), expected.map(std::ptr::from_ref));
+    }
+}

@@ -10,7 +10,7 @@ use crate::judge::StayEvidence;
 use crate::model::MICRO;
 use crate::peers::Peers;
 use crate::registry::Registry;
-use crate::rules::{RuleConfig, RuleEvidence, Verdict};
+use crate::rules::{Rule, RuleConfig, RuleEvidence, Verdict};
 use crate::suppressors::Suppression;
 
 /// Why a service point has the score that it has.
@@ -60,6 +60,8 @@ pub struct RuleExplanation {
     pub weight: f64,
     /// What speaks against it.
     pub suppressions: Vec<Suppression>,
+    /// What happened afterwards that speaks for it.
+    pub afterwards: Option<String>,
     /// What it contributes to the score, before it joins the others.
     pub contribution: f64,
     /// Whether it is the one of its kind that counts for the service point.
@@ -99,6 +101,10 @@ pub(super) fn explain(
                             .filter(|suppression| suppression.rule == rule.rule)
                             .copied()
                             .collect(),
+                        afterwards: found
+                            .taken_back
+                            .filter(|_| rule.rule == Rule::SustainedDrop)
+                            .map(|back| back.text(&registry.components[back.component as usize].id)),
                         contribution: contribution(found, rule, config),
                         counts: subject
                             .reasons
@@ -228,6 +234,9 @@ impl Display for RuleExplanation {
                 ""
             }
         )?;
+        if let Some(text) = &self.afterwards {
+            writeln!(f, "    afterwards: {text}")?;
+        }
         for suppression in &self.suppressions {
             writeln!(
                 f,

@@ -168,6 +168,7 @@ mod tests {
                 })
                 .collect(),
             loss: None,
+            taken_back: None,
             usage_micro: 0,
         }
     }

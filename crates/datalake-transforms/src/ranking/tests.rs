@@ -58,6 +58,7 @@ fn stay(component: u32, rules: &[RuleEvidence]) -> StayEvidence {
         edges: None,
         weeks: Vec::new(),
         loss: None,
+        taken_back: None,
         usage_micro: 0,
     }
 }

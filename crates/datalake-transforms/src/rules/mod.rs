@@ -209,7 +209,9 @@ impl Rule {
             Self::ReverseFlow => Measure::at_least("days with negative energy"),
             Self::OverlappingInstall => Measure::at_least("days of contradicting install events"),
             Self::DropAfterExchange => Measure::at_most("of the old meter's level"),
-            Self::SiblingMismatch => Measure::at_most("of the fall made up by the other meters"),
+            Self::SiblingMismatch => Measure::at_most(
+                "of the fall made up by the other meters (of gas, heat or water: their own change)",
+            ),
             Self::RegisterMismatch => {
                 Measure::at_least("of the register's energy missing in what was counted beside it")
             }

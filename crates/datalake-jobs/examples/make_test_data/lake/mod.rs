@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub(crate) mod bills;
 pub(crate) mod calendar;
 pub(crate) mod cast;
 pub(crate) mod dirt;

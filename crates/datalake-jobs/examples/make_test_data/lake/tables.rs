@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::civil::{Date, DateTime};
 
+use super::bills;
 use super::calendar;
 use super::dirt;
 use super::home::{Change, Home, Meter};
@@ -20,6 +21,7 @@ pub(crate) fn files(homes: &[Home]) -> BTreeMap<String, String> {
     files.insert("measurements/dirt.csv".to_owned(), dirt::measurements(homes));
     files.insert("measurements/other_units.csv".to_owned(), dirt::other_units());
     files.insert("measurements/registers.csv".to_owned(), dirt::registers());
+    files.insert("measurements/bills.csv".to_owned(), bills::measurements());
     files.insert("device/device.csv".to_owned(), devices(homes));
     files.insert(
         "measuring_component/measuring_component.csv".to_owned(),
@@ -133,7 +135,7 @@ fn devices(homes: &[Home]) -> String {
     for (meter, i) in meters(homes).zip(1..) {
         let _ = writeln!(text, "D-{},SMART-1P,ACTIVE,ACME,{i:08}", meter.name);
     }
-    text + dirt::DEVICES
+    text + dirt::DEVICES + bills::DEVICES
 }
 
 fn components(homes: &[Home]) -> String {
@@ -149,7 +151,7 @@ fn components(homes: &[Home]) -> String {
         } = meter;
         let _ = writeln!(text, "{component},DC-{name},D-{name},{component_type},1,");
     }
-    text + dirt::COMPONENTS
+    text + dirt::COMPONENTS + bills::COMPONENTS
 }
 
 fn install_events(homes: &[Home]) -> String {
@@ -170,7 +172,7 @@ fn install_events(homes: &[Home]) -> String {
             );
         }
     }
-    text + dirt::INSTALL_EVENTS
+    text + dirt::INSTALL_EVENTS + bills::INSTALL_EVENTS
 }
 
 fn switches(homes: &[Home]) -> String {
@@ -216,5 +218,5 @@ fn service_points(homes: &[Home]) -> String {
             home.transformer
         );
     }
-    text + dirt::SERVICE_POINTS
+    text + dirt::SERVICE_POINTS + bills::SERVICE_POINTS
 }

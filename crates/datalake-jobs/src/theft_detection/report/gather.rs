@@ -283,6 +283,7 @@ mod tests {
             edges: None,
             weeks: Vec::new(),
             loss: None,
+            taken_back: None,
             usage_micro: 0,
         }
     }

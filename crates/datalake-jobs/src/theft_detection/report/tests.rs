@@ -89,6 +89,7 @@ fn world(ids: &[&str]) -> World {
         edges: None,
         weeks: Vec::new(),
         loss: None,
+        taken_back: None,
         usage_micro: 0,
     });
     let peers = Peers::default();

@@ -43,6 +43,7 @@ pub(super) fn summary(
         };
         sentences.push(format!("{rules}: {}.", hits.join("; ")));
     }
+    sentences.extend(afterwards(explanation));
     if let Some(lost) = case.lost {
         let worth = match (lost.amount, tariff) {
             (Some(amount), Some(tariff)) => format!(
@@ -104,6 +105,15 @@ fn phrase(evidence: &RuleEvidence) -> String {
     )
 }
 
+/// What happened after the hits that count.
+fn afterwards(explanation: &Explanation) -> impl Iterator<Item = String> {
+    let counts = explanation.stays.iter().flat_map(|stay| &stay.rules);
+    let texts = counts
+        .filter(|rule| rule.counts)
+        .filter_map(|rule| rule.afterwards.as_ref());
+    texts.map(|text| format!("Afterwards: {text}."))
+}
+
 /// What speaks against the hits that count; each text once.
 fn against(explanation: &Explanation) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
@@ -143,6 +153,7 @@ mod tests {
             },
             weight: 1.0,
             suppressions,
+            afterwards: None,
             contribution,
             counts: true,
         }
@@ -210,6 +221,18 @@ mod tests {
             summary(&case(Some(LOST)), &explanation, true, Some(0.25)).replace('\u{202f}', "_"),
             @"From 3 May 2024 on the meter counted 210 kWh where 500 kWh were to be expected: 42_%. Rules that hit: sustained drop, 0.31 of the level before (a hit needs at most 0.6), 3 May 2024 to 30 Jun 2024; peer low, −4 robust z among the peers (a hit needs at most 0.6), 3 May 2024 to 30 Jun 2024. If that is theft, about 292 kWh were not paid for (between 240 and 368 kWh with a likelihood of 80 %), worth 72.88 at 0.2500 a kWh. Against theft speaks: the home looks empty: its days vary 0.20 times as much as before. It is a suspicion to be looked into on site, and no proof."
         );
+    }
+
+    #[test]
+    fn what_happened_afterwards_is_told_of_hits_that_count() {
+        let mut drop = hit(Rule::SustainedDrop, 0.31, 0.5, Vec::new());
+        drop.afterwards = Some("the next register read 8.0 kWh a day".to_owned());
+        let told = " Afterwards: the next register read 8.0 kWh a day. If that is theft,";
+        let text = summary(&case(Some(LOST)), &explanation(vec![drop.clone()]), true, None);
+        assert!(text.contains(told), "{text}");
+        drop.counts = false;
+        let text = summary(&case(Some(LOST)), &explanation(vec![drop]), true, None);
+        assert!(!text.contains("Afterwards"), "{text}");
     }
 
     #[test]

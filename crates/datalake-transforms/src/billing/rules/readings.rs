@@ -1,6 +1,6 @@
 //! What bills and readings have to do with each other: readings that fell, and bills of less than was read.
 
-use super::{Judge, length, span};
+use super::{Judge, days_of, span};
 use crate::billing::Period;
 use crate::model::MICRO;
 use crate::register_periods::BilledPeriod;
@@ -24,7 +24,7 @@ impl Judge<'_> {
             .map(|bill| &bill.billed)
             .filter(|bill| runs_backwards(bill))
             .collect();
-        let days: u32 = fell.iter().copied().map(length).sum();
+        let days = days_of(fell.iter().copied());
         let hit = days >= needed;
         let energy = |bill: &&BilledPeriod| {
             let by_readings = bill.by_readings_micro.unwrap_or(0).min(0);
@@ -130,10 +130,11 @@ fn runs_backwards(bill: &BilledPeriod) -> bool {
     if after >= before || by_readings >= 0 {
         return false;
     }
-    let multiplier = by_readings as f64 / (after - before) as f64;
+    let fell = after.saturating_sub(before);
+    let multiplier = by_readings as f64 / fell as f64;
     let mut range = MICRO;
     for _ in 0..12 {
-        let passed = (after - before).saturating_add(range) as f64 * multiplier;
+        let passed = fell.saturating_add(range) as f64 * multiplier;
         if range > before && (passed - value as f64).abs() <= MICRO as f64 * multiplier {
             return false;
         }

@@ -8,13 +8,16 @@ use crate::resolve::Codes;
 use crate::rules::testing::{noise, period, typed};
 
 /// Homes beside the one that is looked at.
-const HOMES: u32 = 34;
+pub(super) const HOMES: u32 = 34;
 /// Registers of that home: the first, the one that follows it, and gas.
-const FIRST: u32 = 0;
-const SECOND: u32 = 1;
-const GAS: u32 = 2;
+pub(super) const FIRST: u32 = 0;
+pub(super) const SECOND: u32 = 1;
+pub(super) const GAS: u32 = 2;
+/// A register of another meter beside them, and a second one of the first meter.
+pub(super) const BESIDE: u32 = HOMES + 3;
+pub(super) const SAME_DEVICE: u32 = HOMES + 4;
 
-fn registry() -> Registry {
+pub(super) fn registry() -> Registry {
     let installed: [InstallPeriod; 1] = [period(0, 0, i64::MAX)];
     let mut components = vec![typed("A", None, &installed), typed("B", None, &installed)];
     let mut gas = typed("G", None, &installed);
@@ -25,6 +28,9 @@ fn registry() -> Registry {
     for home in 1..=HOMES {
         components.push(typed(&format!("P{home:02}"), None, &[period(home, 0, i64::MAX)]));
     }
+    components.push(typed("Y", None, &installed));
+    components.push(typed("Z", None, &installed));
+    components[SAME_DEVICE as usize].device_id = Some("D-A".to_owned());
     let point = |place: u32| ServicePoint {
         id: format!("SP-{place:02}"),
         ..ServicePoint::default()
@@ -33,7 +39,7 @@ fn registry() -> Registry {
 }
 
 /// Bills of 120 days one after another from day `120 x first` on, at so many units a day; readings go on from 1,000.
-fn bills(place: u32, component: u32, first: usize, rates: &[f64]) -> Vec<BilledPeriod> {
+pub(super) fn bills(place: u32, component: u32, first: usize, rates: &[f64]) -> Vec<BilledPeriod> {
     let micro = |kwh: f64| (kwh * 1e6).round() as i64;
     let mut reading = micro(1_000.0);
     let bill = |(at, rate): (usize, &f64)| {
@@ -61,7 +67,7 @@ fn bills(place: u32, component: u32, first: usize, rates: &[f64]) -> Vec<BilledP
 }
 
 /// Fifteen bills of every other home: 8 kWh a day, and a fifth of that up and down with the season.
-fn others() -> Vec<BilledPeriod> {
+pub(super) fn others() -> Vec<BilledPeriod> {
     let rate = |at: usize| 8.0 * [1.0, 1.2, 0.8][at % 3];
     (1..=HOMES)
         .flat_map(|home| bills(home, home + 2, 0, &(0..15).map(rate).collect::<Vec<_>>()))
@@ -69,7 +75,7 @@ fn others() -> Vec<BilledPeriod> {
 }
 
 /// The home's own: 8 kWh a day like the others, from bill `from` on times `factor`.
-fn own(bills_of: std::ops::Range<usize>, from: usize, factor: f64) -> Vec<f64> {
+pub(super) fn own(bills_of: std::ops::Range<usize>, from: usize, factor: f64) -> Vec<f64> {
     bills_of
         .map(|at| {
             let rate = 8.0 * [1.0, 1.2, 0.8][at % 3];
@@ -78,7 +84,7 @@ fn own(bills_of: std::ops::Range<usize>, from: usize, factor: f64) -> Vec<f64> {
         .collect()
 }
 
-fn judged_under(mut of_home: Vec<BilledPeriod>, config: &RuleConfig) -> Vec<StayEvidence> {
+pub(super) fn judged_under(mut of_home: Vec<BilledPeriod>, config: &RuleConfig) -> Vec<StayEvidence> {
     of_home.extend(others());
     let mut stays = judge_bills(&of_home, &registry(), config);
     stays.sort_by_key(|stay| stay.component);
@@ -86,17 +92,17 @@ fn judged_under(mut of_home: Vec<BilledPeriod>, config: &RuleConfig) -> Vec<Stay
     stays
 }
 
-fn judged(of_home: Vec<BilledPeriod>) -> Vec<StayEvidence> {
+pub(super) fn judged(of_home: Vec<BilledPeriod>) -> Vec<StayEvidence> {
     judged_under(of_home, &RuleConfig::default())
 }
 
-fn of(stay: &StayEvidence, rule: Rule) -> (RuleEvidence, Vec<Suppressor>) {
+pub(super) fn of(stay: &StayEvidence, rule: Rule) -> (RuleEvidence, Vec<Suppressor>) {
     let found = stay.rules.iter().find(|found| found.rule == rule).unwrap();
     let against = stay.suppressions.iter().filter(|against| against.rule == rule);
     (*found, against.map(|against| against.suppressor).collect())
 }
 
-fn near(a: f64, b: f64) {
+pub(super) fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 1e-3 * b.abs().max(1.0), "{a}, expected {b}");
 }
 
@@ -364,4 +370,56 @@ proptest! {
         all.rotate_left(turn % n);
         prop_assert_eq!(text(&all, 3), expected);
     }
+}
+
+#[test]
+fn zeros_of_a_winter_are_held_against_the_gas_of_the_winter_before() {
+    // Gas for heating: 4 in the second of three seasons, 1 in the others, and half of it in the empty winter.
+    let gas = |factor: f64| -> Vec<f64> {
+        (0..15)
+            .map(|at| if at % 3 == 1 { 4.0 } else { 1.0 } * if at == 13 { factor } else { 1.0 })
+            .collect()
+    };
+    let strength = |factor: f64| {
+        let mut rates = own(0..15, 99, 1.0);
+        rates[13] = 0.0;
+        let mut all = bills(0, FIRST, 0, &rates);
+        all.extend(bills(0, GAS, 0, &gas(factor)));
+        of(&judged(all)[0], Rule::ZeroWhileOn).0.strength
+    };
+    near(f64::from(strength(1.0)), 0.8);
+    near(f64::from(strength(0.55)), 0.8);
+    // 1.8 is nine tenths of the year's mean, and less than half of a winter's.
+    near(f64::from(strength(0.45)), 0.5);
+}
+
+#[test]
+fn zeros_need_more_used_bills_above_the_least_baseline_than_below() {
+    let hit = |rates: &[f64]| {
+        of(&judged(bills(0, FIRST, 0, rates))[0], Rule::ZeroWhileOn)
+            .0
+            .is_hit()
+    };
+    assert!(hit(&[8.0, 0.9, 8.0, 0.0]));
+    assert!(!hit(&[8.0, 0.9, 8.0, 0.9, 0.0]));
+    // The latest of two as long; bills of nothing count on neither side.
+    let all = bills(0, FIRST, 0, &[8.0, 8.0, 8.0, 0.0, 8.0, 0.0, 8.0]);
+    let found = of(&judged(all)[0], Rule::ZeroWhileOn).0;
+    assert_eq!(found.onset_day, 5 * 120);
+}
+
+#[test]
+fn readings_of_any_size_are_judged() {
+    let mut all = bills(0, FIRST, 0, &own(0..6, 99, 1.0));
+    for (bill, (before, after)) in all.iter_mut().zip([
+        (i64::MAX, i64::MIN),
+        (i64::MIN, i64::MAX),
+        (0, i64::MIN),
+        (i64::MAX, 0),
+    ]) {
+        (bill.previous_reading_micro, bill.reading_micro) = (Some(before), Some(after));
+        bill.by_readings_micro = Some(after.saturating_sub(before));
+    }
+    let stays = judged(all);
+    assert!(of(&stays[0], Rule::ReverseFlow).0.is_hit());
 }
