@@ -6,16 +6,17 @@
 //! | asked | what it tells apart |
 //! |---|---|
 //! | a year or more of bills before the fall | a few bills are no level |
-//! | the bills from the fall on are low as a rule, and so is one of the last two | a home that was back before the exchange; one wrong reading; low estimates that the last bill makes up for |
+//! | the bills from the fall on are low as a rule | one wrong reading; low estimates that the last bill makes up for |
 //! | lived in, by what was counted | a home that stood empty; a register that stopped, which is why it was exchanged |
 //! | another device follows, within months, and outlasts it | a second register of the same meter, a second meter beside it |
 //! | the place as a whole fell, by half or more of what the register fell | use that moved to a register beside it |
 //! | the place is back by half or more of the fall within the first year, and by a quarter in the first bill, held against the same season | a household that came later; use that was on other registers; a heating season |
-//! | it is less than twice what it was before | a new heat pump, a bigger household |
 //! | other use did not end with the exchange | gas given up for a heat pump |
 //!
 //! What is left and cannot be told from it: a household that left, and one that uses as much as the one before it and moved in
-//! with the exchange. The nearer the new level is to the old one, the less that is chance: see [`TakenBack`].
+//! with the exchange, or was back some weeks before it. The nearer the new level is to the old one, the less that is chance:
+//! see [`TakenBack`]. Of real homes, those where the last bill before the exchange was high again, and those that used far
+//! more after it than ever before, held as many thefts as the others: neither speaks against a case.
 
 use std::ops::Range;
 
@@ -28,12 +29,10 @@ use crate::quantiles::median;
 
 /// Share of a fall that the first bill of the next register takes back.
 const BEGINS: f64 = 0.25;
-/// The last bills, one of which is low.
-const LAST_BILLS: usize = 2;
 /// Bills of fewer days say little of a level.
 const SHORT_DAYS: f64 = 14.0;
-/// How far above the level before the next register may be, ln: twice as much.
-const ABOVE: f64 = std::f64::consts::LN_2;
+/// How far from the level before the next register may be and still be near it, ln: twice as much, or half.
+const NEAR: f64 = std::f64::consts::LN_2;
 /// Other use that fell below this with the exchange: what it did before is electricity's now.
 const OTHER_ENDED: f64 = 0.5;
 
@@ -96,16 +95,12 @@ impl Levels {
     fn closeness(&self) -> f64 {
         let off = (Self::ln(self.after) - Self::ln(self.before)).abs();
         let fell = Self::ln(self.before) - Self::ln(self.fallen);
-        (1.0 - off / (TAKEN_BACK * fell).clamp(f64::MIN_POSITIVE, ABOVE)).max(0.0)
+        (1.0 - off / (TAKEN_BACK * fell).clamp(f64::MIN_POSITIVE, NEAR)).max(0.0)
     }
 
     /// Whether the place fell by half or more of what the register did.
     fn fell_as_a_whole(&self, fall: &Fall) -> bool {
         Self::ln(self.before) - Self::ln(self.fallen) >= -TAKEN_BACK * fall.size
-    }
-
-    fn is_not_above(&self) -> bool {
-        Self::ln(self.after) - Self::ln(self.before) <= ABOVE
     }
 }
 
@@ -148,7 +143,7 @@ impl Judge<'_> {
         };
         back(early.billed.end.min(end), BEGINS)?;
         let (window, [before, fallen], levels) = back(end, TAKEN_BACK)?;
-        if !levels.is_not_above() || !levels.fell_as_a_whole(fall) {
+        if !levels.fell_as_a_whole(fall) {
             return None;
         }
         let length = window.end - window.start;
@@ -217,17 +212,12 @@ impl Judge<'_> {
     }
 }
 
-/// Whether more than single bills fell, and one of the last two that are long enough to tell is still low: the very last may
-/// be an estimate, or a claim for what was not paid.
+/// Whether more than single bills fell.
 fn stayed_down(before: &[Period], fallen: &[Period], fall: &Fall) -> bool {
     let level = |bill: &Period| bill.peer.filter(|_| fall.has_peers).unwrap_or(bill.ln);
     let middle = |bills: &[Period]| median(&mut bills.iter().map(level).collect::<Vec<f64>>());
-    let Some((usual, low)) = middle(before).zip(middle(fallen)) else {
-        return false;
-    };
-    let half = f64::midpoint(usual, low);
-    let long = fallen.iter().rev().filter(|bill| bill.days >= SHORT_DAYS);
-    low - usual <= TAKEN_BACK * fall.size && long.take(LAST_BILLS).any(|bill| level(bill) < half)
+    let levels = middle(before).zip(middle(fallen));
+    levels.is_some_and(|(usual, low)| low - usual <= TAKEN_BACK * fall.size)
 }
 
 #[cfg(test)]
