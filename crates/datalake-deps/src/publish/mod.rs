@@ -1,6 +1,6 @@
 //! Publishes a set of tables together or not at all.
 //!
-//! In an object store [`remote`] does it. On a local file system:
+//! In an object store one write of `current.json` does it. On a local file system:
 //!
 //! ```text
 //! OUTPUT/theft_cases                  -> .versions/current/theft_cases      (link, made once)

@@ -5,7 +5,7 @@
 //! a local path everywhere.
 //!
 //! An object has no name of its own but its key: there are no folders, no links, and no renames. It is there whole or
-//! not at all, which is why [`write`] needs no temporary file there; [`Condition`] tells one of two writers that it lost.
+//! not at all, which is why [`write()`] needs no temporary file there; [`Condition`] tells one of two writers that it lost.
 
 mod object;
 #[cfg(test)]
@@ -272,7 +272,7 @@ pub fn exists(path: &Path) -> io::Result<()> {
     }
 }
 
-/// As [`write`], but in a local folder that is there already, and without waiting for the disk: for what can be made
+/// As [`write()`], but in a local folder that is there already, and without waiting for the disk: for what can be made
 /// again, and is checked before it is trusted.
 ///
 /// # Errors

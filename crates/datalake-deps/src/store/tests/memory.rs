@@ -207,7 +207,7 @@ impl ObjectStore for MemoryStore {
 
     fn remove(&self, keys: &[String]) -> io::Result<()> {
         let mut inner = self.0.lock().unwrap();
-        keys.iter().for_each(|key| drop(inner.objects.remove(key)));
+        inner.objects.retain(|key, _| !keys.contains(key));
         Ok(())
     }
 }
