@@ -249,6 +249,7 @@ impl RunRecord {
         let path = folder.join("run.json");
         let write = || -> std::io::Result<()> {
             let text = serde_json::to_string_pretty(self)? + "\n";
+            store::make_folder(folder)?;
             store::write(&path, text.as_bytes())
         };
         write().inspect_err(|error| {

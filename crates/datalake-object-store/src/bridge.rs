@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use datalake_deps::config::redact_text;
 use datalake_deps::store::{Condition, ObjectInfo, ObjectStore};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
@@ -17,8 +18,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// Requests of one call that are on their way at once.
 const AT_ONCE: usize = 32;
 
-/// Bytes of a part of a long upload; S3 takes 10,000 parts, so that a file may have 156 GiB.
-const PART_BYTES: u64 = 16 << 20;
+/// Bytes of a part of a long upload; S3 takes 10,000 parts, so that a file may have 78 GiB.
+const PART_BYTES: u64 = 8 << 20;
 
 /// A bucket of `object_store`.
 #[derive(Debug)]
@@ -89,8 +90,29 @@ pub(crate) fn io_error(url: &str, error: &object_store::Error) -> io::Error {
         Error::InvalidPath { .. } => io::ErrorKind::InvalidInput,
         _ => io::ErrorKind::TimedOut,
     };
-    let text = datalake_deps::config::redact_text(&error.to_string());
-    io::Error::new(kind, format!("{url}: {text}"))
+    io::Error::new(kind, format!("{url}: {}", without_body(&error.to_string())))
+}
+
+/// The text of an error up to what the server answered, which may hold what it was sent: of that only its code and message.
+fn without_body(text: &str) -> String {
+    const ANSWERS: [&str; 2] = [
+        "Server returned non-2xx status code: ",
+        "Server returned error response: ",
+    ];
+    let Some((at, mark)) = ANSWERS.iter().find_map(|mark| Some((text.find(mark)?, mark))) else {
+        return redact_text(text);
+    };
+    let (known, answer) = text.split_at(at + mark.len());
+    let status = answer.split([':', '<', '{']).next().unwrap_or_default().trim();
+    let tag = |name: &str| -> Option<&str> {
+        let (_, after) = answer.split_once(&format!("<{name}>"))?;
+        Some(after.split('<').next()?.trim())
+    };
+    let said: Vec<&str> = [Some(status), tag("Code"), tag("Message")]
+        .into_iter()
+        .flatten()
+        .collect();
+    redact_text(&format!("{known}{}", said.join(", ")))
 }
 
 fn info(meta: ObjectMeta) -> ObjectInfo {
@@ -106,10 +128,9 @@ fn info(meta: ObjectMeta) -> ObjectInfo {
     }
 }
 
-/// Sorted, without the empty objects by which some tools say that a folder is there.
+/// Sorted by key.
 fn files(all: Vec<ObjectMeta>) -> Vec<ObjectInfo> {
     let mut files: Vec<ObjectInfo> = all.into_iter().map(info).collect();
-    files.retain(|file| file.bytes > 0 || file.key.rsplit('/').next().is_some_and(|name| name.contains('.')));
     files.sort_by(|a, b| a.key.cmp(&b.key));
     files
 }
@@ -233,5 +254,28 @@ impl ObjectStore for Bridge {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_answers_is_not_told_but_for_its_code_and_message() {
+        let answer = "Error performing GET http://me:word@host/b/k?X-Token=secret in 3s - Server returned non-2xx status code: \
+                      400 Bad Request: <?xml version=\"1.0\"?><Error><Code>ExpiredToken</Code><Message>The provided token has \
+                      expired.</Message><Token-0>secret</Token-0></Error>";
+        assert_eq!(
+            without_body(answer),
+            "Error performing GET http://***@host/b/k?*** in 3s - Server returned non-2xx status code: 400 Bad Request, \
+             ExpiredToken, The provided token has expired."
+        );
+        let json = "x - Server returned error response: {\"token\": \"secret\"}";
+        assert_eq!(without_body(json), "x - Server returned error response: ");
+        assert_eq!(
+            without_body("HTTP error: connection refused"),
+            "HTTP error: connection refused"
+        );
     }
 }

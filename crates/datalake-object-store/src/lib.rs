@@ -35,9 +35,12 @@ pub fn install() {
 struct Stores;
 
 impl OpenStore for Stores {
+    fn knows(&self, scheme: &str) -> bool {
+        scheme == "s3"
+    }
+
     fn open(&self, scheme: &str, bucket: &str) -> Option<io::Result<Arc<dyn ObjectStore>>> {
-        // What Hadoop calls `s3a` and `s3n` is the same.
-        matches!(scheme, "s3" | "s3a" | "s3n").then(|| {
+        self.knows(scheme).then(|| {
             let store =
                 s3(bucket).map_err(|error| bridge::io_error(&format!("{scheme}://{bucket}"), &error))?;
             Ok(

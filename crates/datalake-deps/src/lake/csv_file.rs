@@ -135,8 +135,12 @@ fn read_header(records: &mut CsvRecords, file: &DataFile) -> Result<Option<Vec<S
 
 /// A failure half-way through a text file: mostly a compressed one that was cut off.
 pub(crate) fn unreadable(file: &DataFile, error: std::io::Error) -> LakeError {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, NotFound, Other, UnexpectedEof};
     match error.kind() {
+        // Of an object: replaced, or removed, since it was listed.
+        AlreadyExists | NotFound if file.object.is_some() => LakeError::Changed {
+            file: file.path.clone(),
+        },
         InvalidData | InvalidInput | Other | UnexpectedEof => {
             LakeError::corrupt(&file.path, "compressed text", error)
         }

@@ -249,8 +249,10 @@ impl Walk<'_> {
         if folders[0] == "_delta_log" {
             return Err(self.delta(PathBuf::from(place.url())));
         }
-        // A key that ends in a slash is what some tools call a folder.
-        if info.key.ends_with('/') || folders.iter().any(|name| name.starts_with(['_', '.'])) {
+        // An empty object without a format is what some tools call a folder.
+        let name = inner.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let is_folder = info.bytes == 0 && format_of(&name).is_none();
+        if is_folder || folders.iter().any(|name| name.starts_with(['_', '.'])) {
             return Ok(None);
         }
         folders.pop();

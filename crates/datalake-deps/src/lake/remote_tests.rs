@@ -80,6 +80,13 @@ fn lakes(bucket: &str) -> (tempfile::TempDir, Arc<MemoryStore>) {
     }
     // What some tools call a folder.
     store
+        .write(
+            "deep/lake/measurements/v1.2/",
+            bytes::Bytes::new(),
+            Condition::Always,
+        )
+        .unwrap();
+    store
         .write("deep/lake/install_event/", bytes::Bytes::new(), Condition::Always)
         .unwrap();
     (folder, store)
@@ -201,6 +208,49 @@ fn what_is_not_there_is_named_by_its_url() {
         )
         .unwrap();
     assert!(matches!(lake.files(&DEVICE), Err(LakeError::DeltaTable { .. })));
+}
+
+#[test]
+fn a_table_that_does_not_lie_below_the_lake_is_refused() {
+    let (_folder, _) = lakes("outside");
+    for path in ["/raw/device", "s3://other/device"] {
+        let table = TableConfig {
+            path: Some(path.to_owned()),
+            ..TableConfig::default()
+        };
+        let config = LakeConfig {
+            tables: [("device".to_owned(), table)].into(),
+            ..LakeConfig::default()
+        };
+        let error = Lake::open("mem://outside/deep/lake", config).unwrap_err();
+        assert_eq!(error.exit_code(), ExitCode::Config);
+    }
+}
+
+#[test]
+fn what_another_job_published_in_the_lake_is_not_taken_for_the_lake() {
+    let (_folder, _) = lakes("beside");
+    let output = crate::publish::Output::open("mem://beside/deep/lake").unwrap();
+    let mut lock = output.lock("run", &std::env::temp_dir()).unwrap();
+    let publish = |lock: &mut crate::publish::OutputLock<'_>, table: &str| {
+        let staging = lock.stage(&[table]).unwrap();
+        fs_err::write(staging.table_folder(table).unwrap().join("part.txt"), "x").unwrap();
+        let provenance = crate::publish::Provenance {
+            job: "a job".to_owned(),
+            code_version: String::new(),
+            input_fingerprint: String::new(),
+            config_fingerprint: String::new(),
+        };
+        staging.publish(provenance).unwrap();
+    };
+    publish(&mut lock, "theft_cases");
+    let lake = Lake::open("mem://beside/deep/lake", LakeConfig::default()).unwrap();
+    assert_eq!(lake.files(&DEVICE).unwrap().len(), 1);
+    drop(lock);
+    let mut lock = output.lock("next", &std::env::temp_dir()).unwrap();
+    publish(&mut lock, "measurements");
+    let lake = Lake::open("mem://beside/deep/lake", LakeConfig::default()).unwrap();
+    assert!(lake.root().display().to_string().contains("/.versions/"));
 }
 
 #[test]

@@ -126,8 +126,12 @@ fn fetch(
     tag: &str,
     ranges: &[Range<u64>],
 ) -> Result<Vec<Bytes>, LakeError> {
+    if ranges.iter().all(Range::is_empty) {
+        return Ok(vec![Bytes::new(); ranges.len()]);
+    }
     let fetched = object.read(tag, ranges).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => LakeError::Changed {
+        // Replaced, or removed: a run that begins anew sees what is there.
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => LakeError::Changed {
             file: file.path.clone(),
         },
         _ => LakeError::Read(error),

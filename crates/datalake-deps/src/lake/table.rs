@@ -74,10 +74,12 @@ impl Lake {
             }
             // What a job published is read where its `current.json` leads; on a local disk links do that.
             Located::Object(object) => {
-                let current = publish::current_of(&object).map_err(LakeError::Read)?;
+                let current =
+                    publish::current_of(&object, model::MEASUREMENTS.name).map_err(LakeError::Read)?;
                 PathBuf::from(current.unwrap_or(object).url())
             }
         };
+        let is_remote = store::is_remote(&root);
         let clocks = Clocks::new(&config)?;
         for name in config.tables.keys() {
             if model::table(name).is_none() {
@@ -86,6 +88,16 @@ impl Lake {
                     key: format!("tables.{name}"),
                     problem: "there is no such table".to_owned(),
                     hint: format!("the tables are {}", names.join(", ")),
+                });
+            }
+        }
+        let outside = |path: &str| path.starts_with('/') || path.contains("://");
+        for (name, table) in &config.tables {
+            if let Some(path) = table.path.as_deref().filter(|path| is_remote && outside(path)) {
+                return Err(LakeError::Config {
+                    key: format!("tables.{name}.path"),
+                    problem: format!("`{path}` does not lie below the lake"),
+                    hint: "in an object store give a path below the lake".to_owned(),
                 });
             }
         }

@@ -70,12 +70,17 @@ impl Output {
     }
 
     /// The job whose tables are published, as their manifest says; the tables themselves are not looked at.
-    #[must_use]
-    pub fn published_job(&self) -> Option<String> {
+    ///
+    /// # Errors
+    /// [`PublishError::Step`] where an object store does not tell.
+    pub fn published_job(&self) -> Result<Option<String>, PublishError> {
         if let Some(root) = &self.remote {
             return RemoteOutput::job(root);
         }
-        Some(Manifest::read_unchecked(&self.current()?)?.provenance.job)
+        let manifest = self
+            .current()
+            .and_then(|folder| Manifest::read_unchecked(&folder));
+        Ok(manifest.map(|manifest| manifest.provenance.job))
     }
 
     /// The manifest of what is published, after checking the size and SHA-256 of every file and that every

@@ -66,8 +66,23 @@ impl RemoteOutput {
             run_id: run_id.to_owned(),
             found: read_pointer(root).map_err(|error| step(root, "look at what is published", error))?,
         };
+        if let Some((None, _)) = &output.found
+            && !output.is_cut_off()?
+        {
+            return Err(PublishError::Foreign {
+                path: root.join(POINTER).url().into(),
+            });
+        }
         output.probe()?;
         Ok(output)
+    }
+
+    /// Whether what stands in the pointer's place is the beginning of one, or nothing: damage, not somebody else's file.
+    fn is_cut_off(&self) -> Result<bool, PublishError> {
+        let read = self.root.join(POINTER).read_whole();
+        let (text, _) = read.map_err(|error| step(&self.root, "look at what is published", error))?;
+        let begins = text.is_empty() || text.starts_with(b"{\n  \"folder\": \"");
+        Ok(begins && serde_json::from_slice::<serde_json::Value>(&text).is_err())
     }
 
     /// A store that ignores conditions would let the slower of two runs win in silence.
@@ -106,9 +121,10 @@ impl RemoteOutput {
     }
 
     /// The job whose tables are published.
-    pub(super) fn job(root: &Object) -> Option<String> {
-        let (pointer, _) = read_pointer(root).ok()??;
-        Some(pointer?.manifest.provenance.job)
+    pub(super) fn job(root: &Object) -> Result<Option<String>, PublishError> {
+        let found = read_pointer(root).map_err(|error| step(root, "look at what is published", error))?;
+        let pointer = found.and_then(|(pointer, _)| pointer);
+        Ok(pointer.map(|pointer| pointer.manifest.provenance.job))
     }
 
     /// The manifest of what is published, if every file is the one that was uploaded.
@@ -128,9 +144,10 @@ impl RemoteOutput {
         let whole = files.len() == pointer.tags.len()
             && files.iter().zip(&pointer.tags).all(|(file, tag)| {
                 let key = format!("{}/{}", folder.key(), file.path);
-                let same =
-                    |info: &ObjectInfo| info.key == key && info.bytes == file.bytes && info.tag == *tag;
-                there.iter().any(same)
+                let found = there
+                    .binary_search_by(|info| info.key.cmp(&key))
+                    .map(|at| &there[at]);
+                found.is_ok_and(|info| info.bytes == file.bytes && info.tag == *tag)
             });
         if whole {
             return Ok(Some(pointer.manifest.clone()));
@@ -244,9 +261,10 @@ impl RemoteOutput {
     }
 }
 
-/// Where the published version of an output lies; `None` where nothing is published.
-pub(crate) fn current_of(root: &Object) -> io::Result<Option<Object>> {
+/// Where the published version of an output lies that holds this table; `None` where no such is published.
+pub(crate) fn current_of(root: &Object, table: &str) -> io::Result<Option<Object>> {
     let pointer = read_pointer(root)?.and_then(|(pointer, _)| pointer);
+    let pointer = pointer.filter(|pointer| pointer.manifest.tables().contains(table));
     Ok(pointer.map(|pointer| root.join(&format!("{VERSIONS}/{}", pointer.folder))))
 }
 

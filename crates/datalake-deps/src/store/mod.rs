@@ -27,6 +27,9 @@ pub use object::Object;
 use crate::atomic_file;
 use crate::config::redact_url;
 
+/// The scheme of local paths.
+const FILE: &str = "file";
+
 /// What a store tells of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
@@ -78,6 +81,8 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
 
 /// Opens the stores that a program can reach.
 pub trait OpenStore: Sync {
+    /// Whether it has stores of this kind.
+    fn knows(&self, scheme: &str) -> bool;
     /// The bucket of a URL `scheme://bucket`; `None` for a scheme that it does not know.
     fn open(&self, scheme: &str, bucket: &str) -> Option<io::Result<Arc<dyn ObjectStore>>>;
 }
@@ -107,6 +112,12 @@ pub enum UrlError {
         /// The URL, cut down.
         url: String,
     },
+    /// A `file://` of another host, or with a relative path.
+    #[error("the URL `{url}` is no path of this host")]
+    Host {
+        /// The URL.
+        url: String,
+    },
     /// No bucket.
     #[error("the URL `{url}` names no bucket")]
     NoBucket {
@@ -132,6 +143,7 @@ impl UrlError {
                     .to_owned()
             }
             Self::NoBucket { .. } => "write s3://BUCKET/PATH".to_owned(),
+            Self::Host { .. } => "write file:///PATH, or the path alone".to_owned(),
         }
     }
 }
@@ -154,7 +166,7 @@ pub enum Located<'a> {
 /// Whether a path is the URL of something that is not a local file.
 #[must_use]
 pub fn is_remote(path: &Path) -> bool {
-    scheme_of(path).is_some_and(|(scheme, _)| scheme != "file")
+    scheme_of(path).is_some_and(|(scheme, _)| scheme != FILE)
 }
 
 /// Checks a path without asking its store.
@@ -162,9 +174,18 @@ pub fn is_remote(path: &Path) -> bool {
 /// # Errors
 /// [`UrlError`].
 pub fn check(path: &Path) -> Result<(), UrlError> {
-    let Some((scheme, rest)) = scheme_of(path).filter(|(scheme, _)| *scheme != "file") else {
+    let Some((scheme, rest)) = scheme_of(path) else {
         return Ok(());
     };
+    if scheme == FILE {
+        return if local_part(rest).starts_with('/') {
+            Ok(())
+        } else {
+            Err(UrlError::Host {
+                url: redact_url(&format!("{scheme}://{rest}")),
+            })
+        };
+    }
     if rest.contains(['@', '?', '#']) {
         let cut = rest.split(['?', '#']).next().unwrap_or_default();
         return Err(UrlError::Extra {
@@ -180,10 +201,25 @@ pub fn check(path: &Path) -> Result<(), UrlError> {
         scheme: scheme.to_owned(),
         has_stores,
     };
-    if OPENER.get().is_none() {
-        return Err(unknown(false));
+    match OPENER.get() {
+        None => Err(unknown(false)),
+        Some(opener) if !opener.knows(canonical(scheme)) => Err(unknown(true)),
+        Some(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// What Hadoop calls `s3a` and `s3n` is the same place: two names of it must not count as two.
+fn canonical(scheme: &str) -> &str {
+    match scheme {
+        "s3a" | "s3n" => "s3",
+        other => other,
+    }
+}
+
+/// The path of a `file://`: `file://localhost/a` and `file:///a` are the same file.
+fn local_part(rest: &str) -> &str {
+    let local = rest.strip_prefix("localhost");
+    local.filter(|path| path.starts_with('/')).unwrap_or(rest)
 }
 
 /// Finds out where a path leads, and opens its store.
@@ -194,13 +230,12 @@ pub fn locate(path: &Path) -> io::Result<Located<'_>> {
     let Some((scheme, rest)) = scheme_of(path) else {
         return Ok(Located::Local(Cow::Borrowed(path)));
     };
-    if scheme == "file" {
-        // `file://localhost/a` and `file:///a` are the same file.
-        let local = rest.strip_prefix("localhost").unwrap_or(rest);
-        return Ok(Located::Local(Cow::Owned(PathBuf::from(local))));
-    }
     check(path)?;
+    if scheme == FILE {
+        return Ok(Located::Local(Cow::Owned(PathBuf::from(local_part(rest)))));
+    }
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+    let scheme = canonical(scheme);
     let root = format!("{scheme}://{bucket}");
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(store) = opened.get(&root) {
@@ -243,18 +278,13 @@ pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     })
 }
 
-/// Writes a file so that a reader sees the old one or the new one; local folders on the way are made.
+/// Writes a file so that a reader sees the old one or the new one; its local folder must be there.
 ///
 /// # Errors
 /// The I/O error of the step that failed; the old file is whole then.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     match locate(path)? {
-        Located::Local(path) => {
-            if let Some(folder) = path.parent() {
-                fs_err::create_dir_all(folder)?;
-            }
-            atomic_file::write(&path, content)
-        }
+        Located::Local(path) => atomic_file::write(&path, content),
         Located::Object(object) => object
             .write(Bytes::copy_from_slice(content), Condition::Always)
             .map(drop),

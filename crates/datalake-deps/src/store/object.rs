@@ -13,6 +13,9 @@ use super::{Condition, ObjectInfo, ObjectStore};
 /// Bytes of the first and of the largest request of a stream; each is twice the one before, because many streams end early.
 const STREAM_BYTES: (u64, u64) = (256 << 10, 8 << 20);
 
+/// How often an object is read that others keep replacing.
+const TRIES: u32 = 4;
+
 /// An object of a store by its key, whether it is there or not.
 #[derive(Clone)]
 pub struct Object {
@@ -93,11 +96,18 @@ impl Object {
 
     /// All of its content, and its tag.
     pub fn read_whole(&self) -> io::Result<(Bytes, String)> {
-        let info = self.head()?;
-        if info.bytes == 0 {
-            return Ok((Bytes::new(), info.tag));
+        let mut tries = 1;
+        loop {
+            let info = self.head()?;
+            if info.bytes == 0 {
+                return Ok((Bytes::new(), info.tag));
+            }
+            match self.read_range(&info.tag, 0..info.bytes) {
+                // Replaced between the two requests.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
+                read => return Ok((read?, info.tag)),
+            }
         }
-        Ok((self.read_range(&info.tag, 0..info.bytes)?, info.tag))
     }
 
     /// A range of the content that has this tag.

@@ -45,6 +45,17 @@ fn an_object_is_read_and_written_like_a_file() {
 }
 
 #[test]
+fn two_names_of_a_store_are_one_place() {
+    memory_store("names");
+    for url in ["s3://names/a/b", "s3a://names//a/b/", "s3n://names/a//b"] {
+        let Ok(Located::Object(object)) = locate(Path::new(url)) else {
+            unreachable!()
+        };
+        assert_eq!(object.url(), "s3://names/a/b");
+    }
+}
+
+#[test]
 fn a_stream_is_the_object_to_its_last_byte() {
     memory_store("stream");
     let content: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
@@ -95,6 +106,12 @@ fn a_url_with_more_than_a_bucket_and_a_path_is_refused_without_its_secret() {
         unknown.to_string().contains("`gopher://` is no local folder"),
         "{unknown}"
     );
+    for url in ["file://data/lake", "file://localhostx/a"] {
+        assert!(
+            matches!(check(Path::new(url)), Err(UrlError::Host { .. })),
+            "{url}"
+        );
+    }
     // No URLs, but names with colons.
     for path in ["a:b", "c://x", "dir/s3:/x"] {
         assert!(!is_remote(Path::new(path)), "{path}");

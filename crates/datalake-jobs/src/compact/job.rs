@@ -11,10 +11,10 @@ use datalake_deps::exit_code::ExitCode;
 use datalake_deps::lake::Lake;
 use datalake_deps::lake::model::MEASUREMENTS;
 use datalake_deps::logging::Logger;
-use datalake_deps::publish::{Output, OutputLock, Provenance};
+use datalake_deps::publish::{Output, OutputLock, Provenance, PublishError};
 use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::Session;
-use datalake_deps::store;
+use datalake_deps::store::{self, Located};
 
 use super::args::Args;
 use super::config::{Config, validate};
@@ -73,7 +73,7 @@ fn dispatch(
     };
     let output = Output::open(&folder)?;
     if let Ok(resolved) = &resolved {
-        refuse_output_in_the_lake(resolved, &folder)?;
+        refuse_output_in_the_lake(resolved, &output)?;
     }
     refuse_output_of_another_job(&output)?;
     let mut lock = output.lock(session.run_id(), session.spill_folder())?;
@@ -98,6 +98,10 @@ fn dispatch(
         .map(|(status, _)| *status)
         .map_err(|error| error as &dyn Diagnostic);
     record.end(ended);
+    // The record there is that of the run whose tables stand.
+    if let Err(CompactError::Publish(PublishError::Overtaken { .. })) = outcome {
+        return outcome.map(drop);
+    }
     let recorded = record.write(output.folder(), log);
     let (_, text) = outcome?;
     print(&text)?;
@@ -114,28 +118,31 @@ fn resolve(args: &Args, config: Option<JobConfig>) -> Result<Resolved<RawConfig>
 }
 
 /// What is published into the lake would be read by the next run.
-fn refuse_output_in_the_lake(resolved: &Resolved<RawConfig>, output: &str) -> Result<(), CompactError> {
+fn refuse_output_in_the_lake(resolved: &Resolved<RawConfig>, output: &Output) -> Result<(), CompactError> {
     let Some(folder) = &resolved.value.lake else {
         return Ok(());
     };
+    let out = output.folder();
     let real = |path: &Path| fs_err::canonicalize(path).ok();
-    let same = match (real(Path::new(folder)), real(Path::new(output))) {
+    let same = match (real(Path::new(folder)), real(out)) {
         (Some(lake), Some(out)) => lake == out || lake.starts_with(out.join(".versions")),
         // URLs, or a folder that is not there yet.
-        _ => store::is_remote(Path::new(folder)) && Path::new(output) == Path::new(folder),
+        _ => {
+            matches!(store::locate(Path::new(folder)), Ok(Located::Object(lake)) if Path::new(&lake.url()) == out)
+        }
     };
     if same {
         return Err(CompactError::OutputIsLake {
-            output: output.to_owned(),
+            output: out.display().to_string(),
         });
     }
     // What is wrong with the lake itself is said, and recorded, by the run.
     let around = Lake::open(folder, resolved.value.lake_config())
         .ok()
-        .and_then(|lake| lake.table_around(Path::new(output)));
+        .and_then(|lake| lake.table_around(out));
     match around {
         Some((table, folder)) => Err(CompactError::OutputInTable {
-            output: output.to_owned(),
+            output: out.display().to_string(),
             table,
             folder,
         }),
@@ -145,7 +152,7 @@ fn refuse_output_in_the_lake(resolved: &Resolved<RawConfig>, output: &str) -> Re
 
 /// One job's tables go when another's are published.
 fn refuse_output_of_another_job(output: &Output) -> Result<(), CompactError> {
-    match output.published_job() {
+    match output.published_job()? {
         Some(job) if job != NAME => Err(CompactError::OutputOfAnotherJob {
             output: output.folder().display().to_string(),
             job,

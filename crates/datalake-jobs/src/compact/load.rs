@@ -37,7 +37,7 @@ pub(super) fn copy_tables<'a>(
             }
             // Not `copy`, which would take over that nobody may write to the file.
             let mut source = input.file.open()?;
-            std::io::copy(&mut source, &mut fs_err::File::create(&target)?)?;
+            std::io::copy(&mut source, &mut fs_err::File::create_new(&target)?)?;
             Ok(())
         };
         copy().map_err(|source| CompactError::Copy { table, source })?;

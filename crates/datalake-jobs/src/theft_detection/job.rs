@@ -10,7 +10,7 @@ use datalake_deps::fingerprint::sha256_hex;
 use datalake_deps::lake::model::MEASUREMENTS;
 use datalake_deps::lake::{DataFile, Lake, MeasurementScan};
 use datalake_deps::logging::Logger;
-use datalake_deps::publish::{Output, OutputLock};
+use datalake_deps::publish::{Output, OutputLock, PublishError};
 use datalake_deps::run_record::{RunRecord, Status};
 use datalake_deps::session::Session;
 use datalake_transforms::accounting::RowCounts;
@@ -126,7 +126,7 @@ fn dispatch(
     };
     let output = Output::open(&folder)?;
     if let Ok(resolved) = &resolved {
-        refuse_output_in_a_table(resolved, Path::new(&folder))?;
+        refuse_output_in_a_table(resolved, output.folder())?;
         if let Some(file) = &args.report {
             refuse_output_in_a_table(resolved, file)?;
         }
@@ -157,6 +157,10 @@ fn dispatch(
         .map(|(status, _)| *status)
         .map_err(|error| error as &dyn Diagnostic);
     record.end(ended);
+    // The record there is that of the run whose tables stand.
+    if let Err(JobError::Publish(PublishError::Overtaken { .. })) = outcome {
+        return outcome.map(drop);
+    }
     let recorded = record.write(output.folder(), log);
     let (_, text) = outcome?;
     print(&text)?;

@@ -67,7 +67,7 @@ fn both(text: &str) -> [String; 2] {
 #[test]
 fn what_is_published_is_what_was_staged_and_one_version_before_stays() {
     let (store, output) = output("publish");
-    assert_eq!(output.published_job(), None);
+    assert_eq!(output.published_job().unwrap(), None);
     let mut manifests = Vec::new();
     for (run_id, text) in [("r1", "one"), ("r2", "two"), ("r3", "three")] {
         let manifest = run(&output, run_id, text).unwrap();
@@ -90,7 +90,10 @@ fn what_is_published_is_what_was_staged_and_one_version_before_stays() {
     assert_eq!(folders(&store), expected);
     let mut lock = output.lock("r4", &std::env::temp_dir()).unwrap();
     assert_eq!(lock.published().unwrap().unwrap().version, manifests[2]);
-    assert_eq!(output.published_job().as_deref(), Some("theft-detection"));
+    assert_eq!(
+        output.published_job().unwrap().as_deref(),
+        Some("theft-detection")
+    );
     // The same again is the same version in a folder of its own.
     assert_eq!(publish(&mut lock, "three").unwrap().version, manifests[2]);
     assert_eq!(seen(&store), both("three"));
@@ -209,6 +212,12 @@ fn damage_is_seen_and_published_over() {
             Bytes::from_static(b"{"),
             Condition::Always,
         )
+        .unwrap();
+    let foreign = output.lock("look", &std::env::temp_dir()).unwrap_err();
+    assert!(matches!(foreign, PublishError::Foreign { .. }), "{foreign}");
+    let cut = Bytes::from_static(b"{\n  \"folder\": \"1f0c");
+    store
+        .write("lake/out/current.json", cut, Condition::Always)
         .unwrap();
     assert_eq!(published(&output), None);
     run(&output, "third", "newer").unwrap();

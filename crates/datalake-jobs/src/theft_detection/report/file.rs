@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use datalake_deps::store;
+use datalake_deps::store::{self, Located};
 use fs_err as fs;
 
 use crate::theft_detection::error::JobError;
@@ -13,14 +13,18 @@ pub(in crate::theft_detection) fn check(path: &Path) -> Result<(), JobError> {
         path: path.to_owned(),
         source,
     };
-    if store::is_remote(path) {
+    let path = match store::locate(path).map_err(cannot)? {
+        Located::Local(path) => path,
+        Located::Object(object) if object.key().is_empty() => {
+            return Err(cannot(std::io::ErrorKind::IsADirectory.into()));
+        }
         // Whether it may be written shows when it is.
-        return store::locate(path).map(drop).map_err(cannot);
-    }
+        Located::Object(_) => return Ok(()),
+    };
     if path.file_name().is_none() || path.is_dir() {
         return Err(cannot(std::io::ErrorKind::IsADirectory.into()));
     }
-    let folder = folder_of(path);
+    let folder = folder_of(&path);
     if !fs::metadata(&folder).map_err(cannot)?.is_dir() {
         return Err(cannot(std::io::ErrorKind::NotADirectory.into()));
     }
