@@ -186,6 +186,15 @@ pub fn check(path: &Path) -> Result<(), UrlError> {
             })
         };
     }
+    let unknown = |has_stores| UrlError::Scheme {
+        scheme: scheme.to_owned(),
+        has_stores,
+    };
+    match OPENER.get() {
+        None => return Err(unknown(false)),
+        Some(opener) if !opener.knows(canonical(scheme)) => return Err(unknown(true)),
+        Some(_) => {}
+    }
     if rest.contains(['@', '?', '#']) {
         let cut = rest.split(['?', '#']).next().unwrap_or_default();
         return Err(UrlError::Extra {
@@ -197,15 +206,7 @@ pub fn check(path: &Path) -> Result<(), UrlError> {
             url: format!("{scheme}://{rest}"),
         });
     }
-    let unknown = |has_stores| UrlError::Scheme {
-        scheme: scheme.to_owned(),
-        has_stores,
-    };
-    match OPENER.get() {
-        None => Err(unknown(false)),
-        Some(opener) if !opener.knows(canonical(scheme)) => Err(unknown(true)),
-        Some(_) => Ok(()),
-    }
+    Ok(())
 }
 
 /// What Hadoop calls `s3a` and `s3n` is the same place: two names of it must not count as two.

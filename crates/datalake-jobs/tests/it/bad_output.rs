@@ -102,14 +102,15 @@ fn folders_that_are_urls_keep_their_secrets() {
     assert_snapshot!(job(url, &folder.output()).run().verdict(), @r"
     exit 78
     error: the config's `lake` is wrong: `s3://` is no local folder
-    hint: this build reads local folders: mount or copy the lake first
+    hint: this build reads and writes local folders: mount or copy it, or use the build for clusters
     ");
     let record = fs_err::read_to_string(folder.output().join("run.json")).unwrap();
     assert!(!record.contains("word") && !record.contains("abc"), "{record}");
     assert_snapshot!(job(&folder.lake(), url).run().verdict(), @r"
     exit 78
-    error: the output `s3://***@bucket/lake?***` is no local folder
-    hint: this build writes to local folders
+    error: the output cannot be used
+    Caused by: `s3://` is no local folder
+    hint: this build reads and writes local folders: mount or copy it, or use the build for clusters
     ");
 }
 

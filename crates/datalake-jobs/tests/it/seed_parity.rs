@@ -320,7 +320,7 @@ fn help_and_version() {
 /// The preset of the names that Oracle's MDM has: the same rows under other headers give the same cases.
 #[test]
 fn the_names_of_oracle() {
-    const NAMES: [(&str, &str, &str); 5] = [
+    const NAMES: [(&str, &str, &str); 6] = [
         (
             "device/",
             "device_id,device_type,status,manufacturer",
@@ -338,6 +338,11 @@ fn the_names_of_oracle() {
         ),
         (
             "measurements/registers",
+            "measuring_component_id,measured_at,value,condition_code,reading,previous_reading,period_start",
+            "MEASR_COMP_ID,MSRMT_DTTM,MSRMT_VAL,MSRMT_COND_FLG,READING_VAL,previous_reading,PREV_MSRMT_DTTM",
+        ),
+        (
+            "measurements/bills",
             "measuring_component_id,measured_at,value,condition_code,reading,previous_reading,period_start",
             "MEASR_COMP_ID,MSRMT_DTTM,MSRMT_VAL,MSRMT_COND_FLG,READING_VAL,previous_reading,PREV_MSRMT_DTTM",
         ),
