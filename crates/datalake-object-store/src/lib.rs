@@ -39,15 +39,10 @@ impl OpenStore for Stores {
         scheme == "s3"
     }
 
-    fn open(&self, scheme: &str, bucket: &str) -> Option<io::Result<Arc<dyn ObjectStore>>> {
-        self.knows(scheme).then(|| {
-            let store =
-                s3(bucket).map_err(|error| bridge::io_error(&format!("{scheme}://{bucket}"), &error))?;
-            Ok(
-                Arc::new(Bridge::new(Arc::new(store), &format!("{scheme}://{bucket}"))?)
-                    as Arc<dyn ObjectStore>,
-            )
-        })
+    fn open(&self, scheme: &str, bucket: &str) -> io::Result<Arc<dyn ObjectStore>> {
+        let url = format!("{scheme}://{bucket}");
+        let store = s3(bucket).map_err(|error| bridge::io_error(&url, &error))?;
+        Ok(Arc::new(Bridge::new(Arc::new(store), &url)?))
     }
 }
 

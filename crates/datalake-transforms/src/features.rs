@@ -77,6 +77,13 @@ struct Features<'r> {
     further: Further,
 }
 
+/// Id of the service point that a component was at last.
+fn last_service_point_id<'r>(component: &Component, registry: &'r Registry) -> Option<&'r str> {
+    let at = component.last_service_point()?;
+    let service_point = registry.service_points.get(at as usize)?;
+    Some(service_point.id.as_str())
+}
+
 /// The features of every component of the block, by dense index; the columns stand in the module's table.
 ///
 /// Fails as a bug where the block holds a component that the registry lacks.
@@ -101,12 +108,9 @@ pub fn meter_features(registry: &Registry, block: &SeriesBlock) -> Result<Record
             (moments.as_ref(), &core),
             &mut scratch.hours,
         );
-        let service_point = component.last_service_point();
         Ok(Features {
             component,
-            service_point_id: service_point
-                .and_then(|index| registry.service_points.get(index as usize))
-                .map(|service_point| service_point.id.as_str()),
+            service_point_id: last_service_point_id(component, registry),
             core,
             further,
         })

@@ -264,12 +264,12 @@ fn names(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| PathBuf::from(entry.file_name())).collect()
 }
 
-/// Removes a file, a link or a folder with all it holds; what is not there is removed already.
 /// Removes what a run staged and did not publish.
 pub(super) fn clear(versions: &Path) -> io::Result<()> {
     remove_all(&versions.join(STAGING))
 }
 
+/// Removes a file, a link or a folder with all it holds; what is not there is removed already.
 fn remove_all(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),

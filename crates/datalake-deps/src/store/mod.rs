@@ -83,8 +83,8 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
 pub trait OpenStore: Sync {
     /// Whether it has stores of this kind.
     fn knows(&self, scheme: &str) -> bool;
-    /// The bucket of a URL `scheme://bucket`; `None` for a scheme that it does not know.
-    fn open(&self, scheme: &str, bucket: &str) -> Option<io::Result<Arc<dyn ObjectStore>>>;
+    /// The bucket of a URL `scheme://bucket` of a kind that it knows.
+    fn open(&self, scheme: &str, bucket: &str) -> io::Result<Arc<dyn ObjectStore>>;
 }
 
 static OPENER: OnceLock<&'static dyn OpenStore> = OnceLock::new();
@@ -242,11 +242,8 @@ pub fn locate(path: &Path) -> io::Result<Located<'_>> {
     if let Some(store) = opened.get(&root) {
         return Ok(Located::Object(Object::new(Arc::clone(store), &root, key)));
     }
-    let open = OPENER.get().and_then(|opener| opener.open(scheme, bucket));
-    let store = open.ok_or_else(|| UrlError::Scheme {
-        scheme: scheme.to_owned(),
-        has_stores: true,
-    })??;
+    let opener = OPENER.get().ok_or(io::ErrorKind::Unsupported)?;
+    let store = opener.open(scheme, bucket)?;
     opened.insert(root.clone(), Arc::clone(&store));
     Ok(Located::Object(Object::new(store, &root, key)))
 }

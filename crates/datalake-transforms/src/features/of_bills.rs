@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 
 use super::core::{Core, CoreInstall, kwh, micro_sum};
 use super::further::Further;
-use super::{Features, table};
+use super::{Features, last_service_point_id, table};
 use crate::error::TransformError;
 use crate::model::{Condition, DAY_SECONDS};
 use crate::register_periods::BilledPeriod;
@@ -26,12 +26,9 @@ pub fn features_of_bills(
             TransformError::Bug(format!("bills of component {index}, which the registry lacks"))
         })?;
         let bills = Bills::of(bills);
-        let service_point = component.last_service_point();
         Ok(Features {
             component,
-            service_point_id: service_point
-                .and_then(|index| registry.service_points.get(index as usize))
-                .map(|service_point| service_point.id.as_str()),
+            service_point_id: last_service_point_id(component, registry),
             core: bills.core(CoreInstall::of(component)),
             further: bills.further(),
         })

@@ -120,13 +120,13 @@ impl HourChange {
     }
 
     /// Correlation of the mean day after with the mirrored one before.
-    pub(crate) fn mirror(&self) -> f64 {
+    pub(crate) fn likeness_turned_round(&self) -> f64 {
         correlation(self.before.mean.iter().rev().copied(), &self.after.mean)
     }
 
     /// Correlation of the mean day after with the mirrored one before, less that with the one before as it was: -2 to 2.
     pub(crate) fn turned_round(&self) -> f64 {
-        self.mirror() - correlation(self.before.mean.iter().copied(), &self.after.mean)
+        self.likeness_turned_round() - correlation(self.before.mean.iter().copied(), &self.after.mean)
     }
 
     /// Share of the day's energy that came out of some hours and turned up in others.

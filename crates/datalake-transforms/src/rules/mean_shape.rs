@@ -62,7 +62,7 @@ fn at_change(hours: &HourChange, config: &MeanShapeConfig) -> RuleEvidence {
     let change = hours.level().abs().max((hours.level() + hours.peers).abs());
     let part = ramp(change, STAYED.1, STAYED.0)
         * ramp(hours.moved(), MOVED.0, MOVED.1)
-        * ramp(hours.mirror(), LIKE_MIRROR.0, LIKE_MIRROR.1);
+        * ramp(hours.likeness_turned_round(), LIKE_MIRROR.0, LIKE_MIRROR.1);
     let strength = part * ramp(mirrored, MIRRORED.0, MIRRORED.1);
     let hit = mirrored >= config.min_mirrored && part >= 0.5;
     RuleEvidence {
